@@ -1,0 +1,1 @@
+//! The `#[nvme_test]` attribute. Use it through the `nvmetest` crate.

@@ -1,0 +1,1 @@
+//! NVMe compliance tests in Rust.
