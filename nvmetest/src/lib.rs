@@ -1,1 +1,4 @@
 //! NVMe compliance tests in Rust.
+
+pub mod memory;
+pub mod transport;

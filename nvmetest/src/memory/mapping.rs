@@ -1,0 +1,161 @@
+//! A shared mapping of a file.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
+
+/// A range of a file that is mapped shared, and unmapped when dropped.
+///
+/// Somebody else (a device, another process) may write the bytes at any time, so there is no way to
+/// get a `&[u8]` to them here: the accessors copy, or they are atomic.
+#[derive(Debug)]
+pub struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: A mapping is not tied to a thread; its accessors are atomic or copy through raw pointers.
+unsafe impl Send for Mapping {}
+// SAFETY: As above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `len` bytes of `file` from `offset` on, readable and writable.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel refuses the mapping, or if `len` is zero.
+    pub fn shared(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
+        let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let offset = offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE;
+        // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
+        let base = unsafe { mmap(None, length, access, flags, file, offset) }?;
+        Ok(Self { base: base.cast(), len })
+    }
+
+    /// Keeps the mapping out of children that are forked: a stray child gets a segmentation fault
+    /// and not the device.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub fn keep_from_children(&self) -> io::Result<()> {
+        // SAFETY: The range is this mapping; the advice changes nothing for this process.
+        Ok(unsafe { madvise(self.base.cast(), self.len, MmapAdvise::MADV_DONTFORK) }?)
+    }
+
+    /// Returns the length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns the address of the first byte.
+    ///
+    /// What it points to may be written by others at any time.
+    pub fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// Copies from `offset` on into `bytes`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the range is not within the mapping.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
+        self.check(offset, bytes.len());
+        // SAFETY: In bounds, as checked; `bytes` is memory of ours, apart from the mapping.
+        unsafe {
+            self.base.as_ptr().add(offset).copy_to_nonoverlapping(bytes.as_mut_ptr(), bytes.len());
+        }
+    }
+
+    /// Copies `bytes` to `offset`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the range is not within the mapping.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        self.check(offset, bytes.len());
+        // SAFETY: In bounds, as checked; `bytes` is memory of ours, apart from the mapping.
+        unsafe {
+            self.base.as_ptr().add(offset).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+    }
+
+    /// Returns the 32-bit word at `offset`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the word is not aligned or not within the mapping.
+    pub fn word(&self, offset: usize) -> &AtomicU32 {
+        self.check(offset, size_of::<AtomicU32>());
+        assert!(
+            offset.is_multiple_of(align_of::<AtomicU32>()),
+            "offset {offset:#x} is not aligned"
+        );
+        // SAFETY: In bounds and aligned, as checked (the base is aligned to a page).
+        unsafe { self.base.add(offset).cast().as_ref() }
+    }
+
+    /// Returns the 64-bit word at `offset`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the word is not aligned or not within the mapping.
+    pub fn long(&self, offset: usize) -> &AtomicU64 {
+        self.check(offset, size_of::<AtomicU64>());
+        assert!(
+            offset.is_multiple_of(align_of::<AtomicU64>()),
+            "offset {offset:#x} is not aligned"
+        );
+        // SAFETY: As in `word`.
+        unsafe { self.base.add(offset).cast().as_ref() }
+    }
+
+    fn check(&self, offset: usize, len: usize) {
+        let within = offset.checked_add(len).is_some_and(|end| end <= self.len);
+        assert!(within, "{len} bytes at {offset:#x} are not within {} mapped bytes", self.len);
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: Mapped in `shared` and unmapped once; what was handed out borrows `self`, but for
+        // raw pointers, whose users keep the mapping alive.
+        let unmapped = unsafe { munmap(self.base.cast(), self.len) };
+        debug_assert!(unmapped.is_ok(), "munmap: {unmapped:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_mappings_of_a_file_are_the_same_memory() -> io::Result<()> {
+        let file = tempfile::tempfile()?;
+        file.set_len(8192)?;
+        let (a, b) = (Mapping::shared(&file, 0, 8192)?, Mapping::shared(&file, 4096, 4096)?);
+
+        a.write(4096 + 8, b"nvme");
+        let mut bytes = [0; 4];
+        b.read(8, &mut bytes);
+
+        assert_eq!(&bytes, b"nvme");
+        Ok(())
+    }
+
+    #[test]
+    #[should_panic(expected = "2 bytes at 0xfff are not within 4096 mapped bytes")]
+    fn an_access_past_the_end_panics() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(4096).unwrap();
+        Mapping::shared(&file, 0, 4096).unwrap().write(4095, &[0; 2]);
+    }
+}

@@ -1,0 +1,195 @@
+//! Reaching a PCI function.
+//!
+//! A [`Function`] is all that the driver knows of a device: configuration space, BAR0, memory that the
+//! device may reach, MSI-X vectors and resets. Each way to a device (vfio-user, QEMU's qtest socket, VFIO)
+//! implements it, and a [`Scheme`] opens one by its [`DeviceUri`].
+
+mod error;
+mod mmio;
+mod uri;
+
+use std::fmt;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::memory::Arena;
+
+pub use error::{OpenError, TransportError};
+pub use mmio::Mmio;
+pub use uri::{DeviceUri, UriOptions, parse_size};
+
+/// The result of an access to a function.
+pub type TransportResult<T = ()> = Result<T, TransportError>;
+
+/// A PCI function that a controller lives on.
+///
+/// All methods take `&self` and may be called by several threads. None blocks without a deadline.
+pub trait Function: Send + Sync + fmt::Debug {
+    /// Returns the device's URI, for messages.
+    fn uri(&self) -> &DeviceUri;
+
+    /// Says what this way to the device can do.
+    fn abilities(&self) -> &Abilities;
+
+    /// Reads configuration space: one access of 1, 2 or 4 bytes.
+    fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult;
+
+    /// Writes configuration space: one access of 1, 2 or 4 bytes.
+    fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult;
+
+    /// Reads BAR0: one access of 1, 2, 4 or 8 bytes. How wide the access was is under test.
+    fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult;
+
+    /// Writes BAR0: one access of 1, 2, 4 or 8 bytes.
+    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult;
+
+    /// Writes a doorbell and does not wait until the device has seen it, where that is faster.
+    ///
+    /// An error may be reported by a later call.
+    fn ring(&self, offset: u64, value: u32) -> TransportResult {
+        self.bar_write(offset, &value.to_le_bytes())
+    }
+
+    /// Returns the part of BAR0 with the doorbells, where it is mapped into this process.
+    fn doorbells(&self) -> Option<&Mmio>;
+
+    /// Lets the device reach memory. Not called with [`DmaModel::Fixed`].
+    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult;
+
+    /// Takes from the device exactly what a call of [`dma_map`](Self::dma_map) gave it.
+    ///
+    /// When it returns, the device can no longer reach the memory, if
+    /// [`Abilities::revokes`] says so.
+    fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult;
+
+    /// Makes MSI-X vector `first + n` signal `eventfds[n]`, and enables MSI-X; with no eventfds at all
+    /// (`first` is 0), disables it.
+    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult;
+
+    /// Resets the function (PCI Express 6.6.2, Function Level Reset, or what the transport has for it).
+    ///
+    /// Bus mastering, interrupts and BARs are again set up when it returns; the controller is disabled.
+    fn reset(&self) -> TransportResult;
+
+    /// Fails with [`TransportError::Lost`] if the device or its process is known to be gone.
+    fn check_alive(&self) -> TransportResult;
+
+    /// Ends the process behind the device, where there is one: the device makes no access afterwards.
+    fn terminate(&self) -> TransportResult;
+}
+
+impl dyn Function + '_ {
+    /// Reads the 32-bit register at `offset` of BAR0.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Function::bar_read`].
+    pub fn read32(&self, offset: u64) -> TransportResult<u32> {
+        let mut data = [0; 4];
+        self.bar_read(offset, &mut data)?;
+        Ok(u32::from_le_bytes(data))
+    }
+
+    /// Reads the 64-bit register at `offset` of BAR0 in one access.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Function::bar_read`].
+    pub fn read64(&self, offset: u64) -> TransportResult<u64> {
+        let mut data = [0; 8];
+        self.bar_read(offset, &mut data)?;
+        Ok(u64::from_le_bytes(data))
+    }
+
+    /// Writes the 32-bit register at `offset` of BAR0.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Function::bar_write`].
+    pub fn write32(&self, offset: u64, value: u32) -> TransportResult {
+        self.bar_write(offset, &value.to_le_bytes())
+    }
+
+    /// Writes the 64-bit register at `offset` of BAR0 in one access.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Function::bar_write`].
+    pub fn write64(&self, offset: u64, value: u64) -> TransportResult {
+        self.bar_write(offset, &value.to_le_bytes())
+    }
+}
+
+/// What a way to a device can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abilities {
+    /// How memory is given to the device.
+    pub dma: DmaModel,
+    /// The addresses that the device can be told, in bytes.
+    pub iova: Range<u64>,
+    /// Whether unmapped memory is out of the device's reach, whatever the device does.
+    pub revokes: bool,
+    /// Whether [`Function::reset`] works.
+    pub function_reset: bool,
+    /// Whether [`Function::terminate`] works.
+    pub terminates: bool,
+    /// The number of MSI-X vectors that can be observed.
+    pub msix_vectors: u16,
+}
+
+/// How memory is given to a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmaModel {
+    /// Buffer by buffer, with addresses that are not mapped around each: an overrun is a fault, and a
+    /// buffer can be taken back alone.
+    PerBuffer,
+    /// The whole arena at once, for devices that grant few mappings (SPDK's target: 64) or make them
+    /// slowly.
+    Whole,
+    /// Nothing is ever mapped: the device sees the arena from its start, and address 0 is its first byte.
+    Fixed,
+}
+
+/// Memory for a device to reach.
+#[derive(Debug, Clone, Copy)]
+pub struct DmaRange<'a> {
+    /// The address that the device will use; a multiple of the page size.
+    pub iova: u64,
+    /// The length in bytes; a multiple of the page size.
+    pub len: u64,
+    /// The file that backs the memory.
+    pub file: BorrowedFd<'a>,
+    /// The offset in the file.
+    pub offset: u64,
+    /// The address in this process, for kernels that pin pages by it.
+    pub host: usize,
+}
+
+/// A scheme of device URIs, and how to open a device that it names.
+pub trait Scheme: Send + Sync {
+    /// Returns the scheme, without the colon.
+    fn name(&self) -> &'static str;
+
+    /// Returns one line for `--help`: the form of the URI, and what it reaches.
+    fn summary(&self) -> &'static str;
+
+    /// Opens the device. The memory that it will be lent comes from `arena`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong and the way out; nothing is left behind.
+    fn open(&self, uri: &DeviceUri, arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError>;
+
+    /// Becomes the process `role`, if that is one that this scheme starts by executing the running
+    /// binary again with [`ROLE_ARGUMENT`].
+    fn serve(&self, role: &str) -> Option<ExitCode> {
+        let _ = role;
+        None
+    }
+}
+
+/// The first argument of a process that a session starts by executing its own binary: the role follows
+/// behind `=`.
+pub const ROLE_ARGUMENT: &str = "--nvmetest-role";
