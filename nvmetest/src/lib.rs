@@ -1,1 +1,3 @@
 //! NVMe compliance tests in Rust.
+
+pub mod spec;
