@@ -1,0 +1,3 @@
+//! The vfio-user client against servers: a real one, and one that misbehaves by script.
+
+mod interoperation;
