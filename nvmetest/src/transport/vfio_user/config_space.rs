@@ -1,36 +1,11 @@
 //! Configuration space of the function, as far as the client itself uses it.
 
 use super::VfioUser;
+use crate::spec::pci::{
+    CapabilityId, Command, DeviceCapabilities, DeviceControl, MsixControl, Status, express,
+    header::CONFIG_SIZE, msix, offset,
+};
 use crate::transport::{Function, TransportResult};
-
-/// The offset of Vendor ID (PCI Express Base 7.5.1.1.1).
-const VENDOR_ID: u16 = 0x00;
-/// The offset of Command (PCI Express Base 7.5.1.1.3).
-const COMMAND: u16 = 0x04;
-const COMMAND_MEMORY_SPACE: u16 = 1 << 1;
-const COMMAND_BUS_MASTER: u16 = 1 << 2;
-const COMMAND_INTX_DISABLE: u16 = 1 << 10;
-/// The offset of Status (PCI Express Base 7.5.1.1.4).
-const STATUS: u16 = 0x06;
-const STATUS_CAPABILITIES: u16 = 1 << 4;
-/// The offset of Revision ID, with Class Code in the three bytes behind it (7.5.1.1.5).
-const REVISION_ID: u16 = 0x08;
-/// The offset of the Capabilities Pointer (7.5.1.1.11).
-const CAPABILITIES_POINTER: u16 = 0x34;
-
-const PCI_EXPRESS_CAPABILITY: u8 = 0x10;
-/// The offset of Device Capabilities in its capability (7.5.3.3).
-const DEVICE_CAPABILITIES: u16 = 0x04;
-const DEVICE_CAPABILITIES_FLR: u32 = 1 << 28;
-/// The offset of Device Control in its capability (7.5.3.4).
-const DEVICE_CONTROL: u16 = 0x08;
-const DEVICE_CONTROL_INITIATE_FLR: u16 = 1 << 15;
-
-const MSIX_CAPABILITY: u8 = 0x11;
-/// The offset of Message Control in its capability (7.7.2.2).
-const MSIX_CONTROL: u16 = 0x02;
-const MSIX_CONTROL_TABLE_SIZE_Z: u16 = 0x7ff;
-const MSIX_CONTROL_ENABLE: u16 = 1 << 15;
 
 /// Where the capabilities stand that the client uses.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,68 +16,78 @@ pub(super) struct Capabilities {
     pub flr: Option<u16>,
 }
 
+/// Where the first capability may stand: behind the header (PCIe 7.5.1).
+const FIRST_CAPABILITY: u16 = 0x40;
+
+/// The most capabilities for which there is room, so that a list that is a loop has an end.
+const CAPABILITY_LIMIT: u16 = (CONFIG_SIZE - FIRST_CAPABILITY) / 4;
+
 impl VfioUser {
-    /// Returns Class Code: base class, subclass and programming interface.
+    /// Returns Class Code: base class, subclass and programming interface (PCIe 7.5.1.1.6).
     pub(super) fn class_code(&self) -> TransportResult<u32> {
-        Ok(self.config_read32(REVISION_ID)? >> 8)
+        Ok(self.config_read32(offset::REVISION_ID)? >> 8)
     }
 
+    /// Returns whether configuration space answers, which it does not while the function resets.
     pub(super) fn is_present(&self) -> TransportResult<bool> {
-        Ok(self.config_read16(VENDOR_ID)? != u16::MAX)
+        Ok(self.config_read16(offset::VENDOR_ID)? != u16::MAX)
     }
 
-    /// Walks the list of capabilities.
+    /// Walks the list of capabilities (PCIe 7.5.1.1.11).
     pub(super) fn find_capabilities(&self) -> TransportResult<Capabilities> {
-        /// The most capabilities that fit behind the header, so that a loop has an end.
-        const LIMIT: usize = (256 - 64) / 4;
         let mut found = Capabilities::default();
-        if self.config_read16(STATUS)? & STATUS_CAPABILITIES == 0 {
+        if !Status::from(self.config_read16(offset::STATUS)?).capabilities_list() {
             return Ok(found);
         }
-        let mut offset = self.config_read32(CAPABILITIES_POINTER)? as u16 & 0xfc;
-        for _ in 0..LIMIT {
-            if offset < 0x40 {
+        let mut pointer = [0];
+        self.config_read(offset::CAPABILITIES_POINTER, &mut pointer)?;
+        for _ in 0..CAPABILITY_LIMIT {
+            let at = u16::from(pointer[0] & 0xfc);
+            if at < FIRST_CAPABILITY {
                 break;
             }
-            let header = self.config_read32(offset)?;
-            let [id, next, control @ ..] = header.to_le_bytes();
-            match id {
-                MSIX_CAPABILITY => {
-                    let size_z = u16::from_le_bytes(control) & MSIX_CONTROL_TABLE_SIZE_Z;
-                    found.msix = Some((offset, size_z + 1));
+            let [id, next, control @ ..] = self.config_read32(at)?.to_le_bytes();
+            match CapabilityId(id) {
+                CapabilityId::MSI_X => {
+                    let control = MsixControl::from(u16::from_le_bytes(control));
+                    found.msix = Some((at, control.table_size_z() + 1));
                 }
-                PCI_EXPRESS_CAPABILITY => {
-                    let capabilities = self.config_read32(offset + DEVICE_CAPABILITIES)?;
-                    found.flr = (capabilities & DEVICE_CAPABILITIES_FLR != 0).then_some(offset);
+                CapabilityId::PCI_EXPRESS => {
+                    let capabilities = self.config_read32(at + express::DEVICE_CAPABILITIES)?;
+                    found.flr = DeviceCapabilities::from(capabilities).flr().then_some(at);
                 }
                 _ => {}
             }
-            offset = u16::from(next & 0xfc);
+            pointer = [next];
         }
         Ok(found)
     }
 
     /// Lets the device answer in BAR0 and reach memory, and has it signal nothing.
     ///
-    /// A server may keep its configuration space when clients come and go, so both registers are written
-    /// whatever they hold.
+    /// A server may keep its configuration space when clients come and go, so both registers are
+    /// written whatever they hold.
     pub(super) fn arm(&self) -> TransportResult {
-        let command = COMMAND_MEMORY_SPACE | COMMAND_BUS_MASTER | COMMAND_INTX_DISABLE;
-        self.config_write(COMMAND, &command.to_le_bytes())?;
+        let command = Command::new()
+            .with_memory_space(true)
+            .with_bus_master(true)
+            .with_interrupt_disable(true);
+        self.config_write(offset::COMMAND, &u16::from(command).to_le_bytes())?;
         self.enable_msix(false)
     }
 
+    /// Sets or clears MSI-X Enable, and clears Function Mask (PCIe 7.7.2.2).
     pub(super) fn enable_msix(&self, enable: bool) -> TransportResult {
-        let Some((offset, _)) = self.capabilities.msix else { return Ok(()) };
-        let control = if enable { MSIX_CONTROL_ENABLE } else { 0 };
-        self.config_write(offset + MSIX_CONTROL, &control.to_le_bytes())
+        let Some((at, _)) = self.capabilities.msix else { return Ok(()) };
+        let control = u16::from(MsixControl::new().with_enable(enable));
+        self.config_write(at + msix::CONTROL, &control.to_le_bytes())
     }
 
-    /// Starts a Function Level Reset (PCI Express Base 6.6.2) of a function that has it.
-    pub(super) fn initiate_flr(&self, capability: u16) -> TransportResult {
-        let offset = capability + DEVICE_CONTROL;
-        let control = self.config_read16(offset)? | DEVICE_CONTROL_INITIATE_FLR;
-        self.config_write(offset, &control.to_le_bytes())
+    /// Starts a Function Level Reset (PCIe 6.6.2) through the PCI Express capability at `at`.
+    pub(super) fn initiate_flr(&self, at: u16) -> TransportResult {
+        let at = at + express::DEVICE_CONTROL;
+        let control = DeviceControl::from(self.config_read16(at)?).with_initiate_flr(true);
+        self.config_write(at, &u16::from(control).to_le_bytes())
     }
 
     fn config_read16(&self, offset: u16) -> TransportResult<u16> {

@@ -1,5 +1,6 @@
 //! The device behind the connection, as a function.
 
+use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,16 +14,13 @@ use zerocopy::IntoBytes;
 use super::VfioUser;
 use super::region::{BAR0, CONFIG};
 use super::wire::{Command, DmaMap, DmaUnmap, IrqSet, RegionAccess};
+use crate::spec::{Csts, Property};
 use crate::transport::{
     Abilities, DeviceUri, DmaRange, Function, Mmio, TransportError, TransportResult,
 };
 
 /// The most eventfds in one message: what servers are known to take, whatever they announce.
 const EVENTFD_BATCH: usize = 8;
-
-/// The offset of Controller Status (PCIe Transport 3.1.1, Base 3.1.4.6), and its bit RDY.
-const CSTS: u64 = 0x1c;
-const CSTS_RDY: u32 = 1;
 
 impl Function for VfioUser {
     fn uri(&self) -> &DeviceUri {
@@ -131,9 +129,9 @@ impl Function for VfioUser {
         self.arm()?;
         self.wait_until(deadline, "a function reset (CSTS.RDY = 0)", || {
             let mut csts = [0; 4];
-            self.bar_read(CSTS, &mut csts)?;
-            let csts = u32::from_le_bytes(csts);
-            Ok(csts != u32::MAX && csts & CSTS_RDY == 0)
+            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
+            // All ones, as long as the function is in reset, have RDY set.
+            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
         })
     }
 
@@ -254,8 +252,8 @@ fn access(region: u32, offset: u64, len: usize) -> RegionAccess {
 /// An offset in a region, for messages.
 struct Place(u32, u64);
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let space = if self.0 == BAR0 { "BAR0" } else { "configuration space" };
         write!(f, "{:#x} of {space}", self.1)
     }

@@ -1,6 +1,7 @@
 //! From a path to a device that is known to be an NVMe controller.
 
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -16,18 +17,16 @@ use super::connection::Connection;
 use super::region::{BAR0, CONFIG, DOORBELLS, Region};
 use super::wire::{Command, DeviceInfo, IrqInfo};
 use super::{Options, VfioUser, socket, version};
+use crate::spec::pci::CLASS_NVME;
 use crate::transport::{
     Abilities, Claim, ClaimError, DeviceUri, OpenError, TransportError, TransportResult,
 };
-
-/// Class Code of an NVM Express I/O controller (PCI Code and ID Assignment 1.9).
-const CLASS_NVME: u32 = 0x01_08_02;
 
 /// The shortest BAR0 that holds the registers and the doorbells of the admin queues, in bytes.
 const BAR_MIN: u64 = DOORBELLS + 8;
 
 /// The addresses that a device is told: all but the first page, so that a pointer of zero is a fault.
-const IOVA: std::ops::Range<u64> = 0x1000..u64::MAX;
+const IOVA: Range<u64> = 0x1000..u64::MAX;
 
 /// Claims the socket at `path` and connects to it.
 pub(super) fn connect(uri: &DeviceUri, path: &Path) -> Result<(UnixStream, Claim), OpenError> {

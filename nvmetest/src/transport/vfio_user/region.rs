@@ -12,6 +12,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::connection::{Connection, MESSAGE_LIMIT, Reply};
 use super::wire::{CapabilityHeader, Command, RegionInfo, SparseArea, SparseMmap};
 use crate::memory::Mapping;
+use crate::spec::doorbell;
 use crate::transport::{Mmio, TransportResult};
 
 /// BAR0: the controller's registers.
@@ -20,8 +21,8 @@ pub(super) const BAR0: u32 = VFIO_PCI_BAR0_REGION_INDEX;
 /// Configuration space.
 pub(super) const CONFIG: u32 = VFIO_PCI_CONFIG_REGION_INDEX;
 
-/// The offset of the first doorbell in BAR0 (PCIe Transport 3.1.2).
-pub(super) const DOORBELLS: u64 = 0x1000;
+/// The offset of the first doorbell in BAR0.
+pub(super) const DOORBELLS: u64 = doorbell::START as u64;
 
 /// The length up to which a description of a region is asked for at once: 250 areas fit.
 const FIRST_ARGSZ: u32 = 4096;
