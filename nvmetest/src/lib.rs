@@ -1,4 +1,5 @@
 //! NVMe compliance tests in Rust.
 
 pub mod memory;
+pub mod spec;
 pub mod transport;
