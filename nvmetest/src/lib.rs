@@ -1,5 +1,6 @@
 //! NVMe compliance tests in Rust.
 
+pub mod cmdlog;
 pub mod memory;
 pub mod spec;
 pub mod transport;
