@@ -175,7 +175,7 @@ impl Core {
 
     /// How many commands the queue holds.
     pub(crate) fn capacity(&self) -> usize {
-        self.slots.borrow().capacity()
+        self.ring.entries() as usize - 1
     }
 
     /// How many commands could be submitted now.

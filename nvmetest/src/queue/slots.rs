@@ -87,11 +87,6 @@ impl Slots {
         Self { slots: slots.collect(), free, bits, busy: 0 }
     }
 
-    /// How many commands there may be at a time.
-    pub(super) fn capacity(&self) -> usize {
-        self.slots.len()
-    }
-
     /// How many identifiers are not in use.
     pub(super) fn free(&self) -> usize {
         self.free.len()
