@@ -1,11 +1,13 @@
 //! NVMe compliance tests in Rust.
 
 pub mod capability;
+pub mod cmdlog;
 mod controller;
 mod error;
 mod fixture;
 pub mod memory;
 pub mod runner;
+pub mod spec;
 pub mod transport;
 
 pub use controller::{Buffer, Capabilities, Controller, Namespace, Qpair};

@@ -1,0 +1,29 @@
+//! PCI configuration space as far as an NVMe function has it (PCIe transport 3.8, PCIe 7).
+//!
+//! One file a capability; the list of capabilities starts at [`offset::CAPABILITIES_POINTER`], that
+//! of extended capabilities at [`offset::EXTENDED_CAPABILITIES`].
+
+pub mod capability;
+pub mod express;
+pub mod header;
+pub mod msix;
+pub mod power;
+
+pub use capability::CapabilityId;
+pub use capability::ExtendedCapabilityHeader;
+pub use capability::ExtendedCapabilityId;
+pub use express::DeviceCapabilities;
+pub use express::DeviceControl;
+pub use express::DeviceStatus;
+pub use header::Bar;
+pub use header::CLASS_NVME;
+pub use header::Command;
+pub use header::Status;
+pub use header::offset;
+pub use msix::MsixControl;
+pub use msix::MsixLocation;
+pub use msix::MsixTableEntry;
+pub use msix::MsixVectorControl;
+pub use power::Pmcsr;
+pub use power::PowerManagementCapabilities;
+pub use power::PowerState;
