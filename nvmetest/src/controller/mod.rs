@@ -214,8 +214,8 @@ impl Controller {
     }
 
     /// Ends all waits at `deadline`, or not at all.
-    pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.shared.set_deadline(deadline);
+    pub fn set_deadline(&self, deadline: impl Into<Option<Instant>>) {
+        self.shared.set_deadline(deadline.into());
     }
 
     /// Allocates a zeroed DMA buffer.

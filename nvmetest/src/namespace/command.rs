@@ -130,7 +130,7 @@ impl Namespace<'_> {
     fn sqe(&self, opcode: NvmOpcode) -> Sqe {
         let mut sqe = Sqe::new_zeroed();
         sqe.set_opcode(opcode.0);
-        sqe.nsid = U32::new(self.id());
+        sqe.nsid = U32::new(self.nsid());
         sqe
     }
 }

@@ -102,7 +102,7 @@ impl Controller {
 
 impl Namespace<'_> {
     /// Returns the namespace identifier.
-    pub fn id(&self) -> u32 {
+    pub fn nsid(&self) -> u32 {
         self.nsid
     }
 
