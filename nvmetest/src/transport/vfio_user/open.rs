@@ -14,6 +14,7 @@ use zerocopy::IntoBytes;
 
 use super::config_space::Capabilities;
 use super::connection::Connection;
+use super::msix::Vectors;
 use super::region::{BAR0, CONFIG, DOORBELLS, Region};
 use super::wire::{Command, DeviceInfo, IrqInfo};
 use super::{Options, VfioUser, socket, version};
@@ -115,6 +116,7 @@ impl VfioUser {
             config_size: config.size,
             bar_size: bar.size,
             doorbells: None,
+            vectors: Vectors::default(),
             has_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
             fds_per_message: version.max_msg_fds as usize,
             connection,
@@ -213,5 +215,19 @@ fn what_happened(error: TransportError) -> String {
         TransportError::Unsupported { what, why, .. } => {
             format!("its server does not allow {what}: {why}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_this_user_may_not_connect_to() {
+        let uri = "vfio-user:/a.sock".parse().unwrap();
+        let cause = io::ErrorKind::PermissionDenied.into();
+        let error = cannot_connect(&uri, Path::new("/a.sock"), &cause);
+        assert_eq!(error.what, "this user may not connect to `/a.sock`");
+        assert!(error.way_out.starts_with("run as the user who started the target"), "{error}");
     }
 }
