@@ -65,13 +65,15 @@ fn a_failed_read_is_an_error_and_not_a_hang() {
 }
 
 #[test]
-fn a_failed_write_is_an_error() {
-    let device = open(LONG, |_| Answer::Errno(22));
-    let error = device.bar_write(0x14, &[0; 4]).unwrap_err();
-    assert!(
-        error.to_string().contains("refused a write of 4 bytes at 0x14 of BAR0: EINVAL"),
-        "{error}"
-    );
+fn the_reason_of_a_failed_write_is_told() {
+    for (errno, why) in
+        [(22, "EINVAL: Invalid argument"), (0, "it gave no reason"), (u32::MAX, "errno 4294967295")]
+    {
+        let device = open(LONG, move |_| Answer::Errno(errno));
+        let error = device.bar_write(0x14, &[0; 4]).unwrap_err().to_string();
+        let refused = format!("refused a write of 4 bytes at 0x14 of BAR0: {why}");
+        assert!(error.ends_with(&refused), "{error}");
+    }
 }
 
 #[test]
@@ -201,10 +203,17 @@ fn a_request_of_the_server_is_refused() {
 
 #[test]
 fn data_of_the_wrong_length_are_refused() {
-    for len in [0, 15, 16, 19, 21] {
+    let len_and_how = [
+        (0, "0 bytes"),
+        (15, "15 bytes"),
+        (16, "0 bytes of data"),
+        (19, "3 bytes of data"),
+        (21, "5 bytes of data"),
+    ];
+    for (len, how) in len_and_how {
         let device = open(LONG, move |_| Answer::Body(vec![0; len], Vec::new()));
         let error = device.bar_read(0, &mut [0; 4]).unwrap_err();
-        let how = format!("it answered a read of 4 bytes at 0x0 of BAR0 with {len} bytes");
+        let how = format!("it answered a read of 4 bytes at 0x0 of BAR0 with {how}");
         assert!(error.to_string().ends_with(&how), "{error}");
     }
 }

@@ -139,16 +139,14 @@ impl VfioUser {
         let what = format_args!("a read of {} bytes at {}", data.len(), Place(region, offset));
         let request = access(region, offset, data.len());
         let reply = self.connection.call(Command::RegionRead, request.as_bytes(), &[], &what)?;
-        match reply.split::<RegionAccess>() {
-            Some((_, bytes)) if bytes.len() == data.len() => {
-                data.copy_from_slice(bytes);
-                Ok(())
-            }
-            _ => {
-                let got = reply.body.len();
-                Err(self.connection.protocol(format!("it answered {what} with {got} bytes")))
-            }
+        let (_, bytes) = self.connection.parse::<RegionAccess>(&reply, &what)?;
+        if bytes.len() != data.len() {
+            let got = bytes.len();
+            let how = format!("it answered {what} with {got} bytes of data");
+            return Err(self.connection.protocol(how));
         }
+        data.copy_from_slice(bytes);
+        Ok(())
     }
 
     fn region_write(&self, region: u32, offset: u64, data: &[u8]) -> TransportResult {

@@ -19,6 +19,7 @@
 mod config_space;
 mod connection;
 mod function;
+mod incoming;
 mod msix;
 mod open;
 mod region;

@@ -158,10 +158,7 @@ impl VfioUser {
         let what = "DEVICE_GET_IRQ_INFO of MSI-X";
         let reply =
             self.connection.call(Command::DeviceGetIrqInfo, request.as_bytes(), &[], &what)?;
-        let Some((info, _)) = reply.split::<IrqInfo>() else {
-            let got = reply.body.len();
-            return Err(self.connection.protocol(format!("it answered {what} with {got} bytes")));
-        };
+        let (info, _) = self.connection.parse::<IrqInfo>(&reply, &what)?;
         if info.flags.get() & VFIO_IRQ_INFO_EVENTFD == 0 {
             return Ok(0);
         }
@@ -178,13 +175,8 @@ fn device_info(connection: &Connection) -> TransportResult<DeviceInfo> {
     };
     let what = "DEVICE_GET_INFO";
     let reply = connection.call(Command::DeviceGetInfo, request.as_bytes(), &[], &what)?;
-    match reply.split::<DeviceInfo>() {
-        Some((&info, _)) => Ok(info),
-        None => {
-            let got = reply.body.len();
-            Err(connection.protocol(format!("it answered {what} with {got} bytes")))
-        }
-    }
+    let (&info, _) = connection.parse::<DeviceInfo>(&reply, &what)?;
+    Ok(info)
 }
 
 /// Says why there was no good answer to the first request.
