@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 
-/// A range of a file that is mapped shared, and unmapped when dropped.
+/// A range of a file that is mapped (mostly shared), and unmapped when dropped.
 ///
 /// Somebody else (a device, another process) may write the bytes at any time, so there is no way to
 /// get a `&[u8]` to them here: the accessors copy, or they are atomic.
@@ -29,13 +29,19 @@ impl Mapping {
     ///
     /// Fails if the kernel refuses the mapping, or if `len` is zero.
     pub fn shared(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
-        let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let offset = offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE;
-        // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
-        let base = unsafe { mmap(None, length, access, flags, file, offset) }?;
-        Ok(Self { base: base.cast(), len })
+        Self::map(file, offset, len, MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE)
+    }
+
+    /// Maps `len` bytes of `file` from the start on, so that writes stay in this process.
+    ///
+    /// The file needs to be readable only. What its owner writes shows here, page by page, until
+    /// this process writes to the page.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel refuses the mapping, or if `len` is zero.
+    pub fn private(file: impl AsFd, len: usize) -> io::Result<Self> {
+        Self::map(file, 0, len, MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE)
     }
 
     /// Keeps the mapping out of children that are forked: a stray child gets a segmentation fault
@@ -116,6 +122,30 @@ impl Mapping {
         );
         // SAFETY: As in `word`.
         unsafe { self.base.add(offset).cast().as_ref() }
+    }
+
+    /// Returns the `N` 64-bit words from `offset` on: one check for all of them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the words are not aligned or not within the mapping.
+    pub fn longs<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
+        self.check(offset, size_of::<[AtomicU64; N]>());
+        assert!(
+            offset.is_multiple_of(align_of::<AtomicU64>()),
+            "offset {offset:#x} is not aligned"
+        );
+        // SAFETY: As in `word`.
+        unsafe { self.base.add(offset).cast().as_ref() }
+    }
+
+    fn map(file: impl AsFd, offset: u64, len: usize, flags: MapFlags) -> io::Result<Self> {
+        let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let offset = offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
+        let base = unsafe { mmap(None, length, access, flags, file, offset) }?;
+        Ok(Self { base: base.cast(), len })
     }
 
     fn check(&self, offset: usize, len: usize) {

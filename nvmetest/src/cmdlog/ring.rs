@@ -1,0 +1,299 @@
+//! The ring of one queue.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::AcqRel;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::Release;
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+
+use super::Shared;
+use super::entry::Entry;
+use super::entry::Origin;
+use super::entry::Overwritten;
+use super::entry::Slot;
+use super::layout::ENTRY;
+use super::layout::RING_HEADER;
+use super::layout::header;
+use super::now_ns;
+use super::site;
+use crate::memory::Mapping;
+use crate::spec::Cqe;
+use crate::spec::Sqe;
+
+/// The log of one queue, from its creation to its deletion; made by [`CmdLog::ring`].
+///
+/// There is one writer, so a ring can move to another thread but not be shared. Dropping it frees its
+/// place for another queue; what it logged stays until then.
+///
+/// [`CmdLog::ring`]: super::CmdLog::ring
+pub struct Ring {
+    shared: Arc<Shared>,
+    /// Which ring of the file; `None` if all were in use, and nothing is logged.
+    index: Option<u32>,
+    process: u32,
+    sqid: u16,
+    cqid: u16,
+    /// How many commands were ever logged in this ring, those of earlier queues included.
+    count: Cell<u64>,
+    sites: site::Cache,
+}
+
+/// Names one logged command, to say later how it ended.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Token {
+    /// Which ring of the log.
+    ring: u32,
+    /// Which entry of the ring, counted from 1; 0 is none.
+    sequence: u64,
+}
+
+impl Token {
+    /// The token of a command that was not logged.
+    pub const NONE: Self = Self { ring: u32::MAX, sequence: 0 };
+}
+
+impl Ring {
+    /// Logs that a command goes to the controller; call it before the doorbell is rung.
+    ///
+    /// `site` is the line of the test that built the command, `at_ns` the time ([`now_ns`]).
+    /// An older command is overwritten once the ring is full.
+    #[inline]
+    pub fn submitted(&self, sqe: &Sqe, site: &'static Location<'static>, at_ns: u64) -> Token {
+        let Some(index) = self.index else { return Token::NONE };
+        let sequence = self.count.get() + 1;
+        let site = self.sites.index(&self.shared, site);
+        let origin = Origin { process: self.process, site, sqid: self.sqid, cqid: self.cqid };
+        let overwritten = slot(&self.shared, index, sequence).submit(sequence, origin, sqe, at_ns);
+        self.count.set(sequence);
+        let header = Header::at(&self.shared, index);
+        header.0[COUNT].store(sequence, Release);
+        if overwritten == Overwritten::InFlight {
+            header.add(OVERWRITTEN_IN_FLIGHT);
+        }
+        Token { ring: index, sequence }
+    }
+
+    /// Logs the completion of a command.
+    ///
+    /// If its entry was overwritten meanwhile, or had a completion already, that is only counted.
+    #[inline]
+    pub fn completed(&self, token: Token, cqe: &Cqe, at_ns: u64) {
+        self.end(token, |slot| slot.complete(token.sequence, cqe, at_ns));
+    }
+
+    /// Logs that the host gave a command up. A completion that comes after all is still welcome.
+    pub fn abandoned(&self, token: Token, at_ns: u64) {
+        self.end(token, |slot| slot.abandon(token.sequence, at_ns));
+    }
+
+    #[inline]
+    fn end(&self, token: Token, write: impl FnOnce(Slot<'_>) -> bool) {
+        let Some(index) = self.index else { return };
+        let written = token.ring == index && write(slot(&self.shared, index, token.sequence));
+        if !written {
+            Header::at(&self.shared, index).add(UNMATCHED);
+        }
+    }
+
+    /// Whether commands are logged: not if all rings of the log were in use.
+    pub fn is_logging(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// Takes the ring that was not used for longest: one that never was, or that of a deleted queue
+    /// or of a dead process.
+    pub(super) fn take(shared: Arc<Shared>, sqid: u16, cqid: u16) -> Self {
+        let process = std::process::id();
+        let index = claim(&shared, process);
+        let mut count = 0;
+        if let Some(index) = index {
+            let header = Header::at(&shared, index);
+            count = header.0[COUNT].load(Acquire);
+            header.0[QUEUES].store(u64::from(sqid) | u64::from(cqid) << 16, Relaxed);
+            header.0[CREATED_NS].store(now_ns(), Relaxed);
+            header.0[RELEASED_NS].store(0, Relaxed);
+            header.0[UNMATCHED].store(0, Relaxed);
+            header.0[OVERWRITTEN_IN_FLIGHT].store(0, Relaxed);
+            header.0[OWNER].store(owner(process, IN_USE), Release);
+        } else {
+            shared.mapping.long(header::RINGS_REFUSED).fetch_add(1, Relaxed);
+        }
+        let sites = site::Cache::default();
+        Self { shared, index, process, sqid, cqid, count: Cell::new(count), sites }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // A child of a fork has a copy of this ring, which is not its own to release.
+        if let Some(index) = self.index
+            && self.process == std::process::id()
+        {
+            let header = Header::at(&self.shared, index);
+            header.0[RELEASED_NS].store(now_ns(), Relaxed);
+            header.0[OWNER].store(owner(self.process, RELEASED), Release);
+        }
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring")
+            .field("index", &self.index)
+            .field("sqid", &self.sqid)
+            .field("cqid", &self.cqid)
+            .field("count", &self.count.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is known of one ring, without its commands.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RingInfo {
+    /// Which ring of the log.
+    pub index: u32,
+    /// The submission queue that used it last.
+    pub sqid: u16,
+    /// Its completion queue.
+    pub cqid: u16,
+    /// The process that logged.
+    pub process: u32,
+    /// When the queue was created, CLOCK_MONOTONIC in ns.
+    pub created_ns: u64,
+    /// When it was deleted; `None` while it exists, or if its process died with it.
+    pub released_ns: Option<u64>,
+    /// How many commands were ever logged in this ring, those of earlier queues included.
+    pub commands: u64,
+    /// Completions of commands that were overwritten before, or that had been completed before.
+    pub unmatched: u64,
+    /// Commands that were overwritten while they were in flight.
+    pub overwritten_in_flight: u64,
+}
+
+impl RingInfo {
+    /// Returns what is known of a ring that some queue has used.
+    pub(super) fn read(shared: &Shared, index: u32) -> Option<Self> {
+        let header = Header::at(shared, index);
+        let word = |word: usize| header.0[word].load(Acquire);
+        let owner = word(OWNER);
+        if !matches!(state(owner), IN_USE | RELEASED) {
+            return None;
+        }
+        let released = state(owner) == RELEASED;
+        Some(Self {
+            index,
+            sqid: word(QUEUES) as u16,
+            cqid: (word(QUEUES) >> 16) as u16,
+            process: process(owner),
+            created_ns: word(CREATED_NS),
+            released_ns: released.then(|| word(RELEASED_NS)),
+            commands: word(COUNT),
+            unmatched: word(UNMATCHED),
+            overwritten_in_flight: word(OVERWRITTEN_IN_FLIGHT),
+        })
+    }
+}
+
+/// Calls `visit` with each whole entry of a ring, the newest first, until it returns `false`.
+pub(super) fn visit(shared: &Shared, index: u32, mut visit: impl FnMut(Token, Entry) -> bool) {
+    let count = Header::at(shared, index).0[COUNT].load(Acquire);
+    let kept = count.min(u64::from(shared.layout.geometry.entries));
+    for sequence in (count - kept + 1..=count).rev() {
+        let entry = slot(shared, index, sequence).read(sequence);
+        if let Some(entry) = entry
+            && !visit(Token { ring: index, sequence }, entry)
+        {
+            return;
+        }
+    }
+}
+
+/// The words of a ring's header.
+const OWNER: usize = 0;
+const COUNT: usize = 1;
+const QUEUES: usize = 2;
+const CREATED_NS: usize = 3;
+const RELEASED_NS: usize = 4;
+const UNMATCHED: usize = 5;
+const OVERWRITTEN_IN_FLIGHT: usize = 6;
+
+/// The states in the owner's word, beside its process.
+const NEVER_USED: u32 = 0;
+const CLAIMED: u32 = 1;
+const IN_USE: u32 = 2;
+const RELEASED: u32 = 3;
+
+#[derive(Clone, Copy)]
+struct Header<'a>(&'a [AtomicU64; RING_HEADER / 8]);
+
+impl<'a> Header<'a> {
+    fn at(shared: &'a Shared, index: u32) -> Self {
+        Self(shared.mapping.longs(shared.layout.ring(index)))
+    }
+
+    /// Counts one more; there is one writer, so this needs no atomic addition.
+    fn add(self, word: usize) {
+        self.0[word].store(self.0[word].load(Relaxed).wrapping_add(1), Relaxed);
+    }
+}
+
+#[inline]
+fn slot(shared: &Shared, ring: u32, sequence: u64) -> Slot<'_> {
+    let mask = u64::from(shared.layout.geometry.entries - 1);
+    let mapping: &Mapping = &shared.mapping;
+    Slot::at(mapping, shared.layout.entries(ring) + (sequence & mask) as usize * ENTRY)
+}
+
+const fn owner(process: u32, state: u32) -> u64 {
+    (process as u64) << 32 | state as u64
+}
+
+const fn state(owner: u64) -> u32 {
+    owner as u32
+}
+
+const fn process(owner: u64) -> u32 {
+    (owner >> 32) as u32
+}
+
+/// Marks a ring as claimed by `process`; `None` if all are in use.
+fn claim(shared: &Shared, process: u32) -> Option<u32> {
+    let rings = shared.layout.geometry.rings;
+    // Each failure means that another process took the ring: after that many, none is left.
+    for _ in 0..rings {
+        let free = |index: &u32| {
+            let header = Header::at(shared, *index);
+            let owner = header.0[OWNER].load(Acquire);
+            let since = match state(owner) {
+                NEVER_USED => 0,
+                RELEASED => header.0[RELEASED_NS].load(Relaxed),
+                _ if is_dead(self::process(owner)) => header.0[CREATED_NS].load(Relaxed),
+                _ => return None,
+            };
+            Some((since, *index, owner))
+        };
+        let (_, index, before) = (0..rings).filter_map(|index| free(&index)).min()?;
+        let word = &Header::at(shared, index).0[OWNER];
+        let after = owner(process, CLAIMED);
+        if word.compare_exchange(before, after, AcqRel, Relaxed).is_ok() {
+            return Some(index);
+        }
+    }
+    None
+}
+
+/// Whether no process has this identifier: signal 0 asks without sending.
+fn is_dead(process: u32) -> bool {
+    let Ok(process) = i32::try_from(process) else { return true };
+    process == 0 || kill(Pid::from_raw(process), None) == Err(Errno::ESRCH)
+}

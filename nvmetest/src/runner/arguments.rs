@@ -1,0 +1,215 @@
+//! The command line.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use super::setup::SetupError;
+use crate::transport::{DeviceUri, Scheme};
+
+/// What the command line and the environment ask for.
+#[derive(Debug, Parser)]
+#[command(disable_version_flag = true)]
+pub(super) struct Options {
+    #[command(flatten)]
+    pub(super) libtest: libtest_mimic::Arguments,
+
+    /// More filters: a test runs if any of them matches
+    #[arg(value_name = "FILTERS")]
+    pub(super) more_filters: Vec<String>,
+
+    /// The device to test; several run one after the other (or NVMETEST_DEVICE, separated by spaces)
+    #[arg(long = "device", value_name = "URI", help_heading = "nvmetest")]
+    pub(super) devices: Vec<DeviceUri>,
+
+    /// Run the tests in a random order, of which the seed is printed
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    #[arg(help_heading = "nvmetest")]
+    pub(super) shuffle: Option<Option<u64>>,
+
+    /// Choose the seed of everything that is random in a run
+    #[arg(long, value_name = "SEED", help_heading = "nvmetest")]
+    pub(super) seed: Option<u64>,
+
+    /// The failures that are known (TOML); repeatable
+    #[arg(long, value_name = "FILE", help_heading = "nvmetest")]
+    pub(super) baseline: Vec<PathBuf>,
+
+    /// Where a failing test leaves its folder [default: nvmetest in the target directory]
+    #[arg(long, value_name = "DIR", help_heading = "nvmetest")]
+    pub(super) evidence: Option<PathBuf>,
+
+    /// How long a test may take that does not say it itself
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(help_heading = "nvmetest")]
+    pub(super) timeout: Duration,
+
+    /// How long after its timeout a test that does not come back ends the process
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(help_heading = "nvmetest")]
+    pub(super) grace: Duration,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// All was said.
+    Exit(ExitCode),
+    /// The run cannot begin.
+    Setup(SetupError),
+}
+
+impl<E: Into<SetupError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Setup(error.into())
+    }
+}
+
+impl Options {
+    /// Reads `arguments`, of which the first is the name of the program.
+    pub(super) fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+        schemes: &[&dyn Scheme],
+    ) -> Result<Self, Stop> {
+        let command =
+            Self::command().help_template("{usage-heading} {usage}\n\n{all-args}{after-help}");
+        let command = command.after_help(devices_help(schemes));
+        let matches = command.try_get_matches_from(arguments);
+        match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
+            Ok(mut options) => {
+                options.devices_from_environment()?;
+                Ok(options)
+            }
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+                // A reader that does not want the help is no reason to fail.
+                let _ = error.print();
+                Err(Stop::Exit(ExitCode::SUCCESS))
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let sentence =
+                    text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                Err(SetupError::new(format!("{sentence}; `--help` lists the options")).into())
+            }
+        }
+    }
+
+    /// Returns the seed that was chosen, if one was.
+    pub(super) fn chosen_seed(&self) -> Result<Option<u64>, SetupError> {
+        match (self.seed, self.shuffle.flatten()) {
+            (Some(seed), Some(shuffle)) if seed != shuffle => Err(SetupError::new(format!(
+                "the seed is {seed} by `--seed` and {shuffle} by `--shuffle`; give it once"
+            ))),
+            (seed, shuffle) => Ok(seed.or(shuffle)),
+        }
+    }
+
+    fn devices_from_environment(&mut self) -> Result<(), SetupError> {
+        if self.devices.is_empty() {
+            let devices = env::var("NVMETEST_DEVICE").unwrap_or_default();
+            let devices: Result<_, _> = devices.split_whitespace().map(str::parse).collect();
+            self.devices = devices?;
+        }
+        if self.devices.is_empty() {
+            self.devices = vec!["soft:".parse()?];
+        }
+        for (index, device) in self.devices.iter().enumerate() {
+            if self.devices[..index].contains(device) {
+                return Err(SetupError::new(format!(
+                    "the device {device} is given twice; give it once"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the scheme of `device`.
+pub(super) fn scheme<'s>(
+    schemes: &[&'s dyn Scheme],
+    device: &DeviceUri,
+) -> Result<&'s dyn Scheme, SetupError> {
+    let found = schemes.iter().find(|scheme| scheme.name() == device.scheme());
+    found.copied().ok_or_else(|| {
+        let known: Vec<String> =
+            schemes.iter().map(|scheme| format!("`{}:`", scheme.name())).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let unknown = device.scheme();
+        SetupError::new(format!(
+            "cannot open {device}: there is no scheme `{unknown}:`; this suite knows {known}"
+        ))
+    })
+}
+
+fn devices_help(schemes: &[&dyn Scheme]) -> String {
+    let mut help = "Devices:\n".to_owned();
+    for scheme in schemes {
+        help += &format!("  {}\n", scheme.summary());
+    }
+    help + "\nTests run one at a time, whatever --test-threads says: a controller is one."
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give seconds, such as 60 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, String> {
+        let all = std::iter::once("suite").chain(arguments.iter().copied()).map(OsString::from);
+        Options::parse(all, &[]).map_err(|stop| match stop {
+            Stop::Setup(error) => error.to_string(),
+            Stop::Exit(_) => "exit".to_owned(),
+        })
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_both_kinds_and_several_filters_are_read() {
+        let options =
+            parse(&["io::", "--device", "soft:", "admin::", "--exact", "--shuffle=7", "reset"])
+                .unwrap();
+        assert_eq!(options.libtest.filter.as_deref(), Some("io::"));
+        assert_eq!(options.more_filters, ["admin::", "reset"]);
+        assert!(options.libtest.exact);
+        assert_eq!(options.chosen_seed().unwrap(), Some(7));
+
+        // Without `=`, what follows is a filter.
+        let options = parse(&["--shuffle", "7"]).unwrap();
+        assert_eq!((options.shuffle, options.libtest.filter.as_deref()), (Some(None), Some("7")));
+    }
+
+    #[test]
+    fn a_mistake_is_one_sentence() {
+        for (arguments, sentence) in [
+            (
+                &["--frobnicate"][..],
+                "unexpected argument '--frobnicate' found; `--help` lists the options",
+            ),
+            (&["--device", "nvme0"], "it is not a device URI"),
+            (
+                &["--device", "soft:", "--device", "soft:"],
+                "the device soft: is given twice; give it once",
+            ),
+            (&["--timeout", "soon"], "give seconds, such as 60 or 0.5"),
+            (&["--timeout", "-1"], "'-1'"),
+            (&["--seed", "x"], "invalid digit"),
+        ] {
+            let error = parse(arguments).unwrap_err();
+            assert!(error.contains(sentence), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One test, and what it left behind.
+
+use std::time::{Duration, Instant};
+
+use super::panics;
+use super::registry::Test;
+use super::verdict::{Finding, Verdict};
+use super::watchdog::Watchdog;
+use crate::{Controller, Error, Result};
+
+/// How long the checks after a test, its repair, and the shutdown may take.
+pub(super) const AFTERWARDS: Duration = Duration::from_secs(30);
+
+/// What came of running a test once.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) finding: Finding,
+    pub(super) repair: Repair,
+}
+
+/// What the controller needs before the next test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repair {
+    Nothing,
+    Reset,
+    Reopen,
+}
+
+/// Runs `test` and checks that the controller is as it was.
+pub(super) fn attempt(
+    nvme: &mut Controller,
+    test: Test,
+    timeout: Duration,
+    watchdog: &Watchdog,
+) -> Attempt {
+    watchdog.watch(&test.name(), timeout);
+    nvme.set_deadline(Instant::now() + timeout);
+    let finding = body(nvme, test, timeout);
+    watchdog.watch(&format!("the check after {}", test.name()), AFTERWARDS);
+    nvme.set_deadline(Instant::now() + AFTERWARDS);
+    afterwards(nvme, finding)
+}
+
+fn body(nvme: &mut Controller, test: Test, timeout: Duration) -> Finding {
+    let start = Instant::now();
+    let result = panics::catch(|| {
+        check_requirements(nvme, test)?;
+        (test.case.run)(nvme)
+    });
+    let took = start.elapsed();
+
+    let mut finding = match result {
+        Ok(Ok(())) => Finding::pass(),
+        Ok(Err(error)) => error.into(),
+        Err(panic) => Finding::new(Verdict::Fail, panic),
+    };
+    if timeout <= took && matches!(finding.verdict, Verdict::Pass | Verdict::Fail) {
+        let message = format!("the test took {took:.1?}, and may take {timeout:?}");
+        let reason = std::mem::replace(&mut finding, Finding::new(Verdict::Timeout, message));
+        if !reason.message.is_empty() {
+            finding.worsen(Verdict::Timeout, &reason.message);
+        }
+    }
+    finding
+}
+
+fn check_requirements(nvme: &Controller, test: Test) -> Result {
+    for capability in test.function.requires {
+        if let Some(reason) = capability.missing(nvme)? {
+            return Err(Error::NotApplicable(reason));
+        }
+    }
+    Ok(())
+}
+
+fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
+    if finding.verdict == Verdict::DutLost {
+        return Attempt { finding, repair: Repair::Reopen };
+    }
+    if let Err(error) = nvme.health() {
+        finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
+        return Attempt { finding, repair: Repair::Reopen };
+    }
+    let repair = match nvme.leaks() {
+        Ok(leaks) if leaks.is_empty() => Repair::Nothing,
+        Ok(leaks) => {
+            finding.worsen(Verdict::Fail, &format!("left behind: {}", leaks.join("; ")));
+            Repair::Reset
+        }
+        Err(error) if error.is_lost() => {
+            finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
+            Repair::Reopen
+        }
+        Err(error) => {
+            finding.worsen(Verdict::Fail, &format!("the check after the test failed: {error}"));
+            Repair::Reset
+        }
+    };
+    Attempt { finding, repair }
+}

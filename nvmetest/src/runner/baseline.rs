@@ -1,0 +1,178 @@
+//! The failures of a device that are known.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::setup::SetupError;
+use super::verdict::{Finding, Verdict};
+use crate::transport::DeviceUri;
+
+/// The failures that are expected, of all files that were given.
+#[derive(Debug, Default)]
+pub(super) struct Baseline {
+    files: Vec<File>,
+}
+
+/// A file of expected failures:
+///
+/// ```toml
+/// device = "qemu:"        # optional: only for devices whose URI begins so
+///
+/// [[expected]]
+/// test = "compare::a_difference_fails"
+/// verdict = "Fail"
+/// clause = "NVM 3.3.1"
+/// reason = "the device compares only the first block"
+/// ```
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    device: Option<String>,
+    #[serde(default)]
+    expected: Vec<Expected>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    test: String,
+    verdict: Verdict,
+    clause: String,
+    reason: String,
+}
+
+impl Baseline {
+    /// Reads the files. Each entry has to be for a test that `exists`.
+    pub(super) fn read(
+        paths: &[impl AsRef<Path>],
+        exists: impl Fn(&str) -> bool,
+    ) -> Result<Self, SetupError> {
+        let read = |path: &Path| {
+            let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+            File::parse(&text, &exists)
+        };
+        let file = |path: &Path| {
+            let sentence = |why| format!("the baseline {} is no use: {why}", path.display());
+            read(path).map_err(|why| SetupError::new(sentence(why)))
+        };
+        let files = paths.iter().map(|path| file(path.as_ref())).collect::<Result<_, _>>()?;
+        Ok(Self { files })
+    }
+
+    /// Compares what was found with what is expected of `test` on `device`.
+    pub(super) fn judge(&self, device: &DeviceUri, test: &str, finding: Finding) -> Finding {
+        let Some(expected) = self.expected(device, test) else { return finding };
+        let Expected { verdict, clause, reason, .. } = expected;
+        match finding.verdict {
+            found if found == *verdict => Finding::new(
+                Verdict::ExpectedFail,
+                format!("expected {verdict}: {reason} ({clause})"),
+            ),
+            Verdict::Pass => Finding::new(
+                Verdict::UnexpectedPass,
+                format!(
+                    "it passes, and the baseline expects {verdict}: {reason} ({clause}); delete the entry"
+                ),
+            ),
+            found if found.is_failure() => Finding::new(
+                found,
+                format!("{}\nthe baseline expects {verdict} and not {found}", finding.message),
+            ),
+            _ => finding,
+        }
+    }
+
+    fn expected(&self, device: &DeviceUri, test: &str) -> Option<&Expected> {
+        let device = device.to_string();
+        let applies =
+            |file: &&File| file.device.as_ref().is_none_or(|start| device.starts_with(start));
+        let mut entries = self.files.iter().filter(applies).flat_map(|file| &file.expected);
+        entries.find(|entry| entry.test == test)
+    }
+}
+
+impl File {
+    fn parse(text: &str, exists: impl Fn(&str) -> bool) -> Result<Self, String> {
+        let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut seen = BTreeMap::new();
+        for Expected { test, verdict, .. } in &file.expected {
+            if !exists(test) {
+                return Err(format!(
+                    "there is no test `{test}`; delete the entry or correct the name"
+                ));
+            }
+            if !verdict.is_failure() {
+                return Err(format!(
+                    "`{test}` expects {verdict}, which is no failure; write Fail, Timeout or DutLost"
+                ));
+            }
+            if seen.insert(test, verdict).is_some() {
+                return Err(format!("`{test}` is there twice; delete one entry"));
+            }
+        }
+        Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        device = "qemu:"
+
+        [[expected]]
+        test = "compare"
+        verdict = "Fail"
+        clause = "NVM 3.3.1"
+        reason = "only the first block is compared"
+    "#;
+
+    fn judge(device: &str, test: &str, finding: Finding) -> Finding {
+        let baseline = Baseline { files: vec![File::parse(TEXT, |_| true).unwrap()] };
+        baseline.judge(&device.parse().unwrap(), test, finding)
+    }
+
+    #[test]
+    fn a_known_failure_is_expected_and_its_end_is_reported() {
+        let fail = || Finding::new(Verdict::Fail, "wrong");
+        let expected = judge("qemu:size=1GiB", "compare", fail());
+        assert_eq!(expected.verdict, Verdict::ExpectedFail);
+        assert_eq!(expected.message, "expected Fail: only the first block is compared (NVM 3.3.1)");
+
+        let passed = judge("qemu:", "compare", Finding::pass());
+        assert_eq!(passed.verdict, Verdict::UnexpectedPass);
+        assert!(passed.message.ends_with("delete the entry"), "{}", passed.message);
+    }
+
+    #[test]
+    fn another_test_device_or_verdict_is_not_covered() {
+        let fail = || Finding::new(Verdict::Fail, "wrong");
+        assert_eq!(judge("qemu:", "other", fail()), fail());
+        assert_eq!(judge("soft:", "compare", fail()), fail());
+
+        let lost = judge("qemu:", "compare", Finding::new(Verdict::DutLost, "gone"));
+        assert_eq!(lost.verdict, Verdict::DutLost);
+        assert_eq!(lost.message, "gone\nthe baseline expects Fail and not DutLost");
+
+        let skipped = Finding::new(Verdict::Skipped, "by a rule");
+        assert_eq!(judge("qemu:", "compare", skipped.clone()), skipped);
+    }
+
+    #[test]
+    fn a_baseline_with_a_mistake_is_refused() {
+        let refused = |text: &str| File::parse(text, |test| test == "compare").unwrap_err();
+
+        let gone = refused(&TEXT.replace("\"compare\"", "\"compares\""));
+        assert!(gone.starts_with("there is no test `compares`"), "{gone}");
+        let pass = refused(&TEXT.replace("\"Fail\"", "\"Pass\""));
+        assert!(pass.contains("expects Pass, which is no failure"), "{pass}");
+        let twice = refused(&format!("{TEXT}{}", &TEXT[TEXT.find("[[").unwrap()..]));
+        assert_eq!(twice, "`compare` is there twice; delete one entry");
+        let misspelt = refused(&TEXT.replace("reason", "reasons"));
+        assert!(misspelt.contains("unknown field `reasons`"), "{misspelt}");
+    }
+}

@@ -1,0 +1,162 @@
+//! The `main` of a suite.
+
+use std::cell::RefCell;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, FormatSetting, Trial};
+
+use super::arguments::{Options, Stop, scheme};
+use super::baseline::Baseline;
+use super::panics;
+use super::registry;
+use super::run::{Run, locked};
+use super::select::{Planned, plan, reports, select};
+use super::session::Session;
+use super::setup::SetupError;
+use super::shuffle;
+use crate::transport::{ROLE_ARGUMENT, Scheme};
+
+const UNEXPECTED: u8 = 1;
+const SETUP: u8 = 2;
+pub(super) const LOST: u8 = 3;
+
+/// Runs the tests that are linked in, on devices that `schemes` can open; or becomes another process of a
+/// session, if it is started as one.
+///
+/// See the [module](self) for what a run is and what the exit code means.
+pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    if let Some(role) = role(&arguments) {
+        return serve(schemes, &role);
+    }
+    match run(arguments, schemes) {
+        Ok(code) | Err(Stop::Exit(code)) => code,
+        Err(Stop::Setup(error)) => {
+            complain(&error.to_string());
+            ExitCode::from(SETUP)
+        }
+    }
+}
+
+/// Returns the role that the process is started for.
+fn role(arguments: &[OsString]) -> Option<String> {
+    let first = arguments.get(1)?.to_str()?;
+    Some(first.strip_prefix(ROLE_ARGUMENT)?.strip_prefix('=')?.to_owned())
+}
+
+fn serve(schemes: &[&'static dyn Scheme], role: &str) -> ExitCode {
+    schemes.iter().find_map(|scheme| scheme.serve(role)).unwrap_or_else(|| {
+        complain(&format!("no device scheme of this suite has the role `{role}`; do not give it"));
+        ExitCode::from(SETUP)
+    })
+}
+
+fn run(arguments: Vec<OsString>, schemes: &[&'static dyn Scheme]) -> Result<ExitCode, Stop> {
+    let options = Options::parse(arguments, schemes)?;
+    let mut tests = registry::tests()?;
+    if let Some(seed) = options.chosen_seed()? {
+        shuffle::choose(seed);
+    }
+    if options.shuffle.is_some() {
+        // All tests, and not only the selected: a filter does not change the order.
+        shuffle::shuffle(&mut tests, shuffle::seed());
+    }
+    let devices: Vec<_> = options
+        .devices
+        .iter()
+        .map(|device| Ok((scheme(schemes, device)?, device.clone())))
+        .collect::<Result<_, SetupError>>()?;
+    let exists = |name: &str| tests.iter().any(|test| test.name() == name);
+    let baseline = Baseline::read(&options.baseline, exists)?;
+
+    let mut libtest = options.libtest.clone();
+    // A controller runs one test at a time.
+    libtest.test_threads = Some(1);
+    let planned = plan(&tests, &options.devices);
+    let filters: Vec<String> =
+        libtest.filter.iter().chain(&options.more_filters).cloned().collect();
+    select(&planned, &filters, &mut libtest)?;
+
+    if libtest.list {
+        return Ok(list(&libtest, planned));
+    }
+    let mut run = Run::new(&options, baseline)?;
+    let reported: Vec<&Planned> = planned.iter().filter(|p| reports(p, &libtest)).collect();
+    locked(&run.tally).expect(reported.len());
+    if reported.iter().any(|planned| run.touches_device(planned)) {
+        for (scheme, device) in devices {
+            run.sessions.push(Session::open(scheme, device)?);
+        }
+    }
+    Ok(execute(&libtest, run, planned))
+}
+
+fn list(libtest: &Arguments, planned: Vec<Planned>) -> ExitCode {
+    let trial = |planned: Planned| {
+        let ignored = planned.test.function.ignore.is_some();
+        Trial::test(planned.name, || Ok(())).with_ignored_flag(ignored)
+    };
+    let trials = planned.into_iter().map(trial).collect();
+    match panics::catch(|| libtest_mimic::run(libtest, trials)) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(panic) => cut_off(&panic),
+    }
+}
+
+fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
+    let ignored_too = run.ignored_too;
+    RUN.set(Some(run));
+    let trial = |planned: Planned| {
+        // Without the flag libtest-mimic calls the runner, which knows the reason.
+        let ignored = ignored_too && planned.test.function.ignore.is_some();
+        let name = planned.name.clone();
+        let test = move || RUN.with_borrow_mut(|run| current(run)?.test(&planned));
+        Trial::ignorable_test(name, test).with_ignored_flag(ignored)
+    };
+    let trials = planned.into_iter().map(trial).collect();
+    let outcome = panics::catch(|| libtest_mimic::run(libtest, trials));
+
+    let Some(mut run) = RUN.take() else { return ExitCode::from(UNEXPECTED) };
+    let complaints = run.close();
+    let summary = run.summary();
+    if libtest.format == Some(FormatSetting::Json) {
+        complain(&summary);
+    } else {
+        // A reader that went away has seen enough.
+        let _ = writeln!(io::stdout(), "{summary}");
+    }
+    for complaint in &complaints {
+        complain(complaint);
+    }
+    match outcome {
+        Err(panic) => cut_off(&panic),
+        Ok(_) if run.has_lost_a_device() => ExitCode::from(LOST),
+        Ok(_) if complaints.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(UNEXPECTED),
+    }
+}
+
+thread_local! {
+    /// The run. A controller belongs to one thread, and libtest-mimic, told to use one, uses the main thread.
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+fn current(run: &mut Option<Run>) -> Result<&mut Run, Failed> {
+    run.as_mut().ok_or_else(|| "the test was run on another thread than the main thread".into())
+}
+
+/// The printer of libtest-mimic panics if nobody reads: that is the end of the run, and no news.
+fn cut_off(panic: &str) -> ExitCode {
+    if !(panic.contains("BrokenPipe") || panic.contains("Broken pipe")) {
+        complain(&format!("the runner itself panicked; please report it: {panic}"));
+    }
+    ExitCode::from(UNEXPECTED)
+}
+
+pub(super) fn complain(sentence: &str) {
+    // There is nowhere else to say it.
+    let _ = writeln!(io::stderr(), "nvmetest: {sentence}");
+}

@@ -1,0 +1,146 @@
+//! A device for the time of the run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::attempt::{AFTERWARDS, Attempt, Repair, attempt};
+use super::registry::Test;
+use super::setup::SetupError;
+use super::watchdog::Watchdog;
+use crate::memory::Arena;
+use crate::transport::{DeviceUri, Scheme};
+use crate::{Controller, Result};
+
+/// The memory that a session can lend to its device, in bytes. Pages that nobody touches cost nothing.
+const ARENA: usize = 1 << 30;
+
+/// So often a function may lose the device before its other cases are left out.
+const LOSSES: u32 = 3;
+
+/// A device, its controller, and what happened to them.
+#[derive(Debug)]
+pub(super) struct Session {
+    scheme: Opener,
+    uri: DeviceUri,
+    controller: Option<Controller>,
+    /// Why the device was lost for good.
+    lost: Option<String>,
+    identity: String,
+    /// How often each function, by file and line, lost the device.
+    losses: HashMap<(&'static str, u32), u32>,
+}
+
+/// A scheme has no form for `Debug`.
+struct Opener(&'static dyn Scheme);
+
+impl std::fmt::Debug for Opener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl Session {
+    /// Opens the device and initializes its controller.
+    pub(super) fn open(scheme: &'static dyn Scheme, uri: DeviceUri) -> Result<Self, SetupError> {
+        let controller = open(scheme, &uri)?;
+        let identity = controller.identity();
+        let (scheme, controller) = (Opener(scheme), Some(controller));
+        Ok(Self { scheme, uri, controller, lost: None, identity, losses: HashMap::new() })
+    }
+
+    pub(super) fn uri(&self) -> &DeviceUri {
+        &self.uri
+    }
+
+    /// Returns model, serial number and firmware.
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(super) fn controller(&self) -> Option<&Controller> {
+        self.controller.as_ref()
+    }
+
+    /// Returns why the device is lost for good, if it is.
+    pub(super) fn lost(&self) -> Option<&str> {
+        self.lost.as_deref()
+    }
+
+    /// Runs `test`, or says why it cannot run.
+    pub(super) fn attempt(
+        &mut self,
+        test: Test,
+        timeout: Duration,
+        watchdog: &Watchdog,
+    ) -> Result<Attempt, String> {
+        let losses = self.losses.get(&place(test)).copied().unwrap_or_default();
+        let lost = || self.lost.clone().unwrap_or_default();
+        let nvme = self.controller.as_mut().ok_or_else(lost)?;
+        if LOSSES <= losses {
+            let name = test.function.name;
+            return Err(format!("other cases of `{name}` lost the device {losses} times"));
+        }
+        Ok(attempt(nvme, test, timeout, watchdog))
+    }
+
+    /// Makes the controller fit for the next test.
+    pub(super) fn repair(&mut self, repair: Repair, after: Test, watchdog: &Watchdog) {
+        watchdog.watch(&format!("the repair after {}", after.name()), 2 * AFTERWARDS);
+        match repair {
+            Repair::Nothing => {}
+            Repair::Reset => self.reset(after),
+            Repair::Reopen => self.reopen(after, &format!("{} was lost", self.uri)),
+        }
+    }
+
+    /// Shuts the controller down, if there still is one, and lets go of the device.
+    pub(super) fn close(&mut self, watchdog: &Watchdog) -> Result {
+        let Some(mut nvme) = self.controller.take() else { return Ok(()) };
+        watchdog.watch(&format!("the shutdown of {}", self.uri), AFTERWARDS);
+        nvme.set_deadline(Instant::now() + AFTERWARDS);
+        let result = nvme.shutdown();
+        drop(nvme);
+        watchdog.rest();
+        result
+    }
+
+    fn reset(&mut self, after: Test) {
+        let Some(nvme) = &mut self.controller else { return };
+        nvme.set_deadline(Instant::now() + AFTERWARDS);
+        if let Err(error) = nvme.reset().and_then(|()| nvme.health()) {
+            self.reopen(after, &format!("{} could not be reset ({error})", self.uri));
+        }
+    }
+
+    fn reopen(&mut self, after: Test, why: &str) {
+        *self.losses.entry(place(after)).or_default() += 1;
+        // The old process, socket or lock has to go before there can be a new one.
+        self.controller = None;
+        match open(self.scheme.0, &self.uri) {
+            Ok(nvme) => {
+                self.identity = nvme.identity();
+                self.controller = Some(nvme);
+            }
+            Err(error) => {
+                let name = after.name();
+                self.lost = Some(format!("{why} in `{name}` and does not come back: {error}"));
+            }
+        }
+    }
+}
+
+fn open(scheme: &'static dyn Scheme, uri: &DeviceUri) -> Result<Controller, SetupError> {
+    let arena = Arena::new(ARENA).map_err(|error| {
+        SetupError::new(format!("cannot make {ARENA} bytes of shared memory for {uri}: {error}"))
+    })?;
+    let arena = Arc::new(arena);
+    let function = scheme.open(uri, &arena)?;
+    Controller::open(function, arena).map_err(|error| {
+        SetupError::new(format!("cannot initialize the controller of {uri}: {error}"))
+    })
+}
+
+fn place(test: Test) -> (&'static str, u32) {
+    (test.function.file, test.function.line)
+}

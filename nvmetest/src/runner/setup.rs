@@ -1,0 +1,20 @@
+//! Why a run cannot begin.
+
+use crate::transport::OpenError;
+
+/// Why a run cannot begin: one sentence for the person at the keyboard. The exit code is 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct SetupError(String);
+
+impl SetupError {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+impl From<OpenError> for SetupError {
+    fn from(error: OpenError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,67 @@
+//! The verdicts so far.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::verdict::Verdict;
+
+/// How many tests have which verdict.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    planned: usize,
+    verdicts: BTreeMap<Verdict, usize>,
+}
+
+impl Tally {
+    /// Says how many verdicts there are going to be.
+    pub(super) fn expect(&mut self, planned: usize) {
+        self.planned = planned;
+    }
+
+    pub(super) fn add(&mut self, verdict: Verdict) {
+        *self.verdicts.entry(verdict).or_default() += 1;
+    }
+
+    /// Counts the tests without a verdict as missing.
+    pub(super) fn close(&mut self) {
+        let reported: usize = self.verdicts.values().sum();
+        if let Some(missing) = self.planned.checked_sub(reported).filter(|&missing| 0 < missing) {
+            self.verdicts.insert(Verdict::Missing, missing);
+        }
+    }
+
+    pub(super) fn is_as_expected(&self) -> bool {
+        self.verdicts.keys().all(|verdict| verdict.is_as_expected())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.verdicts.is_empty() {
+            return f.write_str("none");
+        }
+        for (index, (verdict, count)) in self.verdicts.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{count} {verdict}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reported_nothing_is_missing_and_never_a_pass() {
+        let mut tally = Tally::default();
+        tally.expect(4);
+        tally.add(Verdict::NotApplicable);
+        tally.add(Verdict::Pass);
+        tally.add(Verdict::Pass);
+        assert!(tally.is_as_expected());
+        tally.close();
+        assert_eq!(tally.to_string(), "2 Pass, 1 NotApplicable, 1 Missing");
+        assert!(!tally.is_as_expected());
+    }
+}

@@ -1,0 +1,121 @@
+//! A device that can die.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use nvmetest::memory::Arena;
+use nvmetest::transport::{
+    Abilities, DeviceUri, DmaModel, DmaRange, Function, Mmio, OpenError, Scheme, TransportError,
+    TransportResult,
+};
+
+/// `fake:opens=N,msix=N`: a device that can be opened `opens` times, with `msix` vectors.
+pub struct Fake;
+
+static OPENS: AtomicU32 = AtomicU32::new(0);
+
+impl Scheme for Fake {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn summary(&self) -> &'static str {
+        "fake:opens=N,msix=N  a device that can die"
+    }
+
+    fn open(&self, uri: &DeviceUri, _arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError> {
+        let option = |key: &str, default: u32| {
+            let options = uri.options()?;
+            let value =
+                options.iter().find(|(name, _)| *name == key).map(|(_, value)| value.parse());
+            value.unwrap_or(Ok(default)).map_err(|_| {
+                OpenError::new(uri.to_string(), format!("`{key}` is no number"), "give a number")
+            })
+        };
+        if option("opens", u32::MAX)? <= OPENS.fetch_add(1, Ordering::Relaxed) {
+            return Err(OpenError::new(uri.to_string(), "the fake is worn out", "buy another"));
+        }
+        let abilities = Abilities {
+            dma: DmaModel::Fixed,
+            iova: 0..1 << 30,
+            revokes: false,
+            function_reset: true,
+            terminates: true,
+            msix_vectors: option("msix", 0)? as u16,
+        };
+        Ok(Arc::new(FakeFunction { uri: uri.clone(), abilities, dead: AtomicBool::new(false) }))
+    }
+
+    fn serve(&self, role: &str) -> Option<std::process::ExitCode> {
+        (role == "fake").then_some(std::process::ExitCode::from(42))
+    }
+}
+
+#[derive(Debug)]
+struct FakeFunction {
+    uri: DeviceUri,
+    abilities: Abilities,
+    dead: AtomicBool,
+}
+
+impl Function for FakeFunction {
+    fn uri(&self) -> &DeviceUri {
+        &self.uri
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    fn config_read(&self, _offset: u16, data: &mut [u8]) -> TransportResult {
+        data.fill(0);
+        self.check_alive()
+    }
+
+    fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn bar_read(&self, _offset: u64, data: &mut [u8]) -> TransportResult {
+        data.fill(0);
+        self.check_alive()
+    }
+
+    fn bar_write(&self, _offset: u64, _data: &[u8]) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn doorbells(&self) -> Option<&Mmio> {
+        None
+    }
+
+    fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn dma_unmap(&self, _iova: u64, _len: u64) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn reset(&self) -> TransportResult {
+        self.check_alive()
+    }
+
+    fn check_alive(&self) -> TransportResult {
+        if self.dead.load(Ordering::Relaxed) {
+            let (device, how) = (self.uri.to_string(), "somebody ended it".to_owned());
+            return Err(TransportError::Lost { device, how });
+        }
+        Ok(())
+    }
+
+    fn terminate(&self) -> TransportResult {
+        self.dead.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+use nvmetest::prelude::*;
+
+#[nvme_test]
+async fn asynchronous(_nvme: &Controller) {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use nvmetest::prelude::*;
+
+#[nvme_test]
+struct NotAFunction;
+
+fn main() {
+    // The item is still there.
+    let _ = NotAFunction;
+}
