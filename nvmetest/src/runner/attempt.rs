@@ -78,11 +78,17 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
         return Attempt { finding, repair: Repair::Reopen };
     }
     if let Err(error) = nvme.health() {
-        finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
-        return Attempt { finding, repair: Repair::Reopen };
+        // A test may leave a controller that is alive and disabled: that is a leak.
+        let (verdict, repair) = match error {
+            Error::Failed(_) => (Verdict::Fail, Repair::Reset),
+            _ => (Verdict::DutLost, Repair::Reopen),
+        };
+        finding.worsen(verdict, &format!("after the test: {error}"));
+        return Attempt { finding, repair };
     }
     let repair = match nvme.leaks() {
-        Ok(leaks) if leaks.is_empty() => Repair::Nothing,
+        Ok(leaks) if leaks.is_empty() && !nvme.wants_reset() => Repair::Nothing,
+        Ok(leaks) if leaks.is_empty() => Repair::Reset,
         Ok(leaks) => {
             finding.worsen(Verdict::Fail, &format!("left behind: {}", leaks.join("; ")));
             Repair::Reset

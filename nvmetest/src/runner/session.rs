@@ -108,7 +108,7 @@ impl Session {
     fn reset(&mut self, after: Test) {
         let Some(nvme) = &mut self.controller else { return };
         nvme.set_deadline(Instant::now() + AFTERWARDS);
-        if let Err(error) = nvme.reset().and_then(|()| nvme.health()) {
+        if let Err(error) = nvme.reset_to_default().and_then(|()| nvme.health()) {
             self.reopen(after, &format!("{} could not be reset ({error})", self.uri));
         }
     }

@@ -126,7 +126,8 @@ fn a_list_is_names_and_touches_no_device() -> Result<(), Failed> {
     .assert_eq(&list(&["--ignored"])?);
     expect![[r#"
         outcomes::has_cases::two: test
-    "#]].assert_eq(&list(&["--exact", "outcomes::has_cases::two"])?);
+    "#]]
+    .assert_eq(&list(&["--exact", "outcomes::has_cases::two"])?);
     Ok(())
 }
 
@@ -208,7 +209,8 @@ fn evidence() -> Result<(), Failed> {
 
         the model is wrong
         clause: Base 1.2
-    "#]].assert_eq(&read("failure.txt")?);
+    "#]]
+    .assert_eq(&read("failure.txt")?);
     assert!(folder.join("registers.txt").is_file());
 
     // The command repeats exactly this test.
@@ -378,7 +380,9 @@ fn a_baseline_expects_failures() -> Result<(), Failed> {
         ])
     };
 
-    run("outcomes::fails", "Fail")?.check(0, expect![[r#"
+    run("outcomes::fails", "Fail")?.check(
+        0,
+        expect![[r#"
 
         running 2 tests
         test outcomes::passes ... ok
@@ -389,7 +393,8 @@ fn a_baseline_expects_failures() -> Result<(), Failed> {
         verdicts: 1 Pass, 1 ExpectedFail
         device: fake: (a stand-in)
         seed: SEED
-    "#]]);
+    "#]],
+    );
 
     let passes = run("outcomes::passes", "Fail")?;
     assert_eq!(passes.output.status.code(), Some(1));
