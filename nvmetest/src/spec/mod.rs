@@ -15,6 +15,8 @@
 //! | [`sqe`], [`cqe`], [`status`] | queue entries and the status field | Base 4.1, 4.2 |
 //! | [`data`] | PRP entries and SGL descriptors | Base 4.3 |
 //! | [`opcode`] | admin and NVM opcodes | Base 5, Base 7, NVM 3 |
+//! | [`identify`] | data structures of Identify | Base 5.1.13, NVM 4.1.5 |
+//! | [`log`] | log pages | Base 5.1.12.1 |
 //! | [`pci`] | PCI configuration space, MSI-X table | PCIe transport 3.8, PCIe 7 |
 //!
 //! Three kinds of type, and how each treats what the standard does not define:
@@ -28,20 +30,32 @@
 
 #[macro_use]
 mod open_enum;
+#[macro_use]
+mod wire;
 
+pub mod ascii;
 pub mod cqe;
 pub mod data;
 pub mod doorbell;
+pub mod identify;
+pub mod log;
 pub mod opcode;
 pub mod pci;
 pub mod property;
+pub mod reserved;
 pub mod sqe;
 pub mod status;
 
+pub use ascii::Ascii;
 pub use cqe::Cqe;
 pub use cqe::StatusField;
 pub use data::Prp;
 pub use data::SglDescriptor;
+pub use identify::Cns;
+pub use identify::Csi;
+pub use identify::IdentifyController;
+pub use identify::IdentifyNamespace;
+pub use log::Lid;
 pub use opcode::AdminOpcode;
 pub use opcode::NvmOpcode;
 pub use property::Aqa;
@@ -51,6 +65,7 @@ pub use property::Crto;
 pub use property::Csts;
 pub use property::Property;
 pub use property::Vs;
+pub use reserved::Reserved;
 pub use sqe::Cdw0;
 pub use sqe::Sqe;
 pub use status::Status;
