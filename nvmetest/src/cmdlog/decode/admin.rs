@@ -7,23 +7,40 @@ use super::named;
 use super::qword;
 use crate::spec::AdminOpcode;
 use crate::spec::Sqe;
-use crate::spec::identify::Cns;
+use crate::spec::command::AbortCdw10;
+use crate::spec::command::CreateIoCqCdw11;
+use crate::spec::command::CreateIoQueueCdw10;
+use crate::spec::command::CreateIoSqCdw11;
+use crate::spec::command::CreateIoSqCdw12;
+use crate::spec::command::DeleteIoQueueCdw10;
+use crate::spec::command::FeaturesCdw14;
+use crate::spec::command::FormatNvmCdw10;
+use crate::spec::command::GetFeaturesCdw10;
+use crate::spec::command::GetLogPageCdw10;
+use crate::spec::command::GetLogPageCdw11;
+use crate::spec::command::GetLogPageCdw14;
+use crate::spec::command::IdentifyCdw10;
+use crate::spec::command::IdentifyCdw11;
+use crate::spec::command::IdentifyCdw14;
+use crate::spec::command::QueuePriority;
+use crate::spec::command::SetFeaturesCdw10;
+use crate::spec::command::log_page::number_of_dwords;
 use crate::spec::identify::Csi;
-use crate::spec::log::Lid;
 
 /// Adds the fields of a command; `false` if it is none that this module knows.
 pub(super) fn describe(sqe: &Sqe, fields: &mut Fields) -> bool {
     match sqe.admin_opcode() {
         AdminOpcode::DELETE_IO_SQ | AdminOpcode::DELETE_IO_CQ => {
-            fields.number("qid", bits(sqe.cdw10, 15, 0));
+            fields.number("qid", DeleteIoQueueCdw10::from_bits(sqe.cdw10.get()).qid());
         }
         AdminOpcode::CREATE_IO_SQ => create_io_sq(sqe, fields),
         AdminOpcode::CREATE_IO_CQ => create_io_cq(sqe, fields),
         AdminOpcode::GET_LOG_PAGE => get_log_page(sqe, fields),
         AdminOpcode::IDENTIFY => identify(sqe, fields),
         AdminOpcode::ABORT => {
-            fields.number("sqid", bits(sqe.cdw10, 15, 0));
-            fields.hex("cid", bits(sqe.cdw10, 31, 16));
+            let cdw10 = AbortCdw10::from_bits(sqe.cdw10.get());
+            fields.number("sqid", cdw10.sqid());
+            fields.hex("cid", cdw10.cid());
         }
         AdminOpcode::SET_FEATURES => set_features(sqe, fields),
         AdminOpcode::GET_FEATURES => get_features(sqe, fields),
@@ -33,7 +50,7 @@ pub(super) fn describe(sqe: &Sqe, fields: &mut Fields) -> bool {
         AdminOpcode::NAMESPACE_MANAGEMENT => {
             let sel = bits(sqe.cdw10, 3, 0);
             fields.code("SEL", sel as u8, named(&["Create", "Delete"], sel));
-            csi(sqe.cdw11, fields);
+            csi(Csi(bits(sqe.cdw11, 31, 24) as u8), fields);
         }
         AdminOpcode::NAMESPACE_ATTACHMENT => {
             let sel = bits(sqe.cdw10, 3, 0);
@@ -72,75 +89,79 @@ pub(super) fn describe(sqe: &Sqe, fields: &mut Fields) -> bool {
 
 /// Create I/O Submission Queue (Base 5.2.2).
 fn create_io_sq(sqe: &Sqe, fields: &mut Fields) {
+    let cdw11 = CreateIoSqCdw11::from_bits(sqe.cdw11.get());
     queue(sqe, fields);
-    fields.number("cqid", bits(sqe.cdw11, 31, 16));
-    fields.optional_number("qprio", bits(sqe.cdw11, 2, 1));
-    fields.optional_number("nvmsetid", bits(sqe.cdw12, 15, 0));
+    fields.flag("PC", cdw11.pc());
+    fields.number("cqid", cdw11.cqid());
+    // Most queues are of the first class: with round robin arbitration it means nothing.
+    if cdw11.qprio() != QueuePriority::URGENT {
+        fields.code("QPRIO", cdw11.qprio().0, cdw11.qprio().name());
+    }
+    fields.optional_number("nvmsetid", CreateIoSqCdw12::from_bits(sqe.cdw12.get()).nvmsetid());
 }
 
 /// Create I/O Completion Queue (Base 5.2.1).
 fn create_io_cq(sqe: &Sqe, fields: &mut Fields) {
+    let cdw11 = CreateIoCqCdw11::from_bits(sqe.cdw11.get());
     queue(sqe, fields);
-    fields.flag("IEN", bit(sqe.cdw11, 1));
-    fields.number("iv", bits(sqe.cdw11, 31, 16));
+    fields.flag("PC", cdw11.pc());
+    fields.flag("IEN", cdw11.ien());
+    fields.number("iv", cdw11.iv());
 }
 
-/// What both of them have in the same bits.
+/// Command Dword 10 of both of them.
 fn queue(sqe: &Sqe, fields: &mut Fields) {
-    fields.number("qid", bits(sqe.cdw10, 15, 0));
-    fields.number("qsize", bits(sqe.cdw10, 31, 16) + 1);
-    fields.flag("PC", bit(sqe.cdw11, 0));
+    let cdw10 = CreateIoQueueCdw10::from_bits(sqe.cdw10.get());
+    fields.number("qid", cdw10.qid());
+    fields.number("qsize", u64::from(cdw10.qsize_z()) + 1);
 }
 
 /// Get Log Page (Base 5.1.12).
 fn get_log_page(sqe: &Sqe, fields: &mut Fields) {
-    let lid = Lid(bits(sqe.cdw10, 7, 0) as u8);
-    fields.code("LID", lid.0, lid.name());
-    fields.optional_hex("lsp", bits(sqe.cdw10, 14, 8));
-    fields.flag("RAE", bit(sqe.cdw10, 15));
-    let numd = bits(sqe.cdw11, 15, 0) << 16 | bits(sqe.cdw10, 31, 16);
-    fields.number("dwords", numd + 1);
-    fields.optional_hex("lsi", bits(sqe.cdw11, 31, 16));
-    fields.optional_hex("lpo", qword(sqe.cdw12.get(), sqe.cdw13.get()));
-    fields.optional_number("uidx", bits(sqe.cdw14, 6, 0));
-    fields.flag("OT", bit(sqe.cdw14, 23));
-    csi(sqe.cdw14, fields);
+    let cdw10 = GetLogPageCdw10::from_bits(sqe.cdw10.get());
+    let cdw11 = GetLogPageCdw11::from_bits(sqe.cdw11.get());
+    let cdw14 = GetLogPageCdw14::from_bits(sqe.cdw14.get());
+    fields.code("LID", cdw10.lid().0, cdw10.lid().name());
+    fields.optional_hex("lsp", cdw10.lsp());
+    fields.flag("RAE", cdw10.rae());
+    fields.number("dwords", number_of_dwords(cdw10, cdw11));
+    fields.optional_hex("lsi", cdw11.lsi());
+    fields.optional_hex("lpo", qword(sqe.cdw12, sqe.cdw13));
+    fields.optional_number("uidx", cdw14.uidx());
+    fields.flag("OT", cdw14.ot());
+    csi(cdw14.csi(), fields);
 }
 
 /// Identify (Base 5.1.13).
 fn identify(sqe: &Sqe, fields: &mut Fields) {
-    let cns = Cns(bits(sqe.cdw10, 7, 0) as u8);
-    fields.code("CNS", cns.0, cns.name());
-    fields.optional_hex("cntid", bits(sqe.cdw10, 31, 16));
-    fields.optional_hex("cnssid", bits(sqe.cdw11, 15, 0));
-    csi(sqe.cdw11, fields);
-    fields.optional_number("uidx", bits(sqe.cdw14, 6, 0));
+    let cdw10 = IdentifyCdw10::from_bits(sqe.cdw10.get());
+    let cdw11 = IdentifyCdw11::from_bits(sqe.cdw11.get());
+    fields.code("CNS", cdw10.cns().0, cdw10.cns().name());
+    fields.optional_hex("cntid", cdw10.cntid());
+    fields.optional_hex("cnssid", cdw11.cnssid());
+    csi(cdw11.csi(), fields);
+    fields.optional_number("uidx", IdentifyCdw14::from_bits(sqe.cdw14.get()).uidx());
 }
 
 /// Set Features (Base 5.1.25).
 fn set_features(sqe: &Sqe, fields: &mut Fields) {
-    feature(sqe, fields);
-    fields.flag("SV", bit(sqe.cdw10, 31));
-    fields.hex("cdw11", sqe.cdw11.get().into());
+    let cdw10 = SetFeaturesCdw10::from_bits(sqe.cdw10.get());
+    fields.code("FID", cdw10.fid().0, cdw10.fid().name());
+    fields.flag("SV", cdw10.sv());
+    fields.hex("cdw11", sqe.cdw11.get());
     for (name, dword) in [("cdw12", sqe.cdw12), ("cdw13", sqe.cdw13), ("cdw15", sqe.cdw15)] {
-        fields.optional_hex(name, dword.get().into());
+        fields.optional_hex(name, dword.get());
     }
-    fields.optional_number("uidx", bits(sqe.cdw14, 6, 0));
+    fields.optional_number("uidx", FeaturesCdw14::from_bits(sqe.cdw14.get()).uidx());
 }
 
 /// Get Features (Base 5.1.11).
 fn get_features(sqe: &Sqe, fields: &mut Fields) {
-    feature(sqe, fields);
-    let sel = bits(sqe.cdw10, 10, 8);
-    let names = ["Current", "Default", "Saved", "Supported Capabilities"];
-    fields.code("SEL", sel as u8, named(&names, sel));
-    fields.optional_hex("cdw11", sqe.cdw11.get().into());
-    fields.optional_number("uidx", bits(sqe.cdw14, 6, 0));
-}
-
-fn feature(sqe: &Sqe, fields: &mut Fields) {
-    let fid = bits(sqe.cdw10, 7, 0) as u8;
-    fields.code("FID", fid, None);
+    let cdw10 = GetFeaturesCdw10::from_bits(sqe.cdw10.get());
+    fields.code("FID", cdw10.fid().0, cdw10.fid().name());
+    fields.code("SEL", cdw10.sel().0, cdw10.sel().name());
+    fields.optional_hex("cdw11", sqe.cdw11.get());
+    fields.optional_number("uidx", FeaturesCdw14::from_bits(sqe.cdw14.get()).uidx());
 }
 
 /// Device Self-test (Base 5.1.5).
@@ -158,13 +179,12 @@ fn device_self_test(sqe: &Sqe, fields: &mut Fields) {
 
 /// Format NVM (Base 5.1.10).
 fn format_nvm(sqe: &Sqe, fields: &mut Fields) {
-    fields.number("lbaf", bits(sqe.cdw10, 13, 12) << 4 | bits(sqe.cdw10, 3, 0));
-    fields.flag("MSET", bit(sqe.cdw10, 4));
-    fields.optional_number("pi", bits(sqe.cdw10, 7, 5));
-    fields.flag("PIL", bit(sqe.cdw10, 8));
-    let ses = bits(sqe.cdw10, 11, 9);
-    let names = ["No secure erase", "User Data Erase", "Cryptographic Erase"];
-    fields.code("SES", ses as u8, named(&names, ses));
+    let cdw10 = FormatNvmCdw10::from_bits(sqe.cdw10.get());
+    fields.number("lbaf", cdw10.format_index());
+    fields.flag("MSET", cdw10.mset());
+    fields.optional_number("pi", cdw10.pi());
+    fields.flag("PIL", cdw10.pil());
+    fields.code("SES", cdw10.ses().0, cdw10.ses().name());
 }
 
 /// Sanitize (Base 5.1.22).
@@ -177,13 +197,12 @@ fn sanitize(sqe: &Sqe, fields: &mut Fields) {
     fields.flag("OIPBP", bit(sqe.cdw10, 8));
     fields.flag("NDAS", bit(sqe.cdw10, 9));
     fields.flag("EMVS", bit(sqe.cdw10, 10));
-    fields.optional_hex("ovrpat", sqe.cdw11.get().into());
+    fields.optional_hex("ovrpat", sqe.cdw11.get());
 }
 
-/// CSI, in bits 31:24 of the dwords that have one; 0 is the NVM Command Set and the usual case.
-fn csi(dword: zerocopy::little_endian::U32, fields: &mut Fields) {
-    let csi = Csi(bits(dword, 31, 24) as u8);
-    if csi.0 != 0 {
+/// CSI 0 is the NVM Command Set, which is the usual case and left out.
+fn csi(csi: Csi, fields: &mut Fields) {
+    if csi != Csi(0) {
         fields.code("CSI", csi.0, csi.name());
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn describe(sqe: &Sqe, fields: &mut Fields) {
         let sgl = SglDescriptor::from_dptr(sqe.dptr);
         fields.code("SGL1", sgl.identifier, sgl.kind().name());
         fields.hex("address", sgl.address.get());
-        fields.number("length", sgl.length.get().into());
+        fields.number("length", sgl.length.get());
     }
     fields.optional_hex("mptr", sqe.mptr.get());
 }

@@ -21,8 +21,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use zerocopy::little_endian::U32;
+
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
+use crate::spec::command::ReadWriteCdw12;
 use crate::spec::sqe::Fuse;
 
 /// A command in words; `Display` gives one line.
@@ -83,7 +86,7 @@ pub fn describe(sqe: &Sqe, admin: bool) -> Description {
     };
     if !known {
         for (name, dword) in DWORDS.into_iter().zip(dwords(sqe)) {
-            fields.hex(name, dword.into());
+            fields.hex(name, dword);
         }
     }
     data::describe(sqe, &mut fields);
@@ -105,8 +108,8 @@ pub fn blocks(sqe: &Sqe, admin: bool) -> Option<Range<u64>> {
     if admin || !named {
         return None;
     }
-    let slba = qword(sqe.cdw10.get(), sqe.cdw11.get());
-    let nlb = u64::from(sqe.cdw12.get() as u16) + 1;
+    let slba = qword(sqe.cdw10, sqe.cdw11);
+    let nlb = u64::from(ReadWriteCdw12::from_bits(sqe.cdw12.get()).nlb_z()) + 1;
     Some(slba..slba.saturating_add(nlb))
 }
 
@@ -135,7 +138,7 @@ impl fmt::Display for Field {
 const DWORDS: [&str; 6] = ["cdw10", "cdw11", "cdw12", "cdw13", "cdw14", "cdw15"];
 
 fn dwords(sqe: &Sqe) -> [u32; 6] {
-    [sqe.cdw10, sqe.cdw11, sqe.cdw12, sqe.cdw13, sqe.cdw14, sqe.cdw15].map(|dword| dword.get())
+    [sqe.cdw10, sqe.cdw11, sqe.cdw12, sqe.cdw13, sqe.cdw14, sqe.cdw15].map(U32::get)
 }
 
 /// Fields as they are found.
@@ -147,12 +150,12 @@ impl Fields {
         self.0.push(Field { name, value });
     }
 
-    fn number(&mut self, name: &'static str, number: u64) {
-        self.push(name, Value::Number(number));
+    fn number(&mut self, name: &'static str, number: impl Into<u64>) {
+        self.push(name, Value::Number(number.into()));
     }
 
-    fn hex(&mut self, name: &'static str, bits: u64) {
-        self.push(name, Value::Hex(bits));
+    fn hex(&mut self, name: &'static str, bits: impl Into<u64>) {
+        self.push(name, Value::Hex(bits.into()));
     }
 
     fn code(&mut self, name: &'static str, code: u8, meaning: Option<&'static str>) {
@@ -160,14 +163,16 @@ impl Fields {
     }
 
     /// Adds a field that means nothing when it is zero.
-    fn optional_number(&mut self, name: &'static str, number: u64) {
+    fn optional_number(&mut self, name: &'static str, number: impl Into<u64>) {
+        let number = number.into();
         if number != 0 {
             self.number(name, number);
         }
     }
 
     /// As above, for addresses and bits.
-    fn optional_hex(&mut self, name: &'static str, bits: u64) {
+    fn optional_hex(&mut self, name: &'static str, bits: impl Into<u64>) {
+        let bits = bits.into();
         if bits != 0 {
             self.hex(name, bits);
         }
@@ -181,17 +186,17 @@ impl Fields {
 }
 
 /// Returns the bits `high` to `low` of a dword, as the standard writes them.
-fn bits(dword: zerocopy::little_endian::U32, high: u32, low: u32) -> u64 {
+fn bits(dword: U32, high: u32, low: u32) -> u64 {
     let width = high - low + 1;
     u64::from(dword.get()) >> low & ((1 << width) - 1)
 }
 
-fn bit(dword: zerocopy::little_endian::U32, at: u32) -> bool {
+fn bit(dword: U32, at: u32) -> bool {
     bits(dword, at, at) == 1
 }
 
-fn qword(low: u32, high: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
+fn qword(low: U32, high: U32) -> u64 {
+    u64::from(high.get()) << 32 | u64::from(low.get())
 }
 
 /// Returns the name of a small code from a list of all of them.

@@ -63,7 +63,7 @@ fn queues() {
             Create I/O Completion Queue qid=1 qsize=1024 PC IEN iv=5
             Create I/O Completion Queue qid=65535 qsize=65536 iv=0
             Create I/O Submission Queue qid=2 qsize=1024 PC cqid=1
-            Create I/O Submission Queue qid=3 qsize=2 cqid=7 qprio=3 nvmsetid=9
+            Create I/O Submission Queue qid=3 qsize=2 cqid=7 QPRIO 03h Low nvmsetid=9
             Delete I/O Submission Queue qid=2
             Delete I/O Completion Queue qid=65535
         "#]],
@@ -109,10 +109,10 @@ fn log_pages_and_features() {
             Get Log Page nsid=0xffffffff LID 02h SMART / Health Information dwords=128
             Get Log Page LID 01h Error Information RAE dwords=131072 lsi=0x2 lpo=0x100000040 uidx=3 OT CSI 02h Zoned Namespace Command Set
             Get Log Page LID EEh lsp=0x7f dwords=1
-            Set Features FID 07h cdw11=0xf000f
-            Set Features nsid=1 FID 05h SV cdw11=0x1 cdw12=0x2 cdw13=0x3 cdw15=0x5 uidx=4
-            Get Features FID 07h SEL 00h Current
-            Get Features FID 02h SEL 03h Supported Capabilities cdw11=0x1
+            Set Features FID 07h Number of Queues cdw11=0xf000f
+            Set Features nsid=1 FID 05h Error Recovery SV cdw11=0x1 cdw12=0x2 cdw13=0x3 cdw15=0x5 uidx=4
+            Get Features FID 07h Number of Queues SEL 00h Current
+            Get Features FID 02h Power Management SEL 03h Supported Capabilities cdw11=0x1
             Get Features FID DFh SEL 07h
         "#]],
     );
@@ -145,7 +145,7 @@ fn other_admin_commands() {
             Asynchronous Event Request
             Keep Alive
             Format NVM nsid=1 lbaf=17 MSET pi=1 PIL SES 01h User Data Erase
-            Format NVM nsid=0xffffffff lbaf=0 SES 00h No secure erase
+            Format NVM nsid=0xffffffff lbaf=0 SES 00h No secure erase operation requested
             Namespace Management SEL 00h Create CSI 02h Zoned Namespace Command Set
             Namespace Management nsid=2 SEL 01h Delete
             Namespace Attachment nsid=2 SEL 01h Controller Detach
@@ -173,6 +173,7 @@ fn reads_and_writes() {
             (NvmOpcode::COMPARE, 1, &[8, 0, 0]),
             (NvmOpcode::VERIFY, 1, &[8, 0, 0x3400_0000]),
             (NvmOpcode::WRITE_ZEROES, 1, &[8, 0, 0x0200_00FF]),
+            (NvmOpcode::WRITE_ZEROES, 1, &[0, 0, 0x4080_0000]),
             (NvmOpcode::WRITE_UNCORRECTABLE, 1, &[8, 0, 3]),
             (NvmOpcode::DATASET_MANAGEMENT, 1, &[0xFF, 7]),
             (NvmOpcode::DATASET_MANAGEMENT, 1, &[0, 4]),
@@ -185,6 +186,7 @@ fn reads_and_writes() {
             Compare nsid=1 slba=0x8 nlb=1
             Verify nsid=1 slba=0x8 nlb=1 prinfo=0xd
             Write Zeroes nsid=1 slba=0x8 nlb=256 DEAC
+            Write Zeroes nsid=1 slba=0x0 nlb=1 NSZ FUA
             Write Uncorrectable nsid=1 slba=0x8 nlb=4
             Dataset Management nsid=1 nr=256 IDR IDW AD
             Dataset Management nsid=1 nr=1 AD
@@ -196,7 +198,7 @@ fn reads_and_writes() {
 fn other_io_commands() {
     check_nvm(
         &[
-            (NvmOpcode::COPY, 1, &[0x20, 0, 0x4000_0101]),
+            (NvmOpcode::COPY, 1, &[0x20, 0, 0x4100_0101]),
             (NvmOpcode::RESERVATION_REGISTER, 1, &[0x8000_0002]),
             (NvmOpcode::RESERVATION_ACQUIRE, 1, &[0x0000_0109]),
             (NvmOpcode::RESERVATION_RELEASE, 1, &[0x0000_0101]),
@@ -206,7 +208,7 @@ fn other_io_commands() {
             (NvmOpcode(0x99), 1, &[1, 2, 3, 4, 5, 6]),
         ],
         expect![[r#"
-            Copy nsid=1 sdlba=0x20 nr=2 desfmt=1 FUA
+            Copy nsid=1 sdlba=0x20 nr=2 cdft=1 STCW FUA
             Reservation Register nsid=1 RREGA 02h Replace cptpl=2
             Reservation Acquire nsid=1 RACQA 01h Preempt IEKEY rtype=1
             Reservation Release nsid=1 RRELA 01h Clear rtype=1
