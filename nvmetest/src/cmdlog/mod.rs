@@ -37,7 +37,9 @@
 //! What is not logged: the data of commands, and where in a ring of the controller an entry stood.
 
 pub mod decode;
+pub mod json;
 
+mod dump;
 mod entry;
 mod layout;
 mod mark;
@@ -45,6 +47,7 @@ mod record;
 mod ring;
 mod selection;
 mod site;
+mod text;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -64,6 +67,7 @@ use nix::sys::memfd::memfd_create;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
+pub use dump::Dump;
 pub use layout::Geometry;
 pub use mark::Mark;
 pub use record::Outcome;
@@ -73,6 +77,7 @@ pub use ring::RingInfo;
 pub use ring::Token;
 pub use selection::Selection;
 pub use site::Site;
+pub use text::Text;
 
 use crate::memory::Mapping;
 use layout::Layout;
