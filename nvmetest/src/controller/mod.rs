@@ -26,7 +26,7 @@ use crate::spec::{IdentifyController, Property};
 use crate::transport::Function;
 use crate::{Admin, Error, Result};
 
-pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage, Select};
+pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage};
 pub use capabilities::Capabilities;
 pub use events::{Event, Events};
 pub use init::{ControllerConfig, Shutdown};
