@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use zerocopy::FromZeros;
+
 use crate::memory::Arena;
-use crate::transport::Function;
+use crate::spec::{Cap, Csts, IdentifyController, Vs};
+use crate::transport::{Abilities, Function};
 use crate::{Error, Result};
 
 /// A controller.
@@ -23,15 +26,30 @@ pub struct Controller {
 }
 
 /// What the controller says that it can do.
-#[derive(Debug, Default)]
-pub struct Capabilities;
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// CAP (Base 3.1.4.1).
+    pub cap: Cap,
+    /// VS (Base 3.1.4.2).
+    pub vs: Vs,
+    /// Identify Controller (Base 5.1.13.2.1).
+    pub controller: Box<IdentifyController>,
+    /// What the way to the device can do.
+    pub transport: Abilities,
+}
 
 impl Controller {
     /// Initializes the controller.
     pub fn open(function: Arc<dyn Function>, arena: Arc<Arena>) -> Result<Self> {
         function.check_alive()?;
         let (qpairs, deadline) = (Cell::new(0), Cell::new(None));
-        Ok(Self { function, _arena: arena, qpairs, deadline, capabilities: Capabilities })
+        let capabilities = Capabilities {
+            cap: function.read64(0)?.into(),
+            vs: function.read32(8)?.into(),
+            controller: Box::new(IdentifyController::new_zeroed()),
+            transport: function.abilities().clone(),
+        };
+        Ok(Self { function, _arena: arena, qpairs, deadline, capabilities })
     }
 
     /// Creates an I/O queue pair.
@@ -58,6 +76,16 @@ impl Controller {
         Ok(self.function.check_alive()?)
     }
 
+    /// Resets the controller to what it was at the start of the session.
+    pub fn reset_to_default(&mut self) -> Result {
+        self.reset()
+    }
+
+    /// Whether the controller should be reset before the next test.
+    pub fn wants_reset(&self) -> bool {
+        false
+    }
+
     /// Shuts the controller down.
     pub fn shutdown(&mut self) -> Result {
         Ok(self.function.check_alive()?)
@@ -66,9 +94,9 @@ impl Controller {
     /// Fails if the controller is dead.
     pub fn health(&self) -> Result {
         self.function.check_alive()?;
-        let csts = self.function.read32(0x1c)?;
-        if csts & 2 != 0 {
-            return Err(Error::Lost(format!("CSTS.CFS is 1, CSTS = {csts:#x}")));
+        let csts = Csts::from(self.function.read32(0x1c)?);
+        if csts.cfs() {
+            return Err(Error::Fatal(csts));
         }
         Ok(())
     }
@@ -101,8 +129,8 @@ impl Controller {
     }
 
     /// Ends all waits at `deadline`.
-    pub fn set_deadline(&self, deadline: Instant) {
-        self.deadline.set(Some(deadline));
+    pub fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong with a test: a stand-in until the driver is there.
 
+use crate::spec::Csts;
 use crate::transport::TransportError;
 
 /// The result of a command, or of a test.
@@ -18,9 +19,9 @@ pub enum Error {
     /// The test could not get as far as what it tests.
     #[error("blocked: {0}")]
     Blocked(String),
-    /// The controller does not answer.
-    #[error("the controller is lost: {0}")]
-    Lost(String),
+    /// The controller set CSTS.CFS.
+    #[error("the controller has a fatal status, CSTS.CFS is set (Base 9.5): {0:?}")]
+    Fatal(Csts),
     /// The way to the device failed.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -32,6 +33,6 @@ pub enum Error {
 impl Error {
     /// Returns whether the controller is gone.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Transport(TransportError::Lost { .. }))
+        matches!(self, Self::Transport(TransportError::Lost { .. }))
     }
 }

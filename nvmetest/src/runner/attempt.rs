@@ -34,10 +34,10 @@ pub(super) fn attempt(
     watchdog: &Watchdog,
 ) -> Attempt {
     watchdog.watch(&test.name(), timeout);
-    nvme.set_deadline(Instant::now() + timeout);
+    nvme.set_deadline(Some(Instant::now() + timeout));
     let finding = body(nvme, test, timeout);
     watchdog.watch(&format!("the check after {}", test.name()), AFTERWARDS);
-    nvme.set_deadline(Instant::now() + AFTERWARDS);
+    nvme.set_deadline(Some(Instant::now() + AFTERWARDS));
     afterwards(nvme, finding)
 }
 
@@ -66,7 +66,7 @@ fn body(nvme: &mut Controller, test: Test, timeout: Duration) -> Finding {
 
 fn check_requirements(nvme: &Controller, test: Test) -> Result {
     for capability in test.function.requires {
-        if let Some(reason) = capability.missing(nvme)? {
+        if let Some(reason) = capability.missing(nvme.capabilities()) {
             return Err(Error::NotApplicable(reason));
         }
     }
@@ -77,11 +77,9 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
     if finding.verdict == Verdict::DutLost {
         return Attempt { finding, repair: Repair::Reopen };
     }
-    if let Err(error) = nvme.health() {
-        finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
-        return Attempt { finding, repair: Repair::Reopen };
-    }
-    let repair = match nvme.leaks() {
+    let left = nvme.health().and_then(|()| nvme.leaks());
+    let repair = match left {
+        Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
         Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {
             finding.worsen(Verdict::Fail, &format!("left behind: {}", leaks.join("; ")));
@@ -91,8 +89,13 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
             finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
             Repair::Reopen
         }
+        // A controller with a fatal status is to be reset (Base 9.5).
+        Err(error @ Error::Fatal(_)) => {
+            finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
+            Repair::Reset
+        }
         Err(error) => {
-            finding.worsen(Verdict::Fail, &format!("the check after the test failed: {error}"));
+            finding.worsen(Verdict::Fail, &format!("left behind: {error}"));
             Repair::Reset
         }
     };

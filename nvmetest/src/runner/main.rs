@@ -1,10 +1,10 @@
 //! The `main` of a suite.
 
+use std::cell::RefCell;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, FormatSetting, Trial};
 
@@ -106,20 +106,29 @@ fn list(libtest: &Arguments, planned: Vec<Planned>) -> ExitCode {
     }
 }
 
+thread_local! {
+    /// The run, for the tests of libtest-mimic: they have to be `Send`, and a controller is not.
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
 fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
     let ignored_too = run.ignored_too;
-    let run = Arc::new(Mutex::new(run));
+    RUN.set(Some(run));
     let trial = |planned: Planned| {
-        let run = Arc::clone(&run);
         // Without the flag libtest-mimic calls the runner, which knows the reason.
         let ignored = ignored_too && planned.test.function.ignore.is_some();
         let name = planned.name.clone();
-        Trial::ignorable_test(name, move || locked(&run).test(&planned)).with_ignored_flag(ignored)
+        // With one thread, libtest-mimic runs tests on the thread that calls it.
+        let test = move || {
+            let on_main = |run: &mut Option<Run>| run.as_mut().map(|run| run.test(&planned));
+            RUN.with_borrow_mut(on_main).expect("tests run on the main thread")
+        };
+        Trial::ignorable_test(name, test).with_ignored_flag(ignored)
     };
     let trials = planned.into_iter().map(trial).collect();
     let outcome = panics::catch(|| libtest_mimic::run(libtest, trials));
 
-    let mut run = locked(&run);
+    let mut run = RUN.take().expect("it was put there above");
     let complaints = run.close();
     let summary = run.summary();
     if libtest.format == Some(FormatSetting::Json) {
@@ -134,7 +143,7 @@ fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
     match outcome {
         Err(panic) => cut_off(&panic),
         Ok(_) if run.has_lost_a_device() => ExitCode::from(LOST),
-        Ok(_) if complaints.is_empty() => ExitCode::SUCCESS,
+        Ok(_) if complaints.is_empty() && run.is_as_expected() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(UNEXPECTED),
     }
 }
