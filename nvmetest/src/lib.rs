@@ -2,23 +2,35 @@
 
 pub mod capability;
 pub mod cmdlog;
+pub mod command;
 mod controller;
 mod error;
 mod fixture;
 pub mod memory;
+mod namespace;
+pub mod queue;
 pub mod runner;
 pub mod spec;
 pub mod transport;
 
-pub use controller::{Buffer, Capabilities, Controller, Namespace, Qpair};
+pub use command::{Admin, Command, CommandSet, Completion, DEFAULT_TIMEOUT, Expected, Layout, Nvm};
+pub use controller::{
+    Capabilities, Controller, ControllerConfig, CreateIoCq, CreateIoSq, Event, Events, Format,
+    Identify, Interrupts, LogPage, PciFunction, Registers, Select, Shutdown,
+};
 pub use error::{Error, Result};
 pub use fixture::{Fixture, Outcome};
+pub use memory::{Buffer, Sink, Slice, SliceMut};
+pub use namespace::{DsmAttributes, DsmRange, Namespace};
 pub use nvmetest_macros::nvme_test;
+pub use queue::{CompletionQueue, CqOptions, Io, Qpair, SqOptions, Ticket};
+pub use spec::Status;
 
 /// What a suite needs in scope.
 pub mod prelude {
     pub use crate::{
-        Buffer, Controller, Error, Fixture, Namespace, Qpair, Result, nvme_test, skip,
+        Admin, Buffer, Command, Controller, Error, Events, Expected, Fixture, Layout, Namespace,
+        Nvm, PciFunction, Qpair, Result, Status, Ticket, nvme_test, skip,
     };
 }
 

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, FormatSetting, Trial};
+use libtest_mimic::{Arguments, Failed, FormatSetting, Trial};
 
 use super::arguments::{Options, Stop, scheme};
 use super::baseline::Baseline;
@@ -106,11 +106,6 @@ fn list(libtest: &Arguments, planned: Vec<Planned>) -> ExitCode {
     }
 }
 
-thread_local! {
-    /// The run, for the tests of libtest-mimic: they have to be `Send`, and a controller is not.
-    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
-}
-
 fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
     let ignored_too = run.ignored_too;
     RUN.set(Some(run));
@@ -118,17 +113,13 @@ fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
         // Without the flag libtest-mimic calls the runner, which knows the reason.
         let ignored = ignored_too && planned.test.function.ignore.is_some();
         let name = planned.name.clone();
-        // With one thread, libtest-mimic runs tests on the thread that calls it.
-        let test = move || {
-            let on_main = |run: &mut Option<Run>| run.as_mut().map(|run| run.test(&planned));
-            RUN.with_borrow_mut(on_main).expect("tests run on the main thread")
-        };
+        let test = move || RUN.with_borrow_mut(|run| current(run)?.test(&planned));
         Trial::ignorable_test(name, test).with_ignored_flag(ignored)
     };
     let trials = planned.into_iter().map(trial).collect();
     let outcome = panics::catch(|| libtest_mimic::run(libtest, trials));
 
-    let mut run = RUN.take().expect("it was put there above");
+    let Some(mut run) = RUN.take() else { return ExitCode::from(UNEXPECTED) };
     let complaints = run.close();
     let summary = run.summary();
     if libtest.format == Some(FormatSetting::Json) {
@@ -146,6 +137,15 @@ fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
         Ok(_) if complaints.is_empty() && run.is_as_expected() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(UNEXPECTED),
     }
+}
+
+thread_local! {
+    /// The run. A controller belongs to one thread, and libtest-mimic, told to use one, uses the main thread.
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+fn current(run: &mut Option<Run>) -> Result<&mut Run, Failed> {
+    run.as_mut().ok_or_else(|| "the test was run on another thread than the main thread".into())
 }
 
 /// The printer of libtest-mimic panics if nobody reads: that is the end of the run, and no news.

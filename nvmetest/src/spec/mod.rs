@@ -16,6 +16,7 @@
 //! | [`data`] | PRP entries and SGL descriptors | Base 4.3 |
 //! | [`opcode`] | admin and NVM opcodes | Base 5, Base 7, NVM 3 |
 //! | [`identify`] | data structures of Identify | Base 5.1.13, NVM 4.1.5 |
+//! | [`log`] | log pages | Base 5.1.12.1 |
 //! | [`pci`] | PCI configuration space, MSI-X table | PCIe transport 3.8, PCIe 7 |
 //!
 //! Three kinds of type, and how each treats what the standard does not define:
@@ -37,6 +38,7 @@ pub mod cqe;
 pub mod data;
 pub mod doorbell;
 pub mod identify;
+pub mod log;
 pub mod opcode;
 pub mod pci;
 pub mod property;
@@ -53,6 +55,7 @@ pub use identify::Cns;
 pub use identify::Csi;
 pub use identify::IdentifyController;
 pub use identify::IdentifyNamespace;
+pub use log::Lid;
 pub use opcode::AdminOpcode;
 pub use opcode::NvmOpcode;
 pub use property::Aqa;

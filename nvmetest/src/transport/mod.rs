@@ -4,9 +4,12 @@
 //! device may reach, MSI-X vectors and resets. Each way to a device (vfio-user, QEMU's qtest socket, VFIO)
 //! implements it, and a [`Scheme`] opens one by its [`DeviceUri`].
 
+mod claim;
 mod error;
 mod mmio;
+mod process;
 mod uri;
+pub mod vfio_user;
 
 use std::fmt;
 use std::ops::Range;
@@ -16,8 +19,10 @@ use std::sync::Arc;
 
 use crate::memory::Arena;
 
+pub use claim::{Claim, ClaimError};
 pub use error::{OpenError, TransportError};
 pub use mmio::Mmio;
+pub use process::Process;
 pub use uri::{DeviceUri, UriOptions, parse_size};
 
 /// The result of an access to a function.

@@ -11,8 +11,10 @@ use tempfile::TempDir;
 
 use crate::AS_SUITE;
 
+type Check = fn() -> Result<(), Failed>;
+
 pub fn all() -> Vec<Trial> {
-    let checks: &[(&str, fn() -> Result<(), Failed>)] = &[
+    let checks: &[(&str, Check)] = &[
         ("a_list_is_names_and_touches_no_device", a_list_is_names_and_touches_no_device),
         ("tests_run_in_the_order_of_their_lines", tests_run_in_the_order_of_their_lines),
         ("each_outcome_has_its_verdict", each_outcome_has_its_verdict),
@@ -185,8 +187,7 @@ fn each_outcome_has_its_verdict() -> Result<(), Failed> {
         device: fake: (a stand-in)
         seed: SEED
     "#]]);
-    expect![""]
-    .assert_eq(&suite.stderr());
+    expect![""].assert_eq(&suite.stderr());
 
     let overrun = self::suite(&["overruns"])?;
     assert!(overrun.stdout().contains("Timeout: the test took "), "{}", overrun.stdout());

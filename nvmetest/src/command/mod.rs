@@ -1,0 +1,250 @@
+//! Commands as values.
+//!
+//! Building a command touches no device: a [`Command`] is a submission queue entry, the memory that it lends,
+//! and what the test expects of it. It is run, or submitted, later, on a queue of the right kind.
+
+mod expected;
+mod layout;
+mod raw;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::time::Duration;
+
+use zerocopy::little_endian::U32;
+
+use crate::memory::Data;
+use crate::queue::{Io, Queue, Ticket};
+use crate::spec::{AdminOpcode, NvmOpcode, Sqe, Status, StatusField};
+use crate::{Error, Result};
+
+pub use expected::Expected;
+pub use layout::Layout;
+
+/// How long a command may take unless it, or its session, says otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The commands of the admin queue.
+#[derive(Debug)]
+pub enum Admin {}
+
+/// The commands of an I/O queue.
+#[derive(Debug)]
+pub enum Nvm {}
+
+/// A set of commands that share a kind of queue.
+pub trait CommandSet: sealed::Sealed + 'static {
+    /// Returns the name of an opcode of the set.
+    fn name(opcode: u8) -> String;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Admin {}
+    impl Sealed for super::Nvm {}
+}
+
+impl CommandSet for Admin {
+    fn name(opcode: u8) -> String {
+        AdminOpcode(opcode).to_string()
+    }
+}
+
+impl CommandSet for Nvm {
+    fn name(opcode: u8) -> String {
+        NvmOpcode(opcode).to_string()
+    }
+}
+
+/// What a completed command returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Dword 0 of the completion queue entry: command specific.
+    pub cdw0: u32,
+    /// The status: status code type and status code.
+    pub status: Status,
+    /// The whole status field, with Do Not Retry and More (Base 4.2.3).
+    pub field: StatusField,
+    /// SQHD: the submission queue head pointer that came with it.
+    pub sqhd: u16,
+    /// The command identifier that the command had.
+    pub cid: u16,
+    /// From just before the doorbell until the host saw the entry.
+    pub latency: Duration,
+}
+
+/// A command that is ready to run on a queue for command set `S`, and the memory `D` that it will lend to the
+/// device.
+#[must_use = "a command does nothing until it is run or submitted"]
+pub struct Command<S, D = ()> {
+    pub(crate) sqe: Sqe,
+    pub(crate) data: D,
+    pub(crate) terms: Terms,
+    pub(crate) layout: Layout,
+    /// How many bytes of the loan the command transfers, if not all.
+    pub(crate) transfer: Option<usize>,
+    _set: PhantomData<S>,
+}
+
+/// What the test expects of a command, and where in the test it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) expected: Option<Expected>,
+    pub(crate) site: &'static Location<'static>,
+    pub(crate) name: fn(u8) -> String,
+    /// Whether DPTR is the test's own, and not computed from the loan.
+    pub(crate) verbatim: bool,
+}
+
+impl<S: CommandSet, D: Data> Command<S, D> {
+    #[track_caller]
+    pub(crate) fn new(sqe: Sqe, data: D) -> Self {
+        let terms = Terms {
+            timeout: None,
+            expected: None,
+            site: Location::caller(),
+            name: S::name,
+            verbatim: false,
+        };
+        Self { sqe, data, terms, layout: Layout::Prp, transfer: None, _set: PhantomData }
+    }
+
+    /// Replaces the time that the command may take: [`DEFAULT_TIMEOUT`], or what the session says.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.terms.timeout = Some(timeout);
+        self
+    }
+
+    /// Makes `status`, and nothing else, the passing outcome.
+    ///
+    /// With several statuses any of them passes; with [`Expected::Any`] any status does, and the test looks
+    /// at it itself.
+    pub fn expect(mut self, status: impl Into<Expected>) -> Self {
+        self.terms.expected = Some(status.into());
+        self
+    }
+
+    /// Chooses how the data is described to the device; PRPs unless it is said otherwise.
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// Replaces the namespace identifier.
+    pub fn nsid(mut self, nsid: u32) -> Self {
+        self.sqe.nsid = U32::new(nsid);
+        self
+    }
+
+    /// Changes the submission queue entry as the test likes: reserved bits, other dwords.
+    ///
+    /// The command identifier, the data pointers and PSDT are set at submission, whatever is written there.
+    ///
+    /// # Panics
+    ///
+    /// Panics at submission if the entry has become a command that gives the device memory for longer than
+    /// it runs, as [`raw`](Self::raw) does.
+    pub fn edit(mut self, edit: impl FnOnce(&mut Sqe)) -> Self {
+        edit(&mut self.sqe);
+        self
+    }
+
+    /// Returns the submission queue entry as it stands before submission.
+    pub fn sqe(&self) -> &Sqe {
+        &self.sqe
+    }
+
+    /// Runs the command to completion.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the status is not the expected one, or on timeout. Either way the device has no more claim on
+    /// the data when this returns.
+    pub fn run<Q: Queue<Set = S>>(self, queue: Q) -> Result<Completion> {
+        let (core, controller) = (queue.core(), queue.controller());
+        core.scope(controller, |io: &Io<'_, '_, S>| {
+            let (completion, _data) = self.submit_to(io, None).reap()?;
+            Ok(completion)
+        })
+    }
+
+    /// Starts the command and does not wait for it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the queue is full.
+    pub fn submit<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
+    where
+        D: 'scope,
+    {
+        self.submit_to(io, None)
+    }
+
+    /// Starts the command; `callback` gets its `cdw0` and status as it completes.
+    ///
+    /// The status is the callback's business, unless the command says what it [`expect`](Self::expect)s.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the queue is full.
+    pub fn submit_with<'scope>(
+        self,
+        io: &'scope Io<'scope, '_, S>,
+        callback: impl FnOnce(u32, Status) + 'scope,
+    ) -> Ticket<'scope, D>
+    where
+        D: 'scope,
+    {
+        self.submit_to(io, Some(Box::new(callback)))
+    }
+
+    fn submit_to<'scope>(
+        self,
+        io: &'scope Io<'scope, '_, S>,
+        callback: Option<Callback<'scope>>,
+    ) -> Ticket<'scope, D>
+    where
+        D: 'scope,
+    {
+        let places = self.data.places();
+        if !self.terms.verbatim {
+            raw::check_claims::<S>(&self.sqe, &places);
+        }
+        let plan = Plan { layout: &self.layout, transfer: self.transfer };
+        let outcome = io.start(self.sqe, places, plan, self.terms, callback);
+        Ticket::new(io.poller(), outcome, self.data)
+    }
+}
+
+impl<S, D> fmt::Debug for Command<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command").field("sqe", &self.sqe).field("terms", &self.terms).finish()
+    }
+}
+
+/// How the data pointer is to be made.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) transfer: Option<usize>,
+}
+
+pub(crate) type Callback<'scope> = Box<dyn FnOnce(u32, Status) + 'scope>;
+
+impl Terms {
+    /// Says how the command is called in messages.
+    pub(crate) fn describe(&self, sqe: &Sqe, sqid: u16) -> String {
+        format!("{} on queue {sqid}", (self.name)(sqe.opcode()))
+    }
+
+    pub(crate) fn judge(&self, sqe: &Sqe, sqid: u16, status: Status) -> Result {
+        let expected = self.expected.unwrap_or(Expected::One(Status::SUCCESS));
+        if expected.admits(status) {
+            return Ok(());
+        }
+        let command = self.describe(sqe, sqid);
+        Err(Error::Status { command, status, expected, site: self.site })
+    }
+}

@@ -1,0 +1,115 @@
+//! What a test left behind for the next one.
+
+use zerocopy::FromBytes;
+
+use crate::Result;
+use crate::command::Expected;
+use crate::spec::IdentifyNamespace;
+use crate::{Error, Status};
+
+use super::shared::Touched;
+use super::{Controller, Identify};
+
+/// What the controller was like before the first test.
+#[derive(Debug, Default)]
+pub(super) struct Baseline {
+    /// The features with a value in Dword 0, and that value.
+    features: Vec<(u8, u32)>,
+    /// The formatted LBA size of the first namespace.
+    flbas: Option<u8>,
+}
+
+/// Features that a test may change and that the next one would see: Arbitration, Power Management,
+/// Temperature Threshold, Error Recovery, Volatile Write Cache, Interrupt Coalescing, Write Atomicity Normal,
+/// Asynchronous Event Configuration (Base 5.1.25).
+const WATCHED: [u8; 8] = [0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x0a, 0x0b];
+
+impl Baseline {
+    pub(super) fn take(nvme: &Controller) -> Result<Self> {
+        let mut features = Vec::new();
+        for fid in WATCHED {
+            if let Some(value) = feature(nvme, fid)? {
+                features.push((fid, value));
+            }
+        }
+        nvme.shared().take_touched();
+        Ok(Self { features, flbas: flbas(nvme)? })
+    }
+}
+
+/// The current value of a feature, or none if the controller does not have it.
+fn feature(nvme: &Controller, fid: u8) -> Result<Option<u32>> {
+    // Error Recovery is a feature of each namespace.
+    let nsid = if fid == 0x05 { 1 } else { 0 };
+    let got = nvme.get_features(fid).nsid(nsid).expect(Expected::Any).run(nvme)?;
+    Ok(got.status.is_success().then_some(got.cdw0))
+}
+
+fn flbas(nvme: &Controller) -> Result<Option<u8>> {
+    let mut page = nvme.try_buffer(size_of::<IdentifyNamespace>())?;
+    let identify = nvme.identify(Identify::namespace(1), &mut page).expect(Expected::Any);
+    if identify.run(nvme)?.status != Status::SUCCESS {
+        return Ok(None);
+    }
+    let identify = IdentifyNamespace::ref_from_bytes(&page);
+    Ok(identify.ok().map(|identify| u8::from(identify.flbas)))
+}
+
+impl Controller {
+    /// Fails if the controller is dead: gone, or with CSTS.CFS set (Base 9.5), or not ready.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong.
+    pub fn health(&self) -> Result {
+        self.function().check_alive()?;
+        let csts = self.registers().csts()?;
+        if csts.is_all_ones() {
+            return Err(Error::Gone("CSTS reads as all ones".to_owned()));
+        }
+        if csts.cfs() {
+            return Err(Error::Fatal(csts));
+        }
+        if !csts.rdy() || self.admin().gone().is_some() {
+            return Err(Error::Failed("the controller is not enabled".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Says what a test left behind that the next one would see, in one sentence each.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the controller cannot be asked.
+    pub fn leaks(&self) -> Result<Vec<String>> {
+        let shared = self.shared();
+        let mut leaks = shared.take_complaints();
+        leaks.extend(shared.domain().take_overruns());
+        let (submission, completion) = shared.queues().left();
+        let mut left = |kind: &str, ids: Vec<u16>| {
+            leaks.extend(ids.iter().map(|id| format!("{kind} queue {id} was not deleted")));
+        };
+        left("submission", submission);
+        left("completion", completion);
+        let Touched { features, namespaces } = shared.take_touched();
+        if features {
+            for &(fid, before) in &self.baseline.features {
+                let now = feature(self, fid)?;
+                if now != Some(before) {
+                    let now = now.map_or("gone".to_owned(), |now| format!("{now:#x}"));
+                    leaks.push(format!("feature {fid:02x}h was {before:#x} and is {now}"));
+                }
+            }
+        }
+        if namespaces && flbas(self)? != self.baseline.flbas {
+            leaks.push("namespace 1 has another LBA format".to_owned());
+        }
+        Ok(leaks)
+    }
+
+    /// Whether the controller should be reset before the next test, though no test is to blame: it kept event
+    /// requests that it was asked to abort.
+    pub fn wants_reset(&self) -> bool {
+        self.shared().has_requests_left() || *self.config() != self.default_config()
+    }
+}

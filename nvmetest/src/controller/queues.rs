@@ -1,0 +1,101 @@
+//! Which I/O queues there are.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use crate::{Error, Result};
+
+/// The I/O queue identifiers: which are taken by the host, and which the device has.
+///
+/// They differ when a test creates a queue by hand, and when a deletion fails.
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    submission: Identifiers,
+    completion: Identifiers,
+}
+
+#[derive(Debug, Default)]
+struct Identifiers {
+    granted: Cell<u16>,
+    taken: RefCell<BTreeSet<u16>>,
+    live: RefCell<BTreeSet<u16>>,
+}
+
+impl Identifiers {
+    fn take(&self, kind: &'static str) -> Result<u16> {
+        let (mut taken, live) = (self.taken.borrow_mut(), self.live.borrow());
+        let granted = self.granted.get();
+        let free = (1..=granted).find(|id| !taken.contains(id) && !live.contains(id));
+        let id = free.ok_or(Error::NoQueue { kind, granted })?;
+        taken.insert(id);
+        Ok(id)
+    }
+
+    fn left(&self) -> Vec<u16> {
+        let taken = self.taken.borrow();
+        self.live.borrow().iter().copied().filter(|id| !taken.contains(id)).collect()
+    }
+}
+
+impl Queues {
+    /// Notes how many queues the controller granted.
+    pub(super) fn grant(&self, submission: u16, completion: u16) {
+        self.submission.granted.set(submission);
+        self.completion.granted.set(completion);
+    }
+
+    /// How many submission and completion queues the controller granted.
+    pub(crate) fn granted(&self) -> (u16, u16) {
+        (self.submission.granted.get(), self.completion.granted.get())
+    }
+
+    pub(crate) fn take_sq(&self) -> Result<u16> {
+        self.submission.take("submission")
+    }
+
+    pub(crate) fn take_cq(&self) -> Result<u16> {
+        self.completion.take("completion")
+    }
+
+    pub(crate) fn free_sq(&self, id: u16) {
+        self.submission.taken.borrow_mut().remove(&id);
+    }
+
+    pub(crate) fn free_cq(&self, id: u16) {
+        self.completion.taken.borrow_mut().remove(&id);
+    }
+
+    pub(crate) fn has_sq(&self, id: u16) -> bool {
+        self.submission.live.borrow().contains(&id)
+    }
+
+    pub(crate) fn has_cq(&self, id: u16) -> bool {
+        self.completion.live.borrow().contains(&id)
+    }
+
+    pub(super) fn add_sq(&self, id: u16) {
+        self.submission.live.borrow_mut().insert(id);
+    }
+
+    pub(super) fn add_cq(&self, id: u16) {
+        self.completion.live.borrow_mut().insert(id);
+    }
+
+    pub(super) fn remove_sq(&self, id: u16) {
+        self.submission.live.borrow_mut().remove(&id);
+    }
+
+    pub(super) fn remove_cq(&self, id: u16) {
+        self.completion.live.borrow_mut().remove(&id);
+    }
+
+    pub(super) fn clear_live(&self) {
+        self.submission.live.borrow_mut().clear();
+        self.completion.live.borrow_mut().clear();
+    }
+
+    /// The queues that the device has and nobody holds: of submission, and of completion queues.
+    pub(super) fn left(&self) -> (Vec<u16>, Vec<u16>) {
+        (self.submission.left(), self.completion.left())
+    }
+}

@@ -1,0 +1,221 @@
+//! What the controller, its queues and its namespaces share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cmdlog::{CmdLog, now_ns};
+use crate::command::DEFAULT_TIMEOUT;
+use crate::memory::{Block, Domain};
+use crate::queue::Core;
+use crate::spec::{AdminOpcode, Cap, Sqe, Status, doorbell};
+use crate::transport::Function;
+
+use super::queues::Queues;
+
+/// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
+pub(crate) struct Shared {
+    function: Arc<dyn Function>,
+    domain: Arc<Domain>,
+    log: CmdLog,
+    cap: Cap,
+    page_size: Cell<u64>,
+    timeout: Cell<Duration>,
+    deadline: Cell<Option<Instant>>,
+    queues: Queues,
+    /// The queues that must be told when the controller is disabled.
+    cores: RefCell<Vec<Weak<Core>>>,
+    /// Memory of queues that the device may still use. It is free when the controller is disabled.
+    parked: RefCell<Vec<Arc<Block>>>,
+    /// What went wrong where no test could be told: in the drop of a queue.
+    complaints: RefCell<Vec<String>>,
+    climbing: Cell<bool>,
+    touched: Cell<Touched>,
+    /// Asynchronous Event Requests that the controller did not abort.
+    requests_left: Cell<usize>,
+    /// When the device was last asked whether it is alive.
+    last_look_ns: Cell<u64>,
+}
+
+/// How often the device is asked whether it is alive, while a command does not complete.
+const LOOK_EVERY_NS: u64 = 1_000_000;
+
+/// What tests did to the controller that the next test must not see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// A Set Features command succeeded.
+    pub(crate) features: bool,
+    /// A namespace was formatted, attached, or the like.
+    pub(crate) namespaces: bool,
+}
+
+impl Shared {
+    pub(super) fn new(
+        function: Arc<dyn Function>,
+        domain: Arc<Domain>,
+        log: CmdLog,
+        cap: Cap,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            function,
+            domain,
+            log,
+            cap,
+            page_size: Cell::new(cap.min_page_size().max(4096)),
+            timeout: Cell::new(DEFAULT_TIMEOUT),
+            deadline: Cell::new(None),
+            queues: Queues::default(),
+            cores: RefCell::default(),
+            parked: RefCell::default(),
+            complaints: RefCell::default(),
+            climbing: Cell::new(false),
+            touched: Cell::default(),
+            requests_left: Cell::new(0),
+            last_look_ns: Cell::new(0),
+        })
+    }
+
+    pub(crate) fn function(&self) -> &Arc<dyn Function> {
+        &self.function
+    }
+
+    pub(crate) fn domain(&self) -> &Arc<Domain> {
+        &self.domain
+    }
+
+    pub(crate) fn log(&self) -> &CmdLog {
+        &self.log
+    }
+
+    pub(crate) fn cap(&self) -> Cap {
+        self.cap
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// The size of a memory page as CC.MPS says, in bytes.
+    pub(crate) fn page_size(&self) -> u64 {
+        self.page_size.get()
+    }
+
+    pub(super) fn set_page_size(&self, bytes: u64) {
+        self.page_size.set(bytes);
+    }
+
+    /// How long a command may take that does not say otherwise.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.get()
+    }
+
+    pub(super) fn set_timeout(&self, timeout: Duration) {
+        self.timeout.set(timeout);
+    }
+
+    /// When the running test has to be over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.get()
+    }
+
+    pub(super) fn set_deadline(&self, deadline: Option<Instant>) {
+        self.deadline.set(deadline);
+    }
+
+    pub(crate) fn sq_tail_doorbell(&self, qid: u16) -> u32 {
+        doorbell::sq_tail(qid, self.cap.dstrd())
+    }
+
+    pub(crate) fn cq_head_doorbell(&self, qid: u16) -> u32 {
+        doorbell::cq_head(qid, self.cap.dstrd())
+    }
+
+    /// Lets the queue know when the controller is disabled.
+    pub(crate) fn register(&self, core: &Rc<Core>) {
+        let mut cores = self.cores.borrow_mut();
+        cores.retain(|core| core.strong_count() != 0);
+        cores.push(Rc::downgrade(core));
+    }
+
+    /// The controller is disabled, or reset: it has no queues any more, and no claim on any memory.
+    pub(crate) fn retire_queues(&self, why: &str) {
+        for core in self.cores.take().iter().filter_map(Weak::upgrade) {
+            core.retire(why);
+        }
+        self.queues.clear_live();
+        self.parked.take();
+        self.requests_left.set(0);
+    }
+
+    /// Whether it is time to look at clocks and at the device's health again.
+    pub(super) fn is_time_to_look(&self) -> bool {
+        let now = now_ns();
+        let is_time = self.last_look_ns.get() + LOOK_EVERY_NS < now;
+        if is_time {
+            self.last_look_ns.set(now);
+        }
+        is_time
+    }
+
+    pub(super) fn leave_requests(&self, requests: usize) {
+        self.requests_left.set(self.requests_left.get() + requests);
+    }
+
+    pub(super) fn has_requests_left(&self) -> bool {
+        self.requests_left.get() != 0
+    }
+
+    /// Keeps memory that the device may use until the controller is disabled.
+    pub(crate) fn park(&self, block: Arc<Block>) {
+        self.parked.borrow_mut().push(block);
+    }
+
+    pub(crate) fn complain(&self, complaint: String) {
+        self.complaints.borrow_mut().push(complaint);
+    }
+
+    pub(super) fn take_complaints(&self) -> Vec<String> {
+        self.complaints.take()
+    }
+
+    /// Starts to climb the ladder, if that is not going on.
+    pub(crate) fn start_climbing(&self) -> Option<Climbing<'_>> {
+        (!self.climbing.replace(true)).then_some(Climbing(self))
+    }
+
+    pub(super) fn take_touched(&self) -> Touched {
+        self.touched.take()
+    }
+
+    /// Accounts for what an admin command changed.
+    pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
+        if sqid != 0 || !status.is_success() {
+            return;
+        }
+        let qid = sqe.cdw10.get() as u16;
+        let touched = self.touched.get();
+        match sqe.admin_opcode() {
+            AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
+            AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
+            AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
+            AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
+            AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
+            AdminOpcode::FORMAT_NVM
+            | AdminOpcode::NAMESPACE_MANAGEMENT
+            | AdminOpcode::NAMESPACE_ATTACHMENT => {
+                self.touched.set(Touched { namespaces: true, ..touched });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The ladder is being climbed as long as this lives.
+pub(crate) struct Climbing<'s>(&'s Shared);
+
+impl Drop for Climbing<'_> {
+    fn drop(&mut self) {
+        self.0.climbing.set(false);
+    }
+}

@@ -1,0 +1,285 @@
+//! What a command holds of the memory that it lends to the device.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
+
+use super::{Block, Buffer};
+
+/// Memory lent to the device for reading.
+#[derive(Clone)]
+pub struct Slice<'b> {
+    pub(super) block: &'b Arc<Block>,
+    pub(super) range: Range<usize>,
+    pub(super) _borrow: PhantomData<&'b [u8]>,
+}
+
+impl Deref for Slice<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: In bounds; shared for `'b`, so nobody writes it.
+        unsafe {
+            std::slice::from_raw_parts(self.block.pointer(self.range.start), self.range.len())
+        }
+    }
+}
+
+/// Memory lent to the device for writing, exclusively.
+pub struct SliceMut<'b> {
+    pub(super) block: &'b Arc<Block>,
+    pub(super) range: Range<usize>,
+    pub(super) _borrow: PhantomData<&'b mut [u8]>,
+}
+
+impl<'b> SliceMut<'b> {
+    /// Splits the slice into two disjoint ones.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `mid` is past the end.
+    pub fn split_at(self, mid: usize) -> (SliceMut<'b>, SliceMut<'b>) {
+        let Range { start, end } = self.range;
+        assert!(mid <= end - start, "{mid} is not within {} bytes", end - start);
+        let part = |range| SliceMut { block: self.block, range, _borrow: PhantomData };
+        (part(start..start + mid), part(start + mid..end))
+    }
+
+    /// Splits the slice into disjoint parts of `len` bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `len` is zero.
+    pub fn into_chunks(self, len: usize) -> impl Iterator<Item = SliceMut<'b>> {
+        assert!(0 < len);
+        let Range { start, end } = self.range;
+        (start..end).step_by(len).map(move |at| SliceMut {
+            block: self.block,
+            range: at..end.min(at + len),
+            _borrow: PhantomData,
+        })
+    }
+}
+
+impl Deref for SliceMut<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: In bounds; exclusive for `'b`, and not in flight, for a command in flight owns its loan.
+        unsafe {
+            std::slice::from_raw_parts(self.block.pointer(self.range.start), self.range.len())
+        }
+    }
+}
+
+impl DerefMut for SliceMut<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: As in `deref`.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.block.pointer(self.range.start), self.range.len())
+        }
+    }
+}
+
+/// Memory that any number of commands may overwrite, and the host does not read.
+#[derive(Clone, Copy)]
+pub struct Sink<'b> {
+    pub(super) block: &'b Arc<Block>,
+    pub(super) len: usize,
+    pub(super) _borrow: PhantomData<&'b mut [u8]>,
+}
+
+impl<'b> Sink<'b> {
+    /// Returns the first `len` bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the sink is shorter.
+    pub fn first(self, len: usize) -> Sink<'b> {
+        assert!(len <= self.len, "{len} is not within {} bytes", self.len);
+        Sink { len, ..self }
+    }
+}
+
+/// A piece of memory that is contiguous for the device, and kept alive by a command in flight.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Place {
+    pub(crate) block: Arc<Block>,
+    pub(crate) iova: u64,
+    pub(crate) len: usize,
+    /// Whether the device keeps using it: a queue, which the controller holds until it is gone.
+    pub(crate) outlives_its_command: bool,
+}
+
+impl Place {
+    fn new(block: &Arc<Block>, range: &Range<usize>) -> Self {
+        assert!(
+            !block.is_revoked(),
+            "the buffer was taken from the device when a command timed out: allocate another",
+        );
+        let iova = block.iova_of(range);
+        Self { block: block.clone(), iova, len: range.len(), outlives_its_command: false }
+    }
+}
+
+/// All the pieces of a command's data, in their order.
+#[doc(hidden)]
+#[derive(Clone)]
+pub enum Places {
+    /// No data.
+    None,
+    /// The common case.
+    One(Place),
+    /// A scattered transfer.
+    Many(Vec<Place>),
+}
+
+impl Places {
+    pub(crate) fn as_slice(&self) -> &[Place] {
+        match self {
+            Self::None => &[],
+            Self::One(place) => std::slice::from_ref(place),
+            Self::Many(places) => places,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.as_slice().iter().map(|place| place.len).sum()
+    }
+}
+
+mod sealed {
+    /// Keeps the traits below closed: an implementation outside this module could lend shared memory to a
+    /// command that writes it.
+    pub trait Sealed {}
+    impl Sealed for () {}
+    impl Sealed for super::Slice<'_> {}
+    impl Sealed for super::SliceMut<'_> {}
+    impl Sealed for super::Sink<'_> {}
+    impl Sealed for &super::Buffer {}
+    impl Sealed for &mut super::Buffer {}
+    impl Sealed for crate::queue::QueueMemory {}
+    impl<T: Sealed> Sealed for Vec<T> {}
+}
+
+/// The memory a command transfers to or from; see [`DeviceRead`] and [`DeviceWrite`].
+pub trait Data: sealed::Sealed {
+    /// Where the data is.
+    #[doc(hidden)]
+    fn places(&self) -> Places;
+}
+
+impl Data for () {
+    fn places(&self) -> Places {
+        Places::None
+    }
+}
+
+impl Data for Slice<'_> {
+    fn places(&self) -> Places {
+        Places::One(Place::new(self.block, &self.range))
+    }
+}
+
+impl Data for SliceMut<'_> {
+    fn places(&self) -> Places {
+        Places::One(Place::new(self.block, &self.range))
+    }
+}
+
+impl Data for Sink<'_> {
+    fn places(&self) -> Places {
+        Places::One(Place::new(self.block, &(0..self.len)))
+    }
+}
+
+impl<T: Data> Data for Vec<T> {
+    fn places(&self) -> Places {
+        Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
+    }
+}
+
+impl Data for crate::queue::QueueMemory {
+    fn places(&self) -> Places {
+        let place = Place::new(self.block(), &self.range());
+        Places::One(Place { outlives_its_command: true, ..place })
+    }
+}
+
+/// Something that can be lent to a command that reads host memory.
+#[diagnostic::on_unimplemented(
+    message = "the device cannot read from `{Self}`",
+    label = "not a DMA buffer",
+    note = "a command that sends data takes `&Buffer`, a `Slice`, or a `Vec<Slice>`; allocate one with `nvme.buffer(len)`"
+)]
+pub trait DeviceRead: sealed::Sealed {
+    /// The form in which the command holds the loan.
+    type Lent: Data;
+    /// Lends the memory.
+    fn lend(self) -> Self::Lent;
+}
+
+impl<'b> DeviceRead for &'b Buffer {
+    type Lent = Slice<'b>;
+    fn lend(self) -> Slice<'b> {
+        self.slice(0..self.len())
+    }
+}
+
+impl<'b> DeviceRead for Slice<'b> {
+    type Lent = Slice<'b>;
+    fn lend(self) -> Slice<'b> {
+        self
+    }
+}
+
+/// A gathered transfer: the pieces are one run of data for the command.
+impl<'b> DeviceRead for Vec<Slice<'b>> {
+    type Lent = Vec<Slice<'b>>;
+    fn lend(self) -> Vec<Slice<'b>> {
+        self
+    }
+}
+
+/// Something that can be lent to a command that writes host memory.
+#[diagnostic::on_unimplemented(
+    message = "the device cannot write to `{Self}`",
+    label = "not exclusively borrowed DMA memory",
+    note = "a command that returns data takes `&mut Buffer`, a `SliceMut`, a `Sink`, or a `Vec<SliceMut>`; allocate a buffer with `nvme.buffer(len)`"
+)]
+pub trait DeviceWrite: sealed::Sealed {
+    /// The form in which the command holds the loan.
+    type Lent: Data;
+    /// Lends the memory.
+    fn lend(self) -> Self::Lent;
+}
+
+impl<'b> DeviceWrite for &'b mut Buffer {
+    type Lent = SliceMut<'b>;
+    fn lend(self) -> SliceMut<'b> {
+        self.as_mut()
+    }
+}
+
+impl<'b> DeviceWrite for SliceMut<'b> {
+    type Lent = SliceMut<'b>;
+    fn lend(self) -> SliceMut<'b> {
+        self
+    }
+}
+
+impl<'b> DeviceWrite for Sink<'b> {
+    type Lent = Sink<'b>;
+    fn lend(self) -> Sink<'b> {
+        self
+    }
+}
+
+/// A scattered transfer: the pieces are one run of data for the command.
+impl<'b> DeviceWrite for Vec<SliceMut<'b>> {
+    type Lent = Vec<SliceMut<'b>>;
+    fn lend(self) -> Vec<SliceMut<'b>> {
+        self
+    }
+}

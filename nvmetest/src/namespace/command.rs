@@ -1,0 +1,175 @@
+//! The commands of the NVM Command Set (NVM 3.3, Base 7).
+
+use zerocopy::FromZeros;
+use zerocopy::little_endian::U32;
+
+use crate::command::{Command, Nvm};
+use crate::memory::{Data, DeviceRead, DeviceWrite};
+use crate::spec::{NvmOpcode, Sqe};
+
+use super::{DsmAttributes, Namespace};
+
+impl Namespace<'_> {
+    /// Read (NVM 3.3.4): as many blocks from `slba` on as `data` holds.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `data` is not a whole number of blocks, or more than 65,536.
+    #[track_caller]
+    pub fn read<D: DeviceWrite>(&self, data: D, slba: u64) -> Command<Nvm, D::Lent> {
+        self.transfer(NvmOpcode::READ, data.lend(), slba)
+    }
+
+    /// Write (NVM 3.3.6): `data`, from `slba` on.
+    ///
+    /// # Panics
+    ///
+    /// As for [`read`](Self::read).
+    #[track_caller]
+    pub fn write<D: DeviceRead>(&self, data: D, slba: u64) -> Command<Nvm, D::Lent> {
+        self.transfer(NvmOpcode::WRITE, data.lend(), slba)
+    }
+
+    /// Compare (NVM 3.3.1): fails with Compare Failure if the blocks from `slba` on differ from `data`.
+    ///
+    /// # Panics
+    ///
+    /// As for [`read`](Self::read).
+    #[track_caller]
+    pub fn compare<D: DeviceRead>(&self, data: D, slba: u64) -> Command<Nvm, D::Lent> {
+        self.transfer(NvmOpcode::COMPARE, data.lend(), slba)
+    }
+
+    /// Flush (Base 7.2).
+    #[track_caller]
+    pub fn flush(&self) -> Command<Nvm> {
+        Command::new(self.sqe(NvmOpcode::FLUSH), ())
+    }
+
+    /// Write Zeroes (NVM 3.3.8) to `blocks` blocks from `slba` on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `blocks` is not 1 to 65,536.
+    #[track_caller]
+    pub fn write_zeroes(&self, slba: u64, blocks: u32) -> Command<Nvm> {
+        Command::new(self.range(NvmOpcode::WRITE_ZEROES, slba, blocks), ())
+    }
+
+    /// Write Uncorrectable (NVM 3.3.7): reads of the blocks fail until they are written again.
+    ///
+    /// # Panics
+    ///
+    /// As for [`write_zeroes`](Self::write_zeroes).
+    #[track_caller]
+    pub fn write_uncorrectable(&self, slba: u64, blocks: u32) -> Command<Nvm> {
+        Command::new(self.range(NvmOpcode::WRITE_UNCORRECTABLE, slba, blocks), ())
+    }
+
+    /// Verify (NVM 3.3.5): the blocks are read, and nothing is transferred.
+    ///
+    /// # Panics
+    ///
+    /// As for [`write_zeroes`](Self::write_zeroes).
+    #[track_caller]
+    pub fn verify(&self, slba: u64, blocks: u32) -> Command<Nvm> {
+        Command::new(self.range(NvmOpcode::VERIFY, slba, blocks), ())
+    }
+
+    /// Dataset Management (NVM 3.3.3) for the first `ranges` ranges in `data`: see
+    /// [`DsmRange::fill`](super::DsmRange::fill).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `ranges` is not 1 to 256, or if `data` does not hold that many.
+    #[track_caller]
+    pub fn dataset_management<D: DeviceRead>(
+        &self,
+        data: D,
+        ranges: usize,
+        attributes: DsmAttributes,
+    ) -> Command<Nvm, D::Lent> {
+        let data = data.lend();
+        let held = data.places().len() / 16;
+        assert!(
+            (1..=256).contains(&ranges) && ranges <= held,
+            "{ranges} ranges, and room for {held}"
+        );
+        let mut sqe = self.sqe(NvmOpcode::DATASET_MANAGEMENT);
+        sqe.cdw10 = U32::new(ranges as u32 - 1);
+        sqe.cdw11 = U32::new(attributes.bits());
+        let mut command = Command::new(sqe, data);
+        command.transfer = Some(ranges * 16);
+        command
+    }
+
+    #[track_caller]
+    fn transfer<D: Data>(&self, opcode: NvmOpcode, data: D, slba: u64) -> Command<Nvm, D> {
+        let len = data.places().len();
+        let block = self.block();
+        assert!(
+            0 < len && len.is_multiple_of(block),
+            "{len} bytes are not whole logical blocks of {block}"
+        );
+        let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
+        Command::new(self.range(opcode, slba, blocks), data)
+    }
+
+    fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
+        assert!(
+            (1..=1 << 16).contains(&blocks),
+            "a command is for 1 to 65,536 blocks, not {blocks}"
+        );
+        let mut sqe = self.sqe(opcode);
+        sqe.cdw10 = U32::new(slba as u32);
+        sqe.cdw11 = U32::new((slba >> 32) as u32);
+        sqe.cdw12 = U32::new(blocks - 1);
+        sqe
+    }
+
+    fn sqe(&self, opcode: NvmOpcode) -> Sqe {
+        let mut sqe = Sqe::new_zeroed();
+        sqe.set_opcode(opcode.0);
+        sqe.nsid = U32::new(self.nsid());
+        sqe
+    }
+}
+
+const FUA: u32 = 1 << 30;
+const LIMITED_RETRY: u32 = 1 << 31;
+const DEALLOCATE: u32 = 1 << 25;
+
+impl<D: Data> Command<Nvm, D> {
+    /// FUA: force unit access (NVM 3.3.4, NVM 3.3.6).
+    pub fn fua(self) -> Self {
+        self.cdw12(FUA)
+    }
+
+    /// LR: limited retry (NVM 3.3.4).
+    pub fn limited_retry(self) -> Self {
+        self.cdw12(LIMITED_RETRY)
+    }
+
+    /// DEAC: Write Zeroes may deallocate the blocks (NVM 3.3.8).
+    pub fn deallocate(self) -> Self {
+        self.cdw12(DEALLOCATE)
+    }
+
+    /// Transfers the first `len` bytes, which are `blocks` blocks, and not all that is lent.
+    ///
+    /// With PRPs no more is described to the device; an SGL still describes the whole loan.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
+    pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
+        assert!(len <= self.data.places().len(), "{len} bytes are more than was lent");
+        assert!((1..=1 << 16).contains(&blocks));
+        self.transfer = Some(len);
+        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
+    }
+
+    fn cdw12(self, bits: u32) -> Self {
+        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() | bits))
+    }
+}

@@ -1,0 +1,118 @@
+//! A namespace, and the commands of the NVM Command Set as values.
+
+mod command;
+mod dsm;
+
+use std::marker::PhantomData;
+
+use zerocopy::FromBytes;
+
+use crate::controller::{Controller, Identify};
+use crate::spec::IdentifyNamespace;
+use crate::{Error, Result};
+
+pub use dsm::{DsmAttributes, DsmRange};
+
+/// A namespace as it was when it was made: Format NVM changes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Namespace<'c> {
+    nsid: u32,
+    block: usize,
+    blocks: u64,
+    _controller: PhantomData<&'c Controller>,
+}
+
+/// The largest block that the driver can work with: nobody has larger ones.
+const LARGEST_BLOCK: u32 = 1 << 20;
+
+impl Controller {
+    /// Identifies namespace `nsid`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not active, or if it says of itself what cannot be.
+    pub fn namespace(&self, nsid: u32) -> Result<Namespace<'_>> {
+        let identify = self.identify_namespace(nsid)?;
+        if identify.is_inactive() {
+            return Err(Error::NotApplicable(format!("namespace {nsid} is not active: NSZE is 0")));
+        }
+        let nonsense = |what| Err(Error::Nonsense { what, clause: "NVM 4.1.5.1" });
+        let format = identify.format();
+        match format.data_size() {
+            Some(block) if (512..=LARGEST_BLOCK).contains(&block) => Ok(Namespace {
+                nsid,
+                block: block as usize,
+                blocks: identify.nsze.get(),
+                _controller: PhantomData,
+            }),
+            _ => nonsense(format!("LBADS {} of the LBA format in use", format.lbads())),
+        }
+    }
+
+    /// Identify Namespace (NVM 4.1.5.1) for any namespace identifier.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the command does.
+    pub fn identify_namespace(&self, nsid: u32) -> Result<Box<IdentifyNamespace>> {
+        let mut page = self.try_buffer(size_of::<IdentifyNamespace>())?;
+        self.identify(Identify::namespace(nsid), &mut page).run(self)?;
+        let identify = IdentifyNamespace::read_from_bytes(&page);
+        Ok(Box::new(identify.expect("the buffer has the size of the structure")))
+    }
+
+    /// The active namespaces (Base 5.1.13.2.2), in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a list is not ascending, or has no end.
+    pub fn active_namespaces(&self) -> Result<Vec<u32>> {
+        // More than anybody has: a list that goes on is the device's fault and not the host's memory.
+        const MOST: usize = 1 << 20;
+        let nonsense = |what| Err(Error::Nonsense { what, clause: "Base 5.1.13.2.2" });
+        let mut page = self.try_buffer(4096)?;
+        let mut all: Vec<u32> = Vec::new();
+        loop {
+            let mut last = all.last().copied().unwrap_or(0);
+            // A list cannot be asked for behind the last identifiers: they are reserved.
+            if u32::MAX - 2 < last {
+                return Ok(all);
+            }
+            self.identify(Identify::active_namespaces(last), &mut page).run(self)?;
+            for dword in page.chunks_exact(4) {
+                let nsid = u32::from_le_bytes([dword[0], dword[1], dword[2], dword[3]]);
+                if nsid == 0 {
+                    return Ok(all);
+                }
+                if nsid <= last {
+                    return nonsense(format!("namespace {nsid} behind {last} in the active list"));
+                }
+                all.push(nsid);
+                last = nsid;
+            }
+            if MOST < all.len() {
+                return nonsense(format!(
+                    "an active namespace list of more than {} entries",
+                    all.len()
+                ));
+            }
+        }
+    }
+}
+
+impl Namespace<'_> {
+    /// Returns the namespace identifier.
+    pub fn nsid(&self) -> u32 {
+        self.nsid
+    }
+
+    /// Returns the number of logical blocks (NSZE).
+    pub fn capacity(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Returns the size of a logical block in bytes.
+    pub fn block(&self) -> usize {
+        self.block
+    }
+}

@@ -1,0 +1,520 @@
+//! The host's half of a queue pair: submitting, reaping, and who gets what completed.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cmdlog::{self, Ring};
+use crate::command::{Callback, Completion, Plan, Terms};
+use crate::controller::Shared;
+use crate::memory::{Block, PAGE_SIZE, Places, hand_over};
+use crate::spec::{Cqe, Sqe};
+use crate::transport::TransportResult;
+use crate::{Error, Result};
+
+use super::describe;
+use super::doorbell::Doorbell;
+use super::invariant::{self, Violation};
+use super::ring::{CompletionRing, SubmissionRing};
+use super::slots::{Found, InFlight, Owner, Slots};
+use super::ticket::Outcome;
+
+/// A submission queue and the completion queue that its commands complete in.
+#[doc(hidden)]
+pub struct Core {
+    shared: Rc<Shared>,
+    sqid: u16,
+    ring: SubmissionRing,
+    doorbell: Doorbell,
+    completions: Rc<CompletionSide>,
+    tail: Cell<u32>,
+    /// The submission queue head, as far as the controller said.
+    head: Cell<u32>,
+    slots: RefCell<Slots>,
+    /// The earliest time at which a command in flight may be overdue.
+    next_due_ns: Cell<u64>,
+    /// A page for each slot, for PRP Lists and SGL segments.
+    lists: OnceCell<Arc<Block>>,
+    log: Ring,
+    scopes: RefCell<Vec<Account>>,
+    next_scope: Cell<u64>,
+    /// Findings that belong to no command.
+    findings: RefCell<Vec<Error>>,
+    gone: RefCell<Option<String>>,
+}
+
+/// What is known of an open scope.
+struct Account {
+    scope: u64,
+    in_flight: usize,
+    /// Completions that no `waitdone` and no ticket has asked for yet.
+    done: usize,
+    /// Failures that nobody has looked at, with the outcome of their command.
+    failures: Vec<(Weak<Outcome>, Error)>,
+}
+
+/// A completion queue, and the submission queues that complete in it.
+#[derive(Debug)]
+pub(crate) struct CompletionSide {
+    cqid: u16,
+    ring: CompletionRing,
+    doorbell: Doorbell,
+    head: Cell<u32>,
+    phase: Cell<bool>,
+    /// The head that the controller was told of.
+    rung: Cell<u32>,
+    submission: RefCell<Vec<(u16, Weak<Core>)>>,
+}
+
+impl CompletionSide {
+    pub(crate) fn new(cqid: u16, ring: CompletionRing, doorbell: Doorbell) -> Rc<Self> {
+        Rc::new(Self {
+            cqid,
+            ring,
+            doorbell,
+            head: Cell::new(0),
+            // The memory is zero, and the first pass through the queue writes ones (Base 4.2.4).
+            phase: Cell::new(true),
+            rung: Cell::new(0),
+            submission: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn cqid(&self) -> u16 {
+        self.cqid
+    }
+
+    pub(crate) fn ring(&self) -> &CompletionRing {
+        &self.ring
+    }
+
+    /// Takes the next entry, if it is there.
+    fn reap(&self) -> Option<Cqe> {
+        let cqe = self.ring.read(self.head.get(), self.phase.get())?;
+        let next = self.head.get() + 1;
+        if next == self.ring.entries() {
+            self.head.set(0);
+            self.phase.set(!self.phase.get());
+        } else {
+            self.head.set(next);
+        }
+        Some(cqe)
+    }
+
+    /// Gives the entries that were taken back to the controller.
+    fn release(&self) -> TransportResult {
+        let head = self.head.get();
+        if head == self.rung.get() {
+            return Ok(());
+        }
+        self.rung.set(head);
+        self.doorbell.ring(head)
+    }
+
+    /// Whether half of the queue waits to be given back.
+    fn should_release(&self) -> bool {
+        let entries = self.ring.entries();
+        let taken = (self.head.get() + entries - self.rung.get()) % entries;
+        entries / 2 <= taken
+    }
+
+    fn submission_queue(&self, sqid: u16) -> Option<Rc<Core>> {
+        let submission = self.submission.borrow();
+        submission.iter().find(|(known, _)| *known == sqid).and_then(|(_, core)| core.upgrade())
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        shared: &Rc<Shared>,
+        sqid: u16,
+        ring: SubmissionRing,
+        doorbell: Doorbell,
+        completions: &Rc<CompletionSide>,
+    ) -> Rc<Self> {
+        let log = shared.log().ring(sqid, completions.cqid);
+        // One entry stays empty, or a full queue would look like an empty one (Base 3.3.1.5).
+        let capacity = ring.entries() as usize - 1;
+        let core = Rc::new(Self {
+            shared: shared.clone(),
+            sqid,
+            ring,
+            doorbell,
+            completions: completions.clone(),
+            tail: Cell::new(0),
+            head: Cell::new(0),
+            slots: RefCell::new(Slots::new(capacity)),
+            next_due_ns: Cell::new(u64::MAX),
+            lists: OnceCell::new(),
+            log,
+            scopes: RefCell::default(),
+            next_scope: Cell::new(1),
+            findings: RefCell::default(),
+            gone: RefCell::default(),
+        });
+        let mut submission = completions.submission.borrow_mut();
+        submission.retain(|(_, core)| core.strong_count() != 0);
+        submission.push((sqid, Rc::downgrade(&core)));
+        drop(submission);
+        core
+    }
+
+    pub(crate) fn sqid(&self) -> u16 {
+        self.sqid
+    }
+
+    pub(crate) fn ring(&self) -> &SubmissionRing {
+        &self.ring
+    }
+
+    pub(crate) fn completions(&self) -> &Rc<CompletionSide> {
+        &self.completions
+    }
+
+    /// How many commands the queue holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.ring.entries() as usize - 1
+    }
+
+    /// How many commands could be submitted now.
+    pub(crate) fn free(&self) -> usize {
+        self.slots.borrow().free()
+    }
+
+    pub(crate) fn doorbell(&self) -> &Doorbell {
+        &self.doorbell
+    }
+
+    /// Why the queue takes no more commands, if that is so.
+    pub(crate) fn gone(&self) -> Option<Error> {
+        let why = self.gone.borrow().clone()?;
+        Some(Error::QueueGone { queue: format!("submission queue {}", self.sqid), why })
+    }
+
+    /// Ends the queue: it was deleted, or the controller was disabled.
+    pub(crate) fn retire(&self, why: &str) {
+        self.gone.borrow_mut().get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Submits a command.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the queue is full.
+    pub(crate) fn start(
+        &self,
+        owner: Owner,
+        mut sqe: Sqe,
+        places: Places,
+        plan: Plan<'_>,
+        terms: Terms,
+        callback: Option<Callback<'static>>,
+    ) -> Rc<Outcome> {
+        let outcome = Rc::new(Outcome::default());
+        if let Some(gone) = self.gone() {
+            self.fail(owner, &outcome, gone);
+            return outcome;
+        }
+        let mut slots = self.slots.borrow_mut();
+        let Some(cid) = slots.reserve() else {
+            panic!("the queue is full: {} commands are in flight", slots.in_flight());
+        };
+        sqe.set_cid(cid);
+        outcome.cid.set(cid);
+        let mut lists = None;
+        if !terms.verbatim {
+            let slot = slots.number(cid);
+            match self.describe(&mut sqe, slot, &places, plan) {
+                Ok(memory) => lists = memory,
+                Err(why) => {
+                    slots.release(cid);
+                    drop(slots);
+                    let command = terms.describe(&sqe, self.sqid);
+                    self.fail(owner, &outcome, Error::Layout { command, why, site: terms.site });
+                    return outcome;
+                }
+            }
+        }
+        let since_ns = cmdlog::now_ns();
+        let timeout = terms.timeout.unwrap_or_else(|| self.shared.timeout());
+        let due_ns = since_ns.saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+        self.next_due_ns.set(self.next_due_ns.get().min(due_ns));
+        let logged = self.log.submitted(&sqe, terms.site, since_ns);
+        let command = InFlight {
+            sqe,
+            places,
+            lists,
+            terms,
+            callback,
+            since_ns,
+            due_ns,
+            logged,
+            owner,
+            outcome: outcome.clone(),
+        };
+        slots.occupy(cid, command);
+        drop(slots);
+        self.with_account(owner, |account| account.in_flight += 1);
+
+        let tail = self.tail.get();
+        self.ring.write(tail, &sqe);
+        let tail = if tail + 1 == self.ring.entries() { 0 } else { tail + 1 };
+        self.tail.set(tail);
+        hand_over();
+        if let Err(error) = self.doorbell.ring(tail) {
+            self.findings.borrow_mut().push(error.into());
+        }
+        outcome
+    }
+
+    fn describe(
+        &self,
+        sqe: &mut Sqe,
+        slot: u16,
+        places: &Places,
+        plan: Plan<'_>,
+    ) -> Result<Option<Arc<Block>>, String> {
+        let own_list = || {
+            let block = match self.lists.get() {
+                Some(block) => block,
+                None => {
+                    let len = self.capacity() * PAGE_SIZE;
+                    let block = self.shared.domain().allocate(len, PAGE_SIZE);
+                    let block = block.map_err(|error| error.to_string())?;
+                    self.lists.get_or_init(|| Arc::new(block))
+                }
+            };
+            Ok((block.clone(), usize::from(slot) * PAGE_SIZE))
+        };
+        describe::data_pointer(sqe, places, plan, &self.shared, own_list)
+    }
+
+    /// Notes a failure of a command that was never submitted.
+    fn fail(&self, owner: Owner, outcome: &Rc<Outcome>, error: Error) {
+        outcome.refused.set(true);
+        let outcome = Rc::downgrade(outcome);
+        self.with_account(owner, |account| account.failures.push((outcome, error)));
+    }
+
+    /// Reaps at most one completion, and runs its callback.
+    ///
+    /// Returns whether there was one. A callback that panics panics here, after all is accounted for.
+    pub(crate) fn poll(&self) -> bool {
+        let Some(cqe) = self.completions.reap() else {
+            return false;
+        };
+        hand_over();
+        let at_ns = cmdlog::now_ns();
+        if self.completions.should_release() {
+            self.release();
+        }
+        let sqid = cqe.sqid.get();
+        if sqid == self.sqid {
+            self.complete(&cqe, at_ns);
+            return true;
+        }
+        match self.completions.submission_queue(sqid) {
+            Some(core) => core.complete(&cqe, at_ns),
+            None => self.find(invariant::unknown_submission_queue(sqid), &cqe),
+        }
+        true
+    }
+
+    /// Tells the controller which completions were taken.
+    pub(crate) fn release(&self) {
+        if self.gone.borrow().is_some() {
+            return;
+        }
+        if let Err(error) = self.completions.release() {
+            self.findings.borrow_mut().push(error.into());
+        }
+    }
+
+    fn complete(&self, cqe: &Cqe, at_ns: u64) {
+        match invariant::check_head(cqe, self.head.get(), self.tail.get(), self.ring.entries()) {
+            Ok(head) => self.head.set(head),
+            Err(violation) => self.find(violation, cqe),
+        }
+        if let Err(violation) = invariant::check_status(cqe) {
+            self.find(violation, cqe);
+        }
+        let found = self.slots.borrow_mut().complete(cqe.cid.get());
+        let command = match found {
+            Found::Command(command) => command,
+            Found::Late => return,
+            Found::Unknown => return self.find(invariant::unknown_command(cqe.cid.get()), cqe),
+        };
+        self.log.completed(command.logged, cqe, at_ns);
+        let field = cqe.status_field();
+        let completion = Completion {
+            cdw0: cqe.dw0.get(),
+            status: field.status(),
+            field,
+            sqhd: cqe.sqhd.get(),
+            cid: cqe.cid.get(),
+            latency: Duration::from_nanos(at_ns.saturating_sub(command.since_ns)),
+        };
+        self.shared.note(self.sqid, &command.sqe, completion.status);
+        self.end(command, completion);
+    }
+
+    /// Accounts for a command that completed, and runs its callback.
+    fn end(&self, command: InFlight, completion: Completion) {
+        let InFlight { sqe, terms, callback, owner, outcome, .. } = command;
+        outcome.completion.set(Some(completion));
+        let judged = callback.is_none() || terms.expected.is_some();
+        let verdict = if judged { terms.judge(&sqe, self.sqid, completion.status) } else { Ok(()) };
+        self.with_account(owner, |account| {
+            account.in_flight -= 1;
+            account.done += 1;
+            if let Err(error) = verdict {
+                account.failures.push((Rc::downgrade(&outcome), error));
+            }
+        });
+        // The slot is free and nothing is borrowed: the callback may submit.
+        if let Some(callback) = callback {
+            callback(completion.cdw0, completion.status);
+        }
+    }
+
+    fn find(&self, violation: Violation, cqe: &Cqe) {
+        self.findings.borrow_mut().push(violation.of(self.completions.cqid, cqe));
+    }
+
+    /// Returns the first finding that belongs to no command.
+    pub(crate) fn take_finding(&self) -> Option<Error> {
+        let mut findings = self.findings.borrow_mut();
+        if findings.is_empty() { None } else { Some(findings.remove(0)) }
+    }
+
+    /// Returns the first command in flight whose time is up.
+    pub(super) fn overdue(&self) -> Option<Error> {
+        let now = cmdlog::now_ns();
+        if now < self.next_due_ns.get() {
+            return None;
+        }
+        let slots = self.slots.borrow();
+        let next = slots.busy().map(|(_, it)| it.due_ns).min().unwrap_or(u64::MAX);
+        self.next_due_ns.set(next);
+        let (_, oldest) =
+            slots.busy().filter(|(_, it)| it.due_ns <= now).min_by_key(|(_, it)| it.since_ns)?;
+        Some(oldest.timed_out(self.sqid))
+    }
+
+    /// Says of the oldest command of the scope that it did not complete.
+    pub(super) fn timed_out(&self, scope: u64) -> Option<Error> {
+        let slots = self.slots.borrow();
+        let of_scope = |(_, it): &(u16, &InFlight)| it.owner == Owner::Scope(scope);
+        let (_, oldest) = slots.busy().filter(of_scope).min_by_key(|(_, it)| it.since_ns)?;
+        Some(oldest.timed_out(self.sqid))
+    }
+
+    /// Names the command that was submitted first of those in flight.
+    pub(super) fn oldest(&self) -> Option<String> {
+        let slots = self.slots.borrow();
+        let (_, oldest) = slots.busy().min_by_key(|(_, it)| it.since_ns)?;
+        let name = oldest.terms.describe(&oldest.sqe, self.sqid);
+        Some(format!("{name}, built at {}", oldest.terms.site))
+    }
+
+    pub(super) fn open_scope(&self) -> u64 {
+        let scope = self.next_scope.get();
+        self.next_scope.set(scope + 1);
+        let account = Account { scope, in_flight: 0, done: 0, failures: Vec::new() };
+        self.scopes.borrow_mut().push(account);
+        scope
+    }
+
+    /// Ends the account of a scope. Returns the first failure that nobody has looked at.
+    pub(super) fn close_scope(&self, scope: u64) -> Option<Error> {
+        let mut scopes = self.scopes.borrow_mut();
+        let index = scopes.iter().position(|account| account.scope == scope)?;
+        let account = scopes.swap_remove(index);
+        account.failures.into_iter().next().map(|(_, error)| error)
+    }
+
+    pub(super) fn in_flight(&self, scope: u64) -> usize {
+        self.with_account(Owner::Scope(scope), |account| account.in_flight).unwrap_or(0)
+    }
+
+    /// Takes up to `n` completions that nobody has asked for. Returns how many there were.
+    pub(super) fn take_done(&self, scope: u64, n: usize) -> usize {
+        let take = |account: &mut Account| {
+            let taken = account.done.min(n);
+            account.done -= taken;
+            taken
+        };
+        self.with_account(Owner::Scope(scope), take).unwrap_or(0)
+    }
+
+    /// Returns the first failure of the scope that nobody has looked at.
+    pub(super) fn take_failure(&self, scope: u64) -> Option<Error> {
+        let take = |account: &mut Account| {
+            let some = !account.failures.is_empty();
+            some.then(|| account.failures.remove(0).1)
+        };
+        self.with_account(Owner::Scope(scope), take).flatten()
+    }
+
+    /// Returns the failure of one command.
+    pub(super) fn take_failure_of(&self, scope: u64, outcome: &Rc<Outcome>) -> Option<Error> {
+        let take = |account: &mut Account| {
+            let of_it =
+                |(failed, _): &(Weak<Outcome>, Error)| failed.as_ptr() == Rc::as_ptr(outcome);
+            let index = account.failures.iter().position(of_it)?;
+            Some(account.failures.remove(index).1)
+        };
+        self.with_account(Owner::Scope(scope), take).flatten()
+    }
+
+    /// Notes a failure that belongs to the scope as a whole.
+    pub(super) fn blame_scope(&self, scope: u64, error: Error) {
+        let nobody = Weak::new();
+        self.with_account(Owner::Scope(scope), |account| account.failures.push((nobody, error)));
+    }
+
+    /// The identifiers of a scope's commands in flight.
+    pub(super) fn cids(&self, scope: u64) -> Vec<u16> {
+        let slots = self.slots.borrow();
+        let of_scope = |(_, it): &(u16, &InFlight)| it.owner == Owner::Scope(scope);
+        slots.busy().filter(of_scope).map(|(cid, _)| cid).collect()
+    }
+
+    /// When the last command of the scope is due.
+    pub(super) fn last_due_ns(&self, scope: u64) -> Option<u64> {
+        let slots = self.slots.borrow();
+        let of_scope = |(_, it): &(u16, &InFlight)| it.owner == Owner::Scope(scope);
+        slots.busy().filter(of_scope).map(|(_, it)| it.due_ns).max()
+    }
+
+    /// Gives up all commands of a scope; what is returned still holds their callbacks.
+    pub(super) fn abandon(&self, scope: u64) -> Vec<InFlight> {
+        let owner = Owner::Scope(scope);
+        let abandoned = self.slots.borrow_mut().abandon(owner);
+        let now = cmdlog::now_ns();
+        for command in &abandoned {
+            self.log.abandoned(command.logged, now);
+        }
+        self.with_account(owner, |account| account.in_flight = 0);
+        abandoned
+    }
+
+    fn with_account<T>(&self, owner: Owner, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
+        let Owner::Scope(scope) = owner else { return None };
+        let mut scopes = self.scopes.borrow_mut();
+        scopes.iter_mut().rev().find(|account| account.scope == scope).map(change)
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("sqid", &self.sqid)
+            .field("cqid", &self.completions.cqid)
+            .field("entries", &self.ring.entries())
+            .field("in_flight", &self.slots.borrow().in_flight())
+            .finish_non_exhaustive()
+    }
+}

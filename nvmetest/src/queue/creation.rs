@@ -1,0 +1,56 @@
+//! The memory of a queue, and how it comes into being (Base 5.2.1, Base 5.2.2).
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::controller::Shared;
+use crate::memory::{Block, MemoryError};
+use crate::spec::{Cqe, Sqe};
+
+use super::{CompletionRing, SubmissionRing};
+
+/// The memory of a queue that a command creates: the device keeps using it when the command is complete.
+///
+/// The controller holds it until it is disabled, whatever the test does.
+pub struct QueueMemory {
+    block: Arc<Block>,
+    /// Where the queue is said to start, in bytes: not zero only to be wrong.
+    offset: usize,
+}
+
+impl QueueMemory {
+    pub(crate) fn new(block: Arc<Block>, offset: usize) -> Self {
+        assert!(offset < block.len());
+        Self { block, offset }
+    }
+
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
+    }
+
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.offset..self.block.len()
+    }
+}
+
+/// Allocates the rings of queues.
+pub(crate) struct Creation<'s>(pub(crate) &'s Rc<Shared>);
+
+impl Creation<'_> {
+    pub(crate) fn submission_ring(&self, entries: u32) -> Result<SubmissionRing, MemoryError> {
+        let block = self.block(entries as usize * size_of::<Sqe>())?;
+        Ok(SubmissionRing::new(block, entries))
+    }
+
+    pub(crate) fn completion_ring(&self, entries: u32) -> Result<CompletionRing, MemoryError> {
+        let block = self.block(entries as usize * size_of::<Cqe>())?;
+        Ok(CompletionRing::new(block, entries))
+    }
+
+    /// Memory that starts at a memory page, as queues must.
+    pub(crate) fn block(&self, len: usize) -> Result<Arc<Block>, MemoryError> {
+        let page = usize::try_from(self.0.page_size()).expect("a page fits into memory");
+        self.0.domain().allocate(len, page).map(Arc::new)
+    }
+}

@@ -1,0 +1,165 @@
+//! The data pointer of a command: PRPs or an SGL (Base 4.3).
+
+use std::sync::Arc;
+
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::U64;
+
+use crate::command::{Layout, Plan};
+use crate::controller::Shared;
+use crate::memory::prp::{self, Piece, Prps};
+use crate::memory::{Block, PAGE_SIZE, Places, sgl};
+use crate::spec::sqe::Psdt;
+use crate::spec::{SglDescriptor, Sqe};
+
+/// Where the list of a command stands.
+type ListPlace = (Arc<Block>, usize);
+
+/// Writes DPTR and PSDT of `sqe`, and the list that they point to, if one is needed.
+///
+/// A list that fits into a page stands in the slot's own, which `own_list` finds; a longer one is returned,
+/// to be kept until the command is complete.
+pub(super) fn data_pointer(
+    sqe: &mut Sqe,
+    places: &Places,
+    plan: Plan<'_>,
+    shared: &Shared,
+    own_list: impl FnOnce() -> Result<ListPlace, String>,
+) -> Result<Option<Arc<Block>>, String> {
+    sqe.mptr = U64::ZERO;
+    let page = shared.page_size();
+    match plan.layout {
+        Layout::Prp | Layout::SkewedPrp { .. } => {
+            sqe.set_psdt(Psdt::PRP);
+            // Two entries without a list: no allocation.
+            if let (Layout::Prp, None, Places::One(place)) = (plan.layout, plan.transfer, places)
+                && let Ok(Prps::Entries(prp1, prp2)) =
+                    prp::entries(&[(place.iova, place.len)], page)
+            {
+                sqe.dptr = [U64::new(prp1), U64::new(prp2)];
+                return Ok(None);
+            }
+            let pieces = pieces(places, plan.transfer);
+            let mut prps = prp::entries(&pieces, page).map_err(|error| error.to_string())?;
+            if let &Layout::SkewedPrp { entry, by } = plan.layout {
+                skew(&mut prps, entry, by, places.len(), plan.transfer, page)?;
+            }
+            prp_pointer(sqe, &prps, page, shared, own_list)
+        }
+        Layout::Sgl => sgl_pointer(sqe, &pieces(places, None), &[], 256, shared, own_list),
+        Layout::SglBlocks { lengths, per_segment } => {
+            let pieces = pieces(places, None);
+            sgl_pointer(sqe, &pieces, lengths, (*per_segment).max(2), shared, own_list)
+        }
+        Layout::ShortSgl { len } => {
+            sgl_pointer(sqe, &pieces(places, Some(*len)), &[], 256, shared, own_list)
+        }
+    }
+}
+
+/// The first `len` bytes of the places, or all.
+fn pieces(places: &Places, len: Option<usize>) -> Vec<Piece> {
+    let mut left = len.unwrap_or(usize::MAX);
+    let mut pieces = Vec::new();
+    for place in places.as_slice() {
+        let here = place.len.min(left);
+        if 0 < here {
+            pieces.push((place.iova, here));
+        }
+        left -= here;
+    }
+    pieces
+}
+
+fn skew(
+    prps: &mut Prps,
+    entry: usize,
+    by: u64,
+    lent: usize,
+    transfer: Option<usize>,
+    page: u64,
+) -> Result<(), String> {
+    let spare = lent - transfer.unwrap_or(lent);
+    if page <= by || (spare as u64) < page {
+        return Err(format!(
+            "a skew of {by} bytes needs less than a page, and a loan with a page of {page} bytes more than \
+             the {} bytes of the transfer",
+            transfer.unwrap_or(lent),
+        ));
+    }
+    let target = match (prps, entry) {
+        (Prps::Entries(first, _) | Prps::List(first, _), 0) => Some(first),
+        (Prps::Entries(_, second), 1) if *second != 0 => Some(second),
+        (Prps::List(_, list), _) => list.get_mut(entry.wrapping_sub(1)),
+        _ => None,
+    };
+    *target.ok_or_else(|| format!("the transfer has no PRP entry number {entry}"))? += by;
+    Ok(())
+}
+
+fn prp_pointer(
+    sqe: &mut Sqe,
+    prps: &Prps,
+    page: u64,
+    shared: &Shared,
+    own_list: impl FnOnce() -> Result<ListPlace, String>,
+) -> Result<Option<Arc<Block>>, String> {
+    let (first, entries) = match prps {
+        Prps::Entries(first, second) => {
+            sqe.dptr = [U64::new(*first), U64::new(*second)];
+            return Ok(None);
+        }
+        Prps::List(first, entries) => (*first, entries),
+    };
+    // The slot's page is the last part of a memory page at the worst: all of it is entries then, too.
+    let fits = entries.len() * size_of::<u64>() <= PAGE_SIZE;
+    let (block, at) = if fits {
+        own_list()?
+    } else {
+        // One entry in each page points to the next page.
+        let pages = entries.len().div_ceil(page as usize / size_of::<u64>() - 1);
+        let block = shared.domain().allocate(pages * page as usize, page as usize);
+        (Arc::new(block.map_err(|error| error.to_string())?), 0)
+    };
+    let address = block.iova().0 + at as u64;
+    let list = if fits { entries.clone() } else { prp::lay_out(entries, address, page) };
+    let list: Vec<U64> = list.into_iter().map(U64::new).collect();
+    block.write(at, list.as_bytes());
+    sqe.dptr = [U64::new(first), U64::new(address)];
+    Ok((!fits).then_some(block))
+}
+
+fn sgl_pointer(
+    sqe: &mut Sqe,
+    pieces: &[Piece],
+    lengths: &[usize],
+    per_segment: usize,
+    shared: &Shared,
+    own_list: impl FnOnce() -> Result<ListPlace, String>,
+) -> Result<Option<Arc<Block>>, String> {
+    sqe.set_psdt(Psdt::SGL_MPTR_CONTIGUOUS);
+    let blocks = sgl::blocks(pieces, lengths);
+    if blocks.is_empty() {
+        sqe.dptr = SglDescriptor::data_block(0, 0).to_dptr();
+        return Ok(None);
+    }
+    if let [(address, len)] = *blocks {
+        let len = u32::try_from(len).map_err(|_| "a block of an SGL has less than 4 GiB")?;
+        sqe.dptr = SglDescriptor::data_block(address, len).to_dptr();
+        return Ok(None);
+    }
+    // A pointer to the next segment for each segment but the last.
+    let descriptors = blocks.len() + blocks.len() / (per_segment - 1);
+    let bytes = descriptors * size_of::<SglDescriptor>();
+    let fits = bytes <= PAGE_SIZE;
+    let (block, at) = if fits {
+        own_list()?
+    } else {
+        let block = shared.domain().allocate(bytes, PAGE_SIZE);
+        (Arc::new(block.map_err(|error| error.to_string())?), 0)
+    };
+    let sgl = sgl::lay_out(&blocks, block.iova().0 + at as u64, per_segment);
+    block.write(at, sgl.segments.as_bytes());
+    sqe.dptr = sgl.first.to_dptr();
+    Ok((!fits).then_some(block))
+}

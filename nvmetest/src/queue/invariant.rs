@@ -1,0 +1,92 @@
+//! What holds for every completion, whatever the test looks at (Base 3.3.1, Base 4.2).
+
+use crate::Error;
+use crate::spec::Cqe;
+
+/// A rule that a completion broke.
+#[derive(Debug)]
+pub(super) struct Violation {
+    pub(super) what: String,
+    pub(super) clause: &'static str,
+}
+
+impl Violation {
+    pub(super) fn of(self, cqid: u16, cqe: &Cqe) -> Error {
+        let entry = format!(
+            "SQID {} SQHD {} CID {:#06x} {:?} DW0 {:#010x}",
+            cqe.sqid,
+            cqe.sqhd,
+            cqe.cid.get(),
+            cqe.status_field(),
+            cqe.dw0.get(),
+        );
+        Error::Completion { cqid, what: self.what, clause: self.clause, entry }
+    }
+}
+
+pub(super) fn unknown_submission_queue(sqid: u16) -> Violation {
+    let what = format!("no submission queue {sqid} completes here");
+    Violation { what, clause: "Base 4.2.1, SQ Identifier" }
+}
+
+pub(super) fn unknown_command(cid: u16) -> Violation {
+    let what = format!(
+        "command identifier {cid:#06x} is not in flight: it was completed twice or never submitted"
+    );
+    Violation { what, clause: "Base 4.2.1, Command Identifier" }
+}
+
+/// SQHD moves forward and never passes the tail: entries that the controller did not fetch are not free.
+pub(super) fn check_head(cqe: &Cqe, head: u32, tail: u32, entries: u32) -> Result<u32, Violation> {
+    const CLAUSE: &str = "Base 4.2.1, SQ Head Pointer";
+    let sqhd = u32::from(cqe.sqhd.get());
+    if entries <= sqhd {
+        let what = format!("SQHD {sqhd} is not an index of a queue of {entries} entries");
+        return Err(Violation { what, clause: CLAUSE });
+    }
+    let forward = |to: u32| (to + entries - head) % entries;
+    if forward(tail) < forward(sqhd) {
+        let what = format!("SQHD {sqhd} is not between the last head {head} and the tail {tail}");
+        return Err(Violation { what, clause: CLAUSE });
+    }
+    Ok(sqhd)
+}
+
+/// The status code types 4h to 6h are reserved.
+pub(super) fn check_status(cqe: &Cqe) -> Result<(), Violation> {
+    let sct = cqe.status_field().sct();
+    if (4..=6).contains(&sct) {
+        let what = format!("the status code type {sct}h is reserved");
+        return Err(Violation { what, clause: "Base 4.2.3, Status Code Type" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::FromZeros;
+
+    use super::*;
+
+    fn with_head(sqhd: u16) -> Cqe {
+        let mut cqe = Cqe::new_zeroed();
+        cqe.sqhd = sqhd.into();
+        cqe
+    }
+
+    #[test]
+    fn the_head_moves_up_to_the_tail_and_wraps() {
+        assert_eq!(check_head(&with_head(5), 3, 5, 8).unwrap(), 5);
+        assert_eq!(check_head(&with_head(1), 6, 1, 8).unwrap(), 1);
+        assert_eq!(check_head(&with_head(7), 6, 1, 8).unwrap(), 7);
+        assert_eq!(check_head(&with_head(6), 6, 6, 8).unwrap(), 6);
+    }
+
+    #[test]
+    fn the_head_does_not_pass_the_tail_or_go_back() {
+        let passes = check_head(&with_head(6), 3, 5, 8).unwrap_err();
+        assert_eq!(passes.what, "SQHD 6 is not between the last head 3 and the tail 5");
+        assert!(check_head(&with_head(2), 3, 5, 8).is_err());
+        assert!(check_head(&with_head(8), 3, 5, 8).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! Ending the device's claim on memory: the ladder.
+//!
+//! | rung | what | who has it |
+//! | --- | --- | --- |
+//! | wait | until the commands' time is up | all |
+//! | Abort | Base 5.1.1; a controller may ignore it | all |
+//! | delete the submission queue | Base 3.3.1.3: ends every command in it | all, for I/O queues |
+//! | take the memory away | unmap it for DMA | transports that [revoke](crate::transport::Abilities::revokes) |
+//! | disable the controller | CC.EN = 0 and CSTS.RDY = 0 (Base 3.7.2) | all |
+//! | reset the function | Function Level Reset, or the transport's reset | most |
+//! | end the device | kill its process | soft controller, QEMU |
+//! | abort | end this process: nobody reads the memory any more | all |
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::cmdlog::now_ns;
+use crate::controller::Controller;
+use crate::{Error, Result};
+
+use super::backoff::Backoff;
+use super::core::Core;
+use super::slots::InFlight;
+
+/// How long stragglers are waited for when the test has failed already, and after each rung that asks the
+/// controller to end them.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Ends the device's claim on everything that was lent in `scope`. It does not unwind.
+///
+/// Returns the commands that did not complete, for the caller to drop when it is safe to run code of the test.
+pub(super) fn close(
+    controller: &Controller,
+    core: &Core,
+    scope: u64,
+    in_order: bool,
+) -> Vec<InFlight> {
+    if core.in_flight(scope) == 0 {
+        return Vec::new();
+    }
+    let bomb = AbortOnUnwind;
+    let until_ns = match core.last_due_ns(scope) {
+        Some(due_ns) if in_order => due_ns,
+        _ => now_ns() + GRACE.as_nanos() as u64,
+    };
+    drain(controller, core, scope, until_ns);
+    let stragglers = if core.in_flight(scope) == 0 {
+        Vec::new()
+    } else {
+        if let Some(error) = core.timed_out(scope) {
+            core.blame_scope(scope, error);
+        }
+        climb(controller, core, scope)
+    };
+    std::mem::forget(bomb);
+    stragglers
+}
+
+/// Waits for the commands of a scope and runs their callbacks.
+fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
+    let mut backoff = Backoff::default();
+    while 0 < core.in_flight(scope) {
+        // A callback that panics here would leave the scope; it must not.
+        match catch_unwind(AssertUnwindSafe(|| core.poll())) {
+            Ok(true) => backoff = Backoff::default(),
+            Ok(false) => {
+                core.release();
+                let look = backoff.pause();
+                if look && (until_ns < now_ns() || !has_claim(controller, core)) {
+                    break;
+                }
+            }
+            Err(panic) => {
+                let message = panic_message(&*panic);
+                // The value may panic in its drop.
+                std::mem::forget(panic);
+                core.blame_scope(scope, Error::Callback { message });
+            }
+        }
+    }
+    core.release();
+}
+
+/// Whether the device can still touch what the queue's commands lent.
+fn has_claim(controller: &Controller, core: &Core) -> bool {
+    core.gone().is_none() && controller.function().check_alive().is_ok()
+}
+
+fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
+    let end = || core.abandon(scope);
+    if !has_claim(controller, core) {
+        return end();
+    }
+    // What the rungs below ask of the controller may hang, too: then this one is climbed within itself, and
+    // the rungs that ask are not tried again.
+    if let Some(_climbing) = controller.shared().start_climbing() {
+        for cid in core.cids(scope) {
+            if controller.abort_for_ladder(core.sqid(), cid).is_err() {
+                break;
+            }
+        }
+        drain(controller, core, scope, now_ns() + GRACE.as_nanos() as u64);
+        if core.in_flight(scope) == 0 || !has_claim(controller, core) {
+            return end();
+        }
+        if core.sqid() != 0 && controller.delete_sq_for_ladder(core.sqid()).is_ok() {
+            // What the deletion aborted may have been completed.
+            while catch_unwind(AssertUnwindSafe(|| core.poll())).unwrap_or(true) {}
+            core.release();
+            core.retire("it was deleted to end a command that did not complete");
+            let stragglers = end();
+            revoke(&stragglers);
+            return stragglers;
+        }
+    }
+    let stragglers = end();
+    if revoke(&stragglers) {
+        return stragglers;
+    }
+    let why = "the controller was disabled to end a command that did not complete";
+    if controller.disable_for_ladder(why).is_ok() {
+        return stragglers;
+    }
+    let function = controller.function();
+    let ended = (function.abilities().function_reset && function.reset().is_ok())
+        || (function.abilities().terminates && function.terminate().is_ok());
+    if ended {
+        controller
+            .shared()
+            .retire_queues("the function was reset to end a command that did not complete");
+        return stragglers;
+    }
+    eprintln!(
+        "nvmetest: {} holds memory of a command that does not complete, and nothing that was tried ends it \
+         (Abort, deletion of the queue, disabling the controller, a reset). The process ends here, because \
+         to go on would be to read memory that the device may write. Power the device off and on.",
+        function.uri(),
+    );
+    std::process::abort();
+}
+
+/// Takes the memory of the commands from the device. Returns whether all of it is out of reach.
+fn revoke(stragglers: &[InFlight]) -> bool {
+    let places = stragglers.iter().flat_map(|it| it.places.as_slice()).map(|place| &place.block);
+    let lists = stragglers.iter().filter_map(|it| it.lists.as_ref());
+    // Each is revoked, also when one cannot be.
+    places.chain(lists).filter(|block| !block.revoke()).count() == 0
+}
+
+/// Ends the process if the ladder itself unwinds: the scope would return while the device has a claim.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!(
+            "nvmetest: a panic while memory was taken back from the device; the process ends"
+        );
+        std::process::abort();
+    }
+}
+
+/// The message of a panic, as far as it has one.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a value that is not text".to_owned())
+}
+
+/// What the ladder asks of the controller.
+impl Controller {
+    fn abort_for_ladder(&self, sqid: u16, cid: u16) -> Result {
+        self.abort(sqid, cid).timeout(RUNG).expect(crate::Expected::Any).run(self).map(drop)
+    }
+
+    fn delete_sq_for_ladder(&self, sqid: u16) -> Result {
+        self.delete_io_sq(sqid).timeout(RUNG).run(self).map(drop)
+    }
+}
+
+/// How long a rung may take that asks the controller for something.
+const RUNG: Duration = Duration::from_secs(1);

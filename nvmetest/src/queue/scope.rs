@@ -1,0 +1,255 @@
+//! The scope in which commands are in flight; see the [module](super) for why it is sound.
+#![expect(unsafe_code, reason = "the lifetime of a callback is the scope's, which no type can say")]
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use crate::command::{Admin, Callback, Command, CommandSet, Plan, Terms};
+use crate::controller::Controller;
+use crate::memory::{Data, Places};
+use crate::spec::Sqe;
+use crate::{Error, Result};
+
+use super::backoff::Backoff;
+use super::core::Core;
+use super::ladder;
+use super::qpair::Qpair;
+use super::slots::Owner;
+use super::ticket::{Outcome, Ticket};
+
+/// A queue that commands of one set run on.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a queue",
+    label = "expected `nvme` for an admin command or a `&Qpair` for an I/O command"
+)]
+pub trait Queue {
+    /// The commands that the queue takes.
+    type Set: CommandSet;
+    #[doc(hidden)]
+    fn core(&self) -> &Core;
+    #[doc(hidden)]
+    fn controller(&self) -> &Controller;
+}
+
+impl Queue for &Controller {
+    type Set = Admin;
+    fn core(&self) -> &Core {
+        self.admin()
+    }
+    fn controller(&self) -> &Controller {
+        self
+    }
+}
+
+impl Queue for &mut Controller {
+    type Set = Admin;
+    fn core(&self) -> &Core {
+        self.admin()
+    }
+    fn controller(&self) -> &Controller {
+        self
+    }
+}
+
+/// A scope in which commands of set `S` are in flight.
+///
+/// `'scope` is the life of the scope; `'env` that of what it borrows.
+pub struct Io<'scope, 'env: 'scope, S> {
+    core: &'env Core,
+    controller: &'env Controller,
+    scope: u64,
+    _set: PhantomData<S>,
+    // Invariant, as in `std::thread::Scope`: neither may be shortened.
+    _scope: PhantomData<&'scope mut &'scope ()>,
+    _env: PhantomData<&'env mut &'env ()>,
+}
+
+impl<'scope, S: CommandSet> Io<'scope, '_, S> {
+    /// Waits until `n` commands of the scope have completed that no earlier `waitdone` and no ticket has
+    /// waited for; callbacks run here, in the order in which the device completed the commands.
+    ///
+    /// # Errors
+    ///
+    /// Fails on the first unexpected status, once a command in flight is overdue, or if fewer than `n`
+    /// commands are in flight.
+    #[track_caller]
+    pub fn waitdone(&self, n: usize) -> Result<()> {
+        let site = Location::caller();
+        let mut done = 0;
+        let waited = self.poller().until(|| {
+            done += self.core.take_done(self.scope, n - done);
+            let idle = done < n && self.core.in_flight(self.scope) == 0;
+            (done == n || idle).then_some(())
+        });
+        waited?;
+        if let Some(error) = self.core.take_failure(self.scope) {
+            return Err(error);
+        }
+        if done < n {
+            return Err(Error::NothingInFlight { wanted: n, done, site });
+        }
+        Ok(())
+    }
+
+    /// Runs all of `commands`, with as many in flight as the queue has room for, and hands each completed
+    /// command's data to `each` in the order of submission.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first command that does.
+    pub(crate) fn run_all<D: Data + 'scope>(
+        &'scope self,
+        commands: impl IntoIterator<Item = Command<S, D>>,
+    ) -> Result<()> {
+        let mut window: VecDeque<Ticket<'scope, D>> = VecDeque::new();
+        for command in commands {
+            if self.core.free() == 0
+                && let Some(oldest) = window.pop_front()
+            {
+                oldest.wait()?;
+            }
+            window.push_back(command.submit(self));
+        }
+        window.into_iter().try_for_each(|ticket| ticket.wait().map(drop))
+    }
+
+    pub(crate) fn start(
+        &'scope self,
+        sqe: Sqe,
+        places: Places,
+        plan: Plan<'_>,
+        terms: Terms,
+        callback: Option<Callback<'scope>>,
+    ) -> Rc<Outcome> {
+        // SAFETY: The slot that holds the callback is emptied before the scope ends (`close`), and nobody can
+        // name the callback's type outside.
+        let callback = callback.map(|callback| unsafe {
+            std::mem::transmute::<Callback<'scope>, Callback<'static>>(callback)
+        });
+        self.core.start(Owner::Scope(self.scope), sqe, places, plan, terms, callback)
+    }
+
+    pub(crate) fn poller(&self) -> Poller<'_> {
+        Poller { core: self.core, controller: self.controller, scope: self.scope }
+    }
+}
+
+impl Core {
+    pub(crate) fn scope<'env, S, T>(
+        &'env self,
+        controller: &'env Controller,
+        body: impl for<'scope> FnOnce(&'scope Io<'scope, 'env, S>) -> Result<T>,
+    ) -> Result<T> {
+        let io = self.open(controller);
+        enter(std::slice::from_ref(&io), |ios| body(&ios[0]))
+    }
+
+    pub(super) fn open<'scope, 'env, S>(
+        &'env self,
+        controller: &'env Controller,
+    ) -> Io<'scope, 'env, S> {
+        Io {
+            core: self,
+            controller,
+            scope: self.open_scope(),
+            _set: PhantomData,
+            _scope: PhantomData,
+            _env: PhantomData,
+        }
+    }
+}
+
+/// Opens one scope on each of several queue pairs, for a number that is known at run time only.
+///
+/// # Errors
+///
+/// As for [`Qpair::scope`].
+pub fn scope_all<'env, T>(
+    qpairs: &'env [Qpair<'_>],
+    body: impl for<'scope> FnOnce(&'scope [Io<'scope, 'env, crate::Nvm>]) -> Result<T>,
+) -> Result<T> {
+    let ios: Vec<Io<'_, 'env, crate::Nvm>> = qpairs.iter().map(Qpair::open).collect();
+    enter(&ios, body)
+}
+
+/// Runs `body` and then ends all the scopes: see the module on soundness.
+fn enter<'scope, 'env, S, T>(
+    ios: &'scope [Io<'scope, 'env, S>],
+    body: impl FnOnce(&'scope [Io<'scope, 'env, S>]) -> Result<T>,
+) -> Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(|| body(ios)));
+    let in_order = matches!(result, Ok(Ok(_)));
+    let close =
+        |io: &Io<'scope, 'env, S>| ladder::close(io.controller, io.core, io.scope, in_order);
+    let stragglers: Vec<_> = ios.iter().map(close).collect();
+    let failures: Vec<Error> = ios.iter().filter_map(|io| io.core.close_scope(io.scope)).collect();
+    let findings = ios.iter().find_map(|io| io.core.take_finding());
+    // The device has lost it all. Only now may code of the test run again: that of the callbacks that were
+    // never called, as they are dropped.
+    drop(stragglers);
+
+    let value = match result {
+        Err(panic) => resume_unwind(panic),
+        Ok(result) => result?,
+    };
+    match failures.into_iter().next().or(findings) {
+        Some(error) => Err(error),
+        None => Ok(value),
+    }
+}
+
+/// Waits within a scope.
+#[derive(Clone, Copy)]
+pub(crate) struct Poller<'scope> {
+    core: &'scope Core,
+    controller: &'scope Controller,
+    scope: u64,
+}
+
+impl Poller<'_> {
+    /// Polls until `done` returns a value.
+    pub(super) fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> Result<T> {
+        let mut backoff = Backoff::default();
+        let result = loop {
+            if let Some(value) = done() {
+                break Ok(value);
+            }
+            if self.core.poll() {
+                backoff = Backoff::default();
+                if let Some(finding) = self.core.take_finding() {
+                    break Err(finding);
+                }
+                continue;
+            }
+            // Nothing more has come: what was taken can be given back while the host waits.
+            self.core.release();
+            if backoff.pause()
+                && let Some(error) = self.trouble()
+            {
+                break Err(error);
+            }
+        };
+        self.core.release();
+        result
+    }
+
+    /// What there is to say, while nothing completes.
+    fn trouble(&self) -> Option<Error> {
+        self.core
+            .take_finding()
+            .or_else(|| self.core.gone())
+            .or_else(|| self.core.overdue())
+            .or_else(|| self.controller.trouble(|| self.core.oldest()))
+    }
+
+    /// Takes the failure of one command, and counts its completion as waited for.
+    pub(super) fn claim(&self, outcome: &Rc<Outcome>) -> Result {
+        self.core.take_done(self.scope, 1);
+        match self.core.take_failure_of(self.scope, outcome) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}

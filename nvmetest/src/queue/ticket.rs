@@ -1,0 +1,77 @@
+//! A command in flight, as the test sees it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::Result;
+use crate::command::Completion;
+
+use super::scope::Poller;
+
+/// Where a completion waits for its ticket. Shared, and not owned by the ticket, for a test may drop or leak
+/// the ticket.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(super) completion: Cell<Option<Completion>>,
+    /// The command identifier.
+    pub(super) cid: Cell<u16>,
+    /// Whether the command was never submitted; its failure says why.
+    pub(super) refused: Cell<bool>,
+}
+
+impl Outcome {
+    pub(crate) fn cid(&self) -> u16 {
+        self.cid.get()
+    }
+}
+
+/// A command in flight.
+///
+/// The ticket holds what the command borrowed, and returns it from [`wait`](Self::wait). To drop or leak a
+/// ticket is harmless: the memory then stays lent until the scope ends.
+pub struct Ticket<'scope, D = ()> {
+    poller: Poller<'scope>,
+    outcome: Rc<Outcome>,
+    data: D,
+}
+
+impl<'scope, D> Ticket<'scope, D> {
+    pub(crate) fn new(poller: Poller<'scope>, outcome: Rc<Outcome>, data: D) -> Self {
+        Self { poller, outcome, data }
+    }
+
+    /// Waits for the command and returns its data.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the status is not the expected one, or on timeout.
+    pub fn wait(self) -> Result<D> {
+        let (_completion, data) = self.reap()?;
+        Ok(data)
+    }
+
+    /// Waits for the command and returns its completion and its data.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait`](Self::wait).
+    pub fn reap(self) -> Result<(Completion, D)> {
+        let completion = self.poller.until(|| {
+            let refused = self.outcome.refused.get().then_some(None);
+            self.outcome.completion.get().map(Some).or(refused)
+        })?;
+        self.poller.claim(&self.outcome)?;
+        let completion = completion.expect("what was refused has a failure, which `claim` returns");
+        Ok((completion, self.data))
+    }
+
+    /// Returns the command identifier, as Abort wants it.
+    pub fn cid(&self) -> u16 {
+        self.outcome.cid()
+    }
+
+    /// Returns the completion, if it has come by now. Nothing is waited for.
+    pub fn completion(&self) -> Option<Completion> {
+        self.outcome.completion.get()
+    }
+}

@@ -1,0 +1,260 @@
+//! The device behind the connection, as a function.
+
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vfio_bindings::bindings::vfio::{
+    VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_IRQ_SET_ACTION_TRIGGER,
+    VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE, VFIO_PCI_MSIX_IRQ_INDEX,
+};
+use zerocopy::IntoBytes;
+
+use super::VfioUser;
+use super::region::{BAR0, CONFIG};
+use super::wire::{Command, DmaMap, DmaUnmap, IrqSet, RegionAccess};
+use crate::spec::{Csts, Property};
+use crate::transport::{
+    Abilities, DeviceUri, DmaRange, Function, Mmio, TransportError, TransportResult,
+};
+
+/// The most eventfds in one message: what servers are known to take, whatever they announce.
+const EVENTFD_BATCH: usize = 8;
+
+impl Function for VfioUser {
+    fn uri(&self) -> &DeviceUri {
+        &self.uri
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
+        self.check_access("configuration space", self.config_size, offset.into(), data.len(), 4)?;
+        self.region_read(CONFIG, offset.into(), data)
+    }
+
+    fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        self.check_access("configuration space", self.config_size, offset.into(), data.len(), 4)?;
+        self.region_write(CONFIG, offset.into(), data)
+    }
+
+    fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
+        self.check_access("BAR0", self.bar_size, offset, data.len(), 8)?;
+        self.region_read(BAR0, offset, data)?;
+        self.connection.check_posted()
+    }
+
+    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+        self.check_access("BAR0", self.bar_size, offset, data.len(), 8)?;
+        self.region_write(BAR0, offset, data)?;
+        self.connection.check_posted()
+    }
+
+    fn ring(&self, offset: u64, value: u32) -> TransportResult {
+        if self.doorbells.as_ref().is_some_and(|doorbells| doorbells.ring(offset, value)) {
+            return Ok(());
+        }
+        let data = value.to_le_bytes();
+        self.check_access("BAR0", self.bar_size, offset, data.len(), 8)?;
+        let request = [access(BAR0, offset, data.len()).as_bytes(), &data].concat();
+        let what = format_args!("a write of {value} to the doorbell at {offset:#x}");
+        self.connection.post(Command::RegionWrite, &request, &what)?;
+        self.connection.check_posted()
+    }
+
+    fn doorbells(&self) -> Option<&Mmio> {
+        self.doorbells.as_ref()
+    }
+
+    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+        let request = DmaMap {
+            argsz: (size_of::<DmaMap>() as u32).into(),
+            // Older servers refuse every flag but these two.
+            flags: (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE).into(),
+            offset: memory.offset.into(),
+            address: memory.iova.into(),
+            size: memory.len.into(),
+        };
+        let what = format_args!("DMA_MAP of {:#x} bytes at {:#x}", memory.len, memory.iova);
+        self.connection.call(Command::DmaMap, request.as_bytes(), &[memory.file], &what)?;
+        Ok(())
+    }
+
+    fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
+        let request = DmaUnmap {
+            argsz: (size_of::<DmaUnmap>() as u32).into(),
+            flags: 0.into(),
+            address: iova.into(),
+            size: len.into(),
+        };
+        let what = format_args!("DMA_UNMAP of {len:#x} bytes at {iova:#x}");
+        self.connection.call(Command::DmaUnmap, request.as_bytes(), &[], &what)?;
+        Ok(())
+    }
+
+    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        if eventfds.is_empty() {
+            // In this order: an enabled interrupt without an eventfd is a fatal error to some targets.
+            self.enable_msix(false)?;
+            return self.set_irqs(VFIO_IRQ_SET_DATA_NONE, 0, 0, &[]);
+        }
+        let (end, vectors) = (usize::from(first) + eventfds.len(), self.abilities.msix_vectors);
+        if end > usize::from(vectors) {
+            let what = format!("MSI-X vectors up to {}", end - 1);
+            return Err(self.unsupported(what, format!("it has {vectors} vectors")));
+        }
+        let mut start = u32::from(first);
+        for batch in eventfds.chunks(self.fds_per_message.min(EVENTFD_BATCH)) {
+            let count = batch.len() as u32;
+            self.set_irqs(VFIO_IRQ_SET_DATA_EVENTFD, start, count, batch)?;
+            start += count;
+        }
+        self.enable_msix(true)
+    }
+
+    fn reset(&self) -> TransportResult {
+        let deadline = Instant::now() + self.connection.timeout();
+        if self.has_reset {
+            self.connection.call(Command::DeviceReset, &[], &[], &"DEVICE_RESET")?;
+        } else if let Some(capability) = self.capabilities.flr {
+            self.initiate_flr(capability)?;
+        } else {
+            let why = "its server offers no DEVICE_RESET, and the function no Function Level Reset";
+            return Err(self.unsupported("a function reset", why));
+        }
+        self.wait_until(deadline, "a function reset", || self.is_present())?;
+        self.arm()?;
+        self.wait_until(deadline, "a function reset (CSTS.RDY = 0)", || {
+            let mut csts = [0; 4];
+            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
+            // All ones, as long as the function is in reset, have RDY set.
+            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
+        })
+    }
+
+    fn check_alive(&self) -> TransportResult {
+        self.connection.check_alive()?;
+        self.connection.check_posted()
+    }
+
+    fn terminate(&self) -> TransportResult {
+        let Some(process) = self.connection.process() else {
+            let why = "its process was not started by this session";
+            return Err(self.unsupported("an end of its process", why));
+        };
+        process.kill().map_err(|error| TransportError::Refused {
+            device: self.uri.to_string(),
+            what: "to end".to_owned(),
+            why: error.to_string(),
+        })?;
+        self.connection.lost("the session has ended its process");
+        Ok(())
+    }
+}
+
+impl VfioUser {
+    fn region_read(&self, region: u32, offset: u64, data: &mut [u8]) -> TransportResult {
+        let what = format_args!("a read of {} bytes at {}", data.len(), Place(region, offset));
+        let request = access(region, offset, data.len());
+        let reply = self.connection.call(Command::RegionRead, request.as_bytes(), &[], &what)?;
+        match reply.split::<RegionAccess>() {
+            Some((_, bytes)) if bytes.len() == data.len() => {
+                data.copy_from_slice(bytes);
+                Ok(())
+            }
+            _ => {
+                let got = reply.body.len();
+                Err(self.connection.protocol(format!("it answered {what} with {got} bytes")))
+            }
+        }
+    }
+
+    fn region_write(&self, region: u32, offset: u64, data: &[u8]) -> TransportResult {
+        let what = format_args!("a write of {} bytes at {}", data.len(), Place(region, offset));
+        let request = [access(region, offset, data.len()).as_bytes(), data].concat();
+        self.connection.call(Command::RegionWrite, &request, &[], &what)?;
+        Ok(())
+    }
+
+    /// Sends DEVICE_SET_IRQS for MSI-X vectors.
+    fn set_irqs(
+        &self,
+        data: u32,
+        start: u32,
+        count: u32,
+        eventfds: &[BorrowedFd<'_>],
+    ) -> TransportResult {
+        let request = IrqSet {
+            argsz: (size_of::<IrqSet>() as u32).into(),
+            flags: (data | VFIO_IRQ_SET_ACTION_TRIGGER).into(),
+            index: VFIO_PCI_MSIX_IRQ_INDEX.into(),
+            start: start.into(),
+            count: count.into(),
+        };
+        let what = format_args!("DEVICE_SET_IRQS of {count} MSI-X vectors from {start}");
+        self.connection.call(Command::DeviceSetIrqs, request.as_bytes(), eventfds, &what)?;
+        Ok(())
+    }
+
+    fn check_access(
+        &self,
+        space: &str,
+        size: u64,
+        offset: u64,
+        len: usize,
+        widest: usize,
+    ) -> TransportResult {
+        if !len.is_power_of_two() || len > widest {
+            let what = format!("an access of {len} bytes to {space}");
+            return Err(self.unsupported(what, format!("an access has at most {widest} bytes")));
+        }
+        if offset.checked_add(len as u64).is_none_or(|end| end > size) {
+            let what = format!("an access to {space} at {offset:#x}");
+            return Err(self.unsupported(what, format!("it is {size:#x} bytes long")));
+        }
+        Ok(())
+    }
+
+    /// Polls until `ready` returns true; what the server refuses meanwhile is not ready.
+    fn wait_until(
+        &self,
+        deadline: Instant,
+        what: &str,
+        ready: impl Fn() -> TransportResult<bool>,
+    ) -> TransportResult {
+        loop {
+            match ready() {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(TransportError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            if deadline < Instant::now() {
+                let (device, after) = (self.uri.to_string(), self.connection.timeout());
+                return Err(TransportError::Silent { device, what: what.to_owned(), after });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn unsupported(&self, what: impl Into<String>, why: impl Into<String>) -> TransportError {
+        let device = self.uri.to_string();
+        TransportError::Unsupported { device, what: what.into(), why: why.into() }
+    }
+}
+
+fn access(region: u32, offset: u64, len: usize) -> RegionAccess {
+    RegionAccess { offset: offset.into(), region: region.into(), count: (len as u32).into() }
+}
+
+/// An offset in a region, for messages.
+struct Place(u32, u64);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let space = if self.0 == BAR0 { "BAR0" } else { "configuration space" };
+        write!(f, "{:#x} of {space}", self.1)
+    }
+}
