@@ -1,1 +1,3 @@
 //! The suites, one file a chapter.
+
+mod read_write;

@@ -1,2 +1,10 @@
 //! Runs the suites.
-fn main() {}
+
+use std::process::ExitCode;
+
+use nvmetest_fixtures::qemu::QemuScheme;
+use nvmetest_suites as _;
+
+fn main() -> ExitCode {
+    nvmetest::runner::main(&[&QemuScheme])
+}

@@ -156,6 +156,8 @@ impl Device {
     fn reset(&mut self) {
         self.resets += 1;
         self.config[0x04..0x06].fill(0);
+        self.config[MSIX + 3] &= 0x7f;
+        self.eventfds.fill_with(|| None);
         self.registers[0x14] = 0;
         self.registers[0x1c] = 0;
     }
@@ -410,6 +412,41 @@ fn a_reset_leaves_the_function_ready_for_use() {
         assert_eq!(running.device().command(), 0x0406);
         assert!(!running.device().msix_enabled());
     }
+}
+
+#[test]
+fn vectors_survive_a_reset() {
+    let running = Running::start(&PLAIN);
+    let function = running.connect();
+    let eventfds: Vec<_> = (0..3).map(|_| EventFd::new().unwrap()).collect();
+    function.set_msix(0, &[eventfds[0].as_fd()]).unwrap();
+    function.set_msix(4, &[eventfds[1].as_fd(), eventfds[2].as_fd()]).unwrap();
+
+    function.reset().unwrap();
+
+    let device = running.device();
+    assert!(device.msix_enabled());
+    let set: Vec<_> = (0..VECTORS as usize).filter(|&n| device.eventfds[n].is_some()).collect();
+    assert_eq!(set, [0, 4, 5]);
+    nix::unistd::write(device.eventfds[5].as_ref().unwrap(), &1u64.to_ne_bytes()).unwrap();
+    assert_eq!(eventfds[2].read().unwrap(), 1);
+}
+
+#[test]
+fn threads_get_the_answers_to_their_own_requests() {
+    let running = Running::start(&PLAIN);
+    let function: &dyn Function = &running.connect();
+    std::thread::scope(|scope| {
+        for thread in 0..4u32 {
+            scope.spawn(move || {
+                let register = 0x100 + u64::from(thread) * 4;
+                for value in 0..200 {
+                    function.write32(register, thread << 16 | value).unwrap();
+                    assert_eq!(function.read32(register).unwrap(), thread << 16 | value);
+                }
+            });
+        }
+    });
 }
 
 #[test]

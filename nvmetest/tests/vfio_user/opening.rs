@@ -76,7 +76,7 @@ fn a_socket_whose_backlog_is_full() {
 fn a_server_that_is_silent_is_probably_in_use() {
     let script = Script::start(|_| Answer::Silence);
     let error = script.open(SHORT).0.unwrap_err();
-    check(&error, "did not answer within 50ms", "probably in use by another client");
+    check(&error, "did not answer within 250ms", "probably in use by another client");
 }
 
 #[test]

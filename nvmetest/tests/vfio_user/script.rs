@@ -202,7 +202,7 @@ impl Script {
 pub const LONG: Duration = Duration::from_secs(20);
 
 /// A deadline that tests wait for.
-pub const SHORT: Duration = Duration::from_millis(50);
+pub const SHORT: Duration = Duration::from_millis(250);
 
 pub fn uri() -> DeviceUri {
     "vfio-user:/scripted.sock".parse().unwrap()

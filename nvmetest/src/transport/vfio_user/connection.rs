@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::mem;
 use std::net::Shutdown;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -14,16 +13,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::socket::{self, Received};
+use super::incoming::{FD_LIMIT, Incoming, Message, Missing};
+use super::socket;
 use super::wire::{Command, Header};
 use crate::transport::{Process, TransportError, TransportResult};
-
-/// The longest message that is accepted, in bytes. The longest that a server has to send here is the
-/// description of a region with its areas.
-pub(super) const MESSAGE_LIMIT: usize = 64 << 10;
-
-/// The most descriptors that are accepted beside a message.
-pub(super) const FD_LIMIT: usize = 64;
 
 /// The most requests whose replies are not waited for: more could fill the socket's buffer with error
 /// replies, and then neither side would read.
@@ -52,9 +45,7 @@ struct State {
     replies_always: bool,
     /// A request that wanted no reply was refused.
     refused: Option<TransportError>,
-    /// The part of a message that has come. It outlives a deadline, or a late reply would be taken for
-    /// garbage.
-    partial: Partial,
+    incoming: Incoming,
 }
 
 #[derive(Debug)]
@@ -62,36 +53,6 @@ struct Earlier {
     id: u16,
     /// What was posted; `None` for a request whose deadline passed.
     posted: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct Partial {
-    bytes: Vec<u8>,
-    filled: usize,
-    fds: Vec<OwnedFd>,
-}
-
-/// What came back for a request.
-#[derive(Debug, Default)]
-pub(super) struct Reply {
-    /// All behind the header.
-    pub body: Vec<u8>,
-    pub fds: Vec<OwnedFd>,
-}
-
-impl Reply {
-    /// Splits the body into its fixed part and the rest; `None` if it is too short.
-    pub(super) fn split<T>(&self) -> Option<(&T, &[u8])>
-    where
-        T: FromBytes + KnownLayout + Immutable + Unaligned,
-    {
-        T::ref_from_prefix(&self.body).ok()
-    }
-}
-
-struct Message {
-    header: Header,
-    reply: Reply,
 }
 
 impl Connection {
@@ -122,9 +83,10 @@ impl Connection {
         body: &[u8],
         fds: &[BorrowedFd<'_>],
         what: &dyn fmt::Display,
-    ) -> TransportResult<Reply> {
-        let deadline = Instant::now() + self.timeout;
+    ) -> TransportResult<Message> {
         let mut state = self.lock();
+        // Other threads' requests do not count.
+        let deadline = Instant::now() + self.timeout;
         let id = state.next_id();
         self.send(id, command, 0, body, fds, deadline, what)?;
         let result = self.reply(&mut state, id, command, deadline, what);
@@ -168,6 +130,20 @@ impl Connection {
             return Err(self.closed(CLOSED));
         }
         Ok(())
+    }
+
+    /// Splits the body of the reply to `what` into its fixed part and the rest.
+    pub(super) fn parse<'m, T>(
+        &self,
+        message: &'m Message,
+        what: &dyn fmt::Display,
+    ) -> TransportResult<(&'m T, &'m [u8])>
+    where
+        T: FromBytes + KnownLayout + Immutable + Unaligned,
+    {
+        let len = message.body.len();
+        T::ref_from_prefix(&message.body)
+            .map_err(|_| self.protocol(format!("it answered {what} with {len} bytes")))
     }
 
     /// Notes that the connection has ended, and returns the error that says so.
@@ -275,7 +251,10 @@ impl Connection {
     fn refused(&self, what: &dyn fmt::Display, header: &Header) -> TransportError {
         let why = match header.error.get() {
             0 => "it gave no reason".to_owned(),
-            errno => Errno::from_raw(errno.cast_signed()).to_string(),
+            errno => match Errno::from_raw(errno.cast_signed()) {
+                Errno::UnknownErrno => format!("errno {errno}"),
+                known => known.to_string(),
+            },
         };
         TransportError::Refused { device: self.device.clone(), what: what.to_string(), why }
     }
@@ -288,9 +267,10 @@ impl Connection {
         command: Command,
         deadline: Instant,
         what: &dyn fmt::Display,
-    ) -> TransportResult<Reply> {
+    ) -> TransportResult<Message> {
         loop {
-            let Message { header, reply } = self.message(&mut state.partial, deadline, what)?;
+            let message = self.message(state, deadline, what)?;
+            let header = &message.header;
             let (got, flags) = (header.message_id.get(), header.flags.get());
             if flags & Header::TYPE != Header::REPLY {
                 let command = header.command;
@@ -308,9 +288,9 @@ impl Connection {
                 // A server takes requests in their order: what was posted before has been done.
                 state.earlier.retain(|earlier| earlier.posted.is_none());
                 if flags & Header::ERROR != 0 {
-                    return Err(self.refused(what, &header));
+                    return Err(self.refused(what, header));
                 }
-                return Ok(reply);
+                return Ok(message);
             }
             let Some(index) = state.earlier.iter().position(|earlier| earlier.id == got) else {
                 return Err(self.derailed(format!(
@@ -320,7 +300,7 @@ impl Connection {
             let earlier = state.earlier.remove(index);
             if let Some(posted) = earlier.and_then(|earlier| earlier.posted) {
                 if flags & Header::ERROR != 0 {
-                    state.refused = Some(self.refused(&posted, &header));
+                    state.refused = Some(self.refused(&posted, header));
                 } else {
                     state.replies_always = true;
                 }
@@ -328,50 +308,26 @@ impl Connection {
         }
     }
 
-    /// Receives the rest of a message.
     fn message(
         &self,
-        partial: &mut Partial,
+        state: &mut State,
         deadline: Instant,
         what: &dyn fmt::Display,
     ) -> TransportResult<Message> {
-        loop {
-            let wanted = match Header::read_from_prefix(&partial.bytes[..partial.filled]) {
-                Err(_) => Header::SIZE,
-                Ok((header, _)) => {
-                    let size = header.message_size.get() as usize;
-                    if !(Header::SIZE..=MESSAGE_LIMIT).contains(&size) {
-                        return Err(self.derailed(format!(
-                            "it answered {what} with a message of {size} bytes"
-                        )));
-                    }
-                    if size == partial.filled {
-                        let Partial { mut bytes, fds, .. } = mem::take(partial);
-                        bytes.drain(..Header::SIZE);
-                        return Ok(Message { header, reply: Reply { body: bytes, fds } });
-                    }
-                    size
-                }
-            };
-            partial.bytes.resize(wanted, 0);
-            let room = &mut partial.bytes[partial.filled..];
-            match socket::receive(&self.stream, room, &mut partial.fds, deadline) {
-                Ok(Received::Bytes(count)) => partial.filled += count,
-                Ok(Received::End) if partial.filled == 0 => return Err(self.closed(CLOSED)),
-                Ok(Received::End) => {
-                    let got = partial.filled;
-                    return Err(self.closed(&format!("{CLOSED} in a message, after {got} bytes")));
-                }
-                Ok(Received::Nothing) => return Err(self.silent(what)),
-                Err(error) => return Err(self.failed(&error)),
+        state.incoming.receive(&self.stream, deadline).map_err(|missing| match missing {
+            Missing::Late => self.silent(what),
+            Missing::Closed(0) => self.closed(CLOSED),
+            Missing::Closed(got) => {
+                self.closed(&format!("{CLOSED} in a message, after {got} bytes"))
             }
-            if partial.fds.len() > FD_LIMIT {
-                partial.fds.clear();
-                return Err(self.derailed(format!(
-                    "it sent more than {FD_LIMIT} file descriptors beside its reply to {what}"
-                )));
+            Missing::Size(size) => {
+                self.derailed(format!("it answered {what} with a message of {size} bytes"))
             }
-        }
+            Missing::Fds => self.derailed(format!(
+                "it sent more than {FD_LIMIT} file descriptors beside its reply to {what}"
+            )),
+            Missing::Failed(error) => self.failed(&error),
+        })
     }
 }
 

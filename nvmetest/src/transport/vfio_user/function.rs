@@ -5,22 +5,16 @@ use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vfio_bindings::bindings::vfio::{
-    VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE, VFIO_IRQ_SET_ACTION_TRIGGER,
-    VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE, VFIO_PCI_MSIX_IRQ_INDEX,
-};
+use vfio_bindings::bindings::vfio::{VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE};
 use zerocopy::IntoBytes;
 
 use super::VfioUser;
 use super::region::{BAR0, CONFIG};
-use super::wire::{Command, DmaMap, DmaUnmap, IrqSet, RegionAccess};
+use super::wire::{Command, DmaMap, DmaUnmap, RegionAccess};
 use crate::spec::{Csts, Property};
 use crate::transport::{
     Abilities, DeviceUri, DmaRange, Function, Mmio, TransportError, TransportResult,
 };
-
-/// The most eventfds in one message: what servers are known to take, whatever they announce.
-const EVENTFD_BATCH: usize = 8;
 
 impl Function for VfioUser {
     fn uri(&self) -> &DeviceUri {
@@ -96,23 +90,7 @@ impl Function for VfioUser {
     }
 
     fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
-        if eventfds.is_empty() {
-            // In this order: an enabled interrupt without an eventfd is a fatal error to some targets.
-            self.enable_msix(false)?;
-            return self.set_irqs(VFIO_IRQ_SET_DATA_NONE, 0, 0, &[]);
-        }
-        let (end, vectors) = (usize::from(first) + eventfds.len(), self.abilities.msix_vectors);
-        if end > usize::from(vectors) {
-            let what = format!("MSI-X vectors up to {}", end - 1);
-            return Err(self.unsupported(what, format!("it has {vectors} vectors")));
-        }
-        let mut start = u32::from(first);
-        for batch in eventfds.chunks(self.fds_per_message.min(EVENTFD_BATCH)) {
-            let count = batch.len() as u32;
-            self.set_irqs(VFIO_IRQ_SET_DATA_EVENTFD, start, count, batch)?;
-            start += count;
-        }
-        self.enable_msix(true)
+        if eventfds.is_empty() { self.clear_vectors() } else { self.set_vectors(first, eventfds) }
     }
 
     fn reset(&self) -> TransportResult {
@@ -132,7 +110,8 @@ impl Function for VfioUser {
             self.bar_read(Property::CSTS.0.into(), &mut csts)?;
             // All ones, as long as the function is in reset, have RDY set.
             Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
-        })
+        })?;
+        self.restore_vectors()
     }
 
     fn check_alive(&self) -> TransportResult {
@@ -160,42 +139,20 @@ impl VfioUser {
         let what = format_args!("a read of {} bytes at {}", data.len(), Place(region, offset));
         let request = access(region, offset, data.len());
         let reply = self.connection.call(Command::RegionRead, request.as_bytes(), &[], &what)?;
-        match reply.split::<RegionAccess>() {
-            Some((_, bytes)) if bytes.len() == data.len() => {
-                data.copy_from_slice(bytes);
-                Ok(())
-            }
-            _ => {
-                let got = reply.body.len();
-                Err(self.connection.protocol(format!("it answered {what} with {got} bytes")))
-            }
+        let (_, bytes) = self.connection.parse::<RegionAccess>(&reply, &what)?;
+        if bytes.len() != data.len() {
+            let got = bytes.len();
+            let how = format!("it answered {what} with {got} bytes of data");
+            return Err(self.connection.protocol(how));
         }
+        data.copy_from_slice(bytes);
+        Ok(())
     }
 
     fn region_write(&self, region: u32, offset: u64, data: &[u8]) -> TransportResult {
         let what = format_args!("a write of {} bytes at {}", data.len(), Place(region, offset));
         let request = [access(region, offset, data.len()).as_bytes(), data].concat();
         self.connection.call(Command::RegionWrite, &request, &[], &what)?;
-        Ok(())
-    }
-
-    /// Sends DEVICE_SET_IRQS for MSI-X vectors.
-    fn set_irqs(
-        &self,
-        data: u32,
-        start: u32,
-        count: u32,
-        eventfds: &[BorrowedFd<'_>],
-    ) -> TransportResult {
-        let request = IrqSet {
-            argsz: (size_of::<IrqSet>() as u32).into(),
-            flags: (data | VFIO_IRQ_SET_ACTION_TRIGGER).into(),
-            index: VFIO_PCI_MSIX_IRQ_INDEX.into(),
-            start: start.into(),
-            count: count.into(),
-        };
-        let what = format_args!("DEVICE_SET_IRQS of {count} MSI-X vectors from {start}");
-        self.connection.call(Command::DeviceSetIrqs, request.as_bytes(), eventfds, &what)?;
         Ok(())
     }
 
@@ -239,7 +196,11 @@ impl VfioUser {
         }
     }
 
-    fn unsupported(&self, what: impl Into<String>, why: impl Into<String>) -> TransportError {
+    pub(super) fn unsupported(
+        &self,
+        what: impl Into<String>,
+        why: impl Into<String>,
+    ) -> TransportError {
         let device = self.uri.to_string();
         TransportError::Unsupported { device, what: what.into(), why: why.into() }
     }

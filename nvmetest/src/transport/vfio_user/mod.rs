@@ -11,12 +11,16 @@
 //! - A server may grant only a few mappings (SPDK: 64), and it stops the device to make one. The
 //!   default is therefore [`DmaModel::Whole`].
 //! - Configuration space outlives a connection. It is brought to a known state at each connection and
-//!   each reset: memory space and bus mastering enabled, INTx and MSI-X disabled.
-//!   [`set_msix`](super::Function::set_msix) has to be called again after a reset.
+//!   each reset: memory space and bus mastering enabled, INTx and MSI-X disabled. After a reset the
+//!   eventfds of MSI-X vectors are then set up again.
+//! - A write to a doorbell that is not mapped is posted: the server is told not to reply. One that does
+//!   so all the same is waited for from then on.
 
 mod config_space;
 mod connection;
 mod function;
+mod incoming;
+mod msix;
 mod open;
 mod region;
 mod scheme;
@@ -31,6 +35,7 @@ use std::time::Duration;
 
 use self::config_space::Capabilities;
 use self::connection::Connection;
+use self::msix::Vectors;
 use super::{Abilities, Claim, DeviceUri, DmaModel, Mmio, OpenError, Process};
 
 pub use scheme::VfioUserScheme;
@@ -64,6 +69,7 @@ pub struct VfioUser {
     config_size: u64,
     bar_size: u64,
     doorbells: Option<Mmio>,
+    vectors: Vectors,
     /// The server resets the device on DEVICE_RESET.
     has_reset: bool,
     /// The most descriptors that the server takes beside a message.

@@ -14,6 +14,7 @@ use zerocopy::IntoBytes;
 
 use super::config_space::Capabilities;
 use super::connection::Connection;
+use super::msix::Vectors;
 use super::region::{BAR0, CONFIG, DOORBELLS, Region};
 use super::wire::{Command, DeviceInfo, IrqInfo};
 use super::{Options, VfioUser, socket, version};
@@ -115,6 +116,7 @@ impl VfioUser {
             config_size: config.size,
             bar_size: bar.size,
             doorbells: None,
+            vectors: Vectors::default(),
             has_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
             fds_per_message: version.max_msg_fds as usize,
             connection,
@@ -156,10 +158,7 @@ impl VfioUser {
         let what = "DEVICE_GET_IRQ_INFO of MSI-X";
         let reply =
             self.connection.call(Command::DeviceGetIrqInfo, request.as_bytes(), &[], &what)?;
-        let Some((info, _)) = reply.split::<IrqInfo>() else {
-            let got = reply.body.len();
-            return Err(self.connection.protocol(format!("it answered {what} with {got} bytes")));
-        };
+        let (info, _) = self.connection.parse::<IrqInfo>(&reply, &what)?;
         if info.flags.get() & VFIO_IRQ_INFO_EVENTFD == 0 {
             return Ok(0);
         }
@@ -176,13 +175,8 @@ fn device_info(connection: &Connection) -> TransportResult<DeviceInfo> {
     };
     let what = "DEVICE_GET_INFO";
     let reply = connection.call(Command::DeviceGetInfo, request.as_bytes(), &[], &what)?;
-    match reply.split::<DeviceInfo>() {
-        Some((&info, _)) => Ok(info),
-        None => {
-            let got = reply.body.len();
-            Err(connection.protocol(format!("it answered {what} with {got} bytes")))
-        }
-    }
+    let (&info, _) = connection.parse::<DeviceInfo>(&reply, &what)?;
+    Ok(info)
 }
 
 /// Says why there was no good answer to the first request.
@@ -213,5 +207,19 @@ fn what_happened(error: TransportError) -> String {
         TransportError::Unsupported { what, why, .. } => {
             format!("its server does not allow {what}: {why}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_this_user_may_not_connect_to() {
+        let uri = "vfio-user:/a.sock".parse().unwrap();
+        let cause = io::ErrorKind::PermissionDenied.into();
+        let error = cannot_connect(&uri, Path::new("/a.sock"), &cause);
+        assert_eq!(error.what, "this user may not connect to `/a.sock`");
+        assert!(error.way_out.starts_with("run as the user who started the target"), "{error}");
     }
 }

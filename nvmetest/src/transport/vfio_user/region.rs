@@ -9,7 +9,8 @@ use vfio_bindings::bindings::vfio::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::connection::{Connection, MESSAGE_LIMIT, Reply};
+use super::connection::Connection;
+use super::incoming::{MESSAGE_LIMIT, Message};
 use super::wire::{CapabilityHeader, Command, RegionInfo, SparseArea, SparseMmap};
 use crate::memory::Mapping;
 use crate::spec::doorbell;
@@ -49,7 +50,7 @@ impl Region {
     /// Asks the server for region `index`.
     pub(super) fn get(connection: &Connection, index: u32) -> TransportResult<Self> {
         let what = format!("DEVICE_GET_REGION_INFO of region {index}");
-        let ask = |argsz: u32| -> TransportResult<(RegionInfo, Reply)> {
+        let ask = |argsz: u32| -> TransportResult<(RegionInfo, Message)> {
             let request = RegionInfo {
                 argsz: argsz.into(),
                 flags: 0.into(),
@@ -60,10 +61,7 @@ impl Region {
             };
             let command = Command::DeviceGetRegionInfo;
             let reply = connection.call(command, request.as_bytes(), &[], &what)?;
-            let Some((&info, _)) = reply.split::<RegionInfo>() else {
-                let got = reply.body.len();
-                return Err(connection.protocol(format!("it answered {what} with {got} bytes")));
-            };
+            let (&info, _) = connection.parse::<RegionInfo>(&reply, &what)?;
             Ok((info, reply))
         };
         let (mut info, mut reply) = ask(FIRST_ARGSZ)?;

@@ -105,8 +105,8 @@ fn receive_now(
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let message =
         recvmsg::<UnixAddr>(stream.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
-    // An error if the control data are truncated: this process has no descriptors left.
-    for control in message.cmsgs()? {
+    // There is room for all, so they can only be truncated because this process has no more left.
+    for control in message.cmsgs().map_err(|_| Errno::EMFILE)? {
         if let ControlMessageOwned::ScmRights(received) = control {
             // SAFETY: The kernel has just made these descriptors for this process, and nothing else
             // knows of them.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::connection::{Connection, FD_LIMIT};
+use super::connection::Connection;
+use super::incoming::FD_LIMIT;
 use super::wire::{Command, Version};
 use crate::transport::TransportResult;
 

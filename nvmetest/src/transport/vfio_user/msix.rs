@@ -1,0 +1,89 @@
+//! MSI-X vectors, and the eventfds that they signal.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use vfio_bindings::bindings::vfio::{
+    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
+    VFIO_PCI_MSIX_IRQ_INDEX,
+};
+use zerocopy::IntoBytes;
+
+use super::VfioUser;
+use super::wire::{Command, IrqSet};
+use crate::transport::TransportResult;
+
+/// The most eventfds in one message: what servers are known to take, whatever they announce.
+const EVENTFD_BATCH: usize = 8;
+
+/// The eventfds that were given to the server, by vector: a reset may make it forget them.
+#[derive(Debug, Default)]
+pub(super) struct Vectors(Mutex<BTreeMap<u16, OwnedFd>>);
+
+impl Vectors {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, OwnedFd>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VfioUser {
+    /// Has vector `first + n` signal `eventfds[n]`, and enables MSI-X.
+    pub(super) fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        let (end, vectors) = (usize::from(first) + eventfds.len(), self.abilities.msix_vectors);
+        if end > usize::from(vectors) {
+            let what = format!("MSI-X vectors up to {}", end - 1);
+            return Err(self.unsupported(what, format!("it has {vectors} vectors")));
+        }
+        let own = |eventfd: &BorrowedFd<'_>| eventfd.try_clone_to_owned();
+        let owned: Vec<_> =
+            eventfds.iter().map(own).collect::<Result<_, _>>().map_err(|error| {
+                self.unsupported(format!("{} MSI-X vectors", eventfds.len()), error.to_string())
+            })?;
+        self.signal(first, eventfds)?;
+        self.vectors.lock().extend((first..).zip(owned));
+        Ok(())
+    }
+
+    /// Disables MSI-X, and has the server forget the eventfds.
+    pub(super) fn clear_vectors(&self) -> TransportResult {
+        // In this order: an enabled interrupt without an eventfd is a fatal error to some targets.
+        self.enable_msix(false)?;
+        self.vectors.lock().clear();
+        self.set_irqs(VFIO_IRQ_SET_DATA_NONE, 0, &[])
+    }
+
+    /// Sets up after a reset what was set up before it.
+    pub(super) fn restore_vectors(&self) -> TransportResult {
+        let kept = self.vectors.lock();
+        let kept: Vec<_> = kept.iter().collect();
+        for run in kept.chunk_by(|(one, _), (next, _)| **one + 1 == **next) {
+            let eventfds: Vec<_> = run.iter().map(|(_, eventfd)| eventfd.as_fd()).collect();
+            self.signal(*run[0].0, &eventfds)?;
+        }
+        Ok(())
+    }
+
+    fn signal(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        let mut start = u32::from(first);
+        for batch in eventfds.chunks(self.fds_per_message.min(EVENTFD_BATCH)) {
+            self.set_irqs(VFIO_IRQ_SET_DATA_EVENTFD, start, batch)?;
+            start += batch.len() as u32;
+        }
+        self.enable_msix(true)
+    }
+
+    fn set_irqs(&self, data: u32, start: u32, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        let count = eventfds.len() as u32;
+        let request = IrqSet {
+            argsz: (size_of::<IrqSet>() as u32).into(),
+            flags: (data | VFIO_IRQ_SET_ACTION_TRIGGER).into(),
+            index: VFIO_PCI_MSIX_IRQ_INDEX.into(),
+            start: start.into(),
+            count: count.into(),
+        };
+        let what = format_args!("DEVICE_SET_IRQS of {count} MSI-X vectors from {start}");
+        self.connection.call(Command::DeviceSetIrqs, request.as_bytes(), eventfds, &what)?;
+        Ok(())
+    }
+}
