@@ -149,7 +149,7 @@ impl Run {
     pub(super) fn summary(&self) -> String {
         let mut text = format!("verdicts: {}", locked(&self.tally));
         for session in &self.sessions {
-            text += &format!("\ndevice: {} ({})", session.uri(), session.identity());
+            text += &format!("\ndevice: {} is {}", session.uri(), session.identity());
         }
         text + &format!("\nseed: {}", shuffle::seed())
     }

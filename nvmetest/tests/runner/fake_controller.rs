@@ -19,6 +19,9 @@ const ASQ: usize = 0x28;
 const ACQ: usize = 0x30;
 const ADMIN_SQ_TAIL: u64 = 0x1000;
 
+/// A vendor specific command that completes only when it is aborted.
+pub const NEVER_COMPLETES: u8 = 0xc0;
+
 /// The doorbells other than that of the Admin Submission Queue are ignored.
 #[derive(Debug)]
 pub struct FakeController {
@@ -26,8 +29,8 @@ pub struct FakeController {
     registers: Box<[u8; REGISTERS]>,
     head: u32,
     completions: u32,
-    /// The identifiers of Asynchronous Event Requests, which wait for ever.
-    requests: Vec<u16>,
+    /// The identifiers of commands that wait for ever, such as Asynchronous Event Requests.
+    waiting: Vec<u16>,
 }
 
 impl FakeController {
@@ -38,7 +41,7 @@ impl FakeController {
         registers[..8].copy_from_slice(&u64::from(cap).to_le_bytes());
         registers[8..12].copy_from_slice(&u32::from(Vs::V2_0).to_le_bytes());
         let arena = Arc::clone(arena);
-        Self { arena, registers, head: 0, completions: 0, requests: Vec::new() }
+        Self { arena, registers, head: 0, completions: 0, waiting: Vec::new() }
     }
 
     pub fn read(&self, offset: u64, data: &mut [u8]) {
@@ -73,7 +76,7 @@ impl FakeController {
         }
         if !cc.en() {
             (self.head, self.completions) = (0, 0);
-            self.requests.clear();
+            self.waiting.clear();
         }
         self.registers[CSTS..CSTS + 4].copy_from_slice(&u32::from(csts).to_le_bytes());
     }
@@ -94,11 +97,13 @@ impl FakeController {
         const NUMBER_OF_QUEUES: u32 = 0x07;
         let dw0 = match sqe.admin_opcode() {
             AdminOpcode::IDENTIFY => return self.identify(sqe),
-            AdminOpcode::ASYNC_EVENT_REQUEST => return self.requests.push(sqe.cid()),
+            AdminOpcode::ASYNC_EVENT_REQUEST | AdminOpcode(NEVER_COMPLETES) => {
+                return self.waiting.push(sqe.cid());
+            }
             AdminOpcode::ABORT => {
                 let cid = (sqe.cdw10.get() >> 16) as u16;
-                if let Some(index) = self.requests.iter().position(|&request| request == cid) {
-                    self.requests.remove(index);
+                if let Some(index) = self.waiting.iter().position(|&waiting| waiting == cid) {
+                    self.waiting.remove(index);
                     self.complete(cid, 0, Status::new(0, 0x07));
                     0
                 } else {
