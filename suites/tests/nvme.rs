@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use nvmetest_fixtures::qemu::QemuScheme;
+use nvmetest_fixtures::{qemu, soft};
 use nvmetest_suites as _;
 
 fn main() -> ExitCode {
-    nvmetest::runner::main(&[&QemuScheme])
+    nvmetest::runner::main(&[soft::SCHEME, qemu::SCHEME])
 }

@@ -34,10 +34,10 @@ pub(super) fn attempt(
     watchdog: &Watchdog,
 ) -> Attempt {
     watchdog.watch(&test.name(), timeout);
-    nvme.set_deadline(Some(Instant::now() + timeout));
+    nvme.set_deadline(Instant::now() + timeout);
     let finding = body(nvme, test, timeout);
     watchdog.watch(&format!("the check after {}", test.name()), AFTERWARDS);
-    nvme.set_deadline(Some(Instant::now() + AFTERWARDS));
+    nvme.set_deadline(Instant::now() + AFTERWARDS);
     afterwards(nvme, finding)
 }
 
@@ -77,8 +77,18 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
     if finding.verdict == Verdict::DutLost {
         return Attempt { finding, repair: Repair::Reopen };
     }
-    let left = nvme.health().and_then(|()| nvme.leaks());
-    let repair = match left {
+    if let Err(error) = nvme.health() {
+        let (verdict, repair) = match error {
+            // Alive and disabled: the test left it so.
+            Error::Failed(_) => (Verdict::Fail, Repair::Reset),
+            // A controller with a fatal status is to be reset (Base 9.5).
+            Error::Fatal(_) => (Verdict::DutLost, Repair::Reset),
+            _ => (Verdict::DutLost, Repair::Reopen),
+        };
+        finding.worsen(verdict, &format!("after the test: {error}"));
+        return Attempt { finding, repair };
+    }
+    let repair = match nvme.leaks() {
         Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
         Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {
@@ -89,13 +99,8 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
             finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
             Repair::Reopen
         }
-        // A controller with a fatal status is to be reset (Base 9.5).
-        Err(error @ Error::Fatal(_)) => {
-            finding.worsen(Verdict::DutLost, &format!("after the test: {error}"));
-            Repair::Reset
-        }
         Err(error) => {
-            finding.worsen(Verdict::Fail, &format!("left behind: {error}"));
+            finding.worsen(Verdict::Fail, &format!("the check after the test failed: {error}"));
             Repair::Reset
         }
     };

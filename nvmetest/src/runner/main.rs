@@ -17,18 +17,19 @@ use super::select::{Planned, plan, reports, select};
 use super::session::Session;
 use super::setup::SetupError;
 use super::shuffle;
-use crate::transport::{ROLE_ARGUMENT, Scheme};
+use crate::transport::{ROLE_ARGUMENT, Scheme, vfio_user};
 
 const UNEXPECTED: u8 = 1;
 const SETUP: u8 = 2;
 pub(super) const LOST: u8 = 3;
 
-/// Runs the tests that are linked in, on devices that `schemes` can open; or becomes another process of a
+/// Runs the tests that are linked in, on devices that `schemes` and `vfio-user:` can open; or becomes another process of a
 /// session, if it is started as one.
 ///
 /// See the [module](self) for what a run is and what the exit code means.
 pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
+    let schemes = &[schemes, &[vfio_user::SCHEME]].concat();
     if let Some(role) = role(&arguments) {
         return serve(schemes, &role);
     }

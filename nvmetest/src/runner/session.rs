@@ -98,7 +98,7 @@ impl Session {
     pub(super) fn close(&mut self, watchdog: &Watchdog) -> Result {
         let Some(mut nvme) = self.controller.take() else { return Ok(()) };
         watchdog.watch(&format!("the shutdown of {}", self.uri), AFTERWARDS);
-        nvme.set_deadline(Some(Instant::now() + AFTERWARDS));
+        nvme.set_deadline(Instant::now() + AFTERWARDS);
         let result = nvme.shutdown();
         drop(nvme);
         watchdog.rest();
@@ -107,7 +107,7 @@ impl Session {
 
     fn reset(&mut self, after: Test) {
         let Some(nvme) = &mut self.controller else { return };
-        nvme.set_deadline(Some(Instant::now() + AFTERWARDS));
+        nvme.set_deadline(Instant::now() + AFTERWARDS);
         if let Err(error) = nvme.reset_to_default().and_then(|()| nvme.health()) {
             self.reopen(after, &format!("{} could not be reset ({error})", self.uri));
         }

@@ -38,7 +38,7 @@ use self::connection::Connection;
 use self::msix::Vectors;
 use super::{Abilities, Claim, DeviceUri, DmaModel, Mmio, OpenError, Process};
 
-pub use scheme::VfioUserScheme;
+pub use scheme::SCHEME;
 
 /// A function behind a vfio-user socket.
 ///

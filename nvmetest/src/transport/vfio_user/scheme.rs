@@ -8,7 +8,10 @@ use crate::transport::{DeviceUri, DmaModel, Function, OpenError, Scheme};
 
 /// Opens `vfio-user:/path/to/socket[,dma=whole|per-buffer]`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct VfioUserScheme;
+struct VfioUserScheme;
+
+/// The scheme `vfio-user:`.
+pub const SCHEME: &dyn Scheme = &VfioUserScheme;
 
 impl Scheme for VfioUserScheme {
     fn name(&self) -> &'static str {
