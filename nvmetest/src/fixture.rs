@@ -54,12 +54,14 @@ pub trait Fixture {
     fn setup(nvme: &Controller) -> Result<Self::Value<'_>>;
 }
 
-/// An I/O queue pair that holds 64 commands, with the controller's other parameters at their defaults.
+/// An I/O queue pair that holds 64 commands, or as many as the controller's largest queue (CAP.MQES).
 impl Fixture for Qpair<'_> {
     type Value<'c> = Qpair<'c>;
 
     fn setup(nvme: &Controller) -> Result<Qpair<'_>> {
-        nvme.qpair(64)
+        // A queue holds one command less than it has entries (Base 3.3.1.4).
+        let most = nvme.capabilities().cap.mqes_z();
+        nvme.qpair(most.clamp(1, 64))
     }
 }
 

@@ -140,9 +140,7 @@ pub(super) fn scheme<'s>(
             schemes.iter().map(|scheme| format!("`{}:`", scheme.name())).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         let unknown = device.scheme();
-        SetupError::new(format!(
-            "cannot open {device}: there is no scheme `{unknown}:`; this suite knows {known}"
-        ))
+        SetupError::new(format!("there is no device scheme `{unknown}:`; this suite knows {known}"))
     })
 }
 

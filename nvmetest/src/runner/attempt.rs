@@ -66,7 +66,7 @@ fn body(nvme: &mut Controller, test: Test, timeout: Duration) -> Finding {
 
 fn check_requirements(nvme: &Controller, test: Test) -> Result {
     for capability in test.function.requires {
-        if let Some(reason) = capability.missing(nvme)? {
+        if let Some(reason) = capability.missing(nvme.capabilities()) {
             return Err(Error::NotApplicable(reason));
         }
     }
@@ -78,17 +78,19 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
         return Attempt { finding, repair: Repair::Reopen };
     }
     if let Err(error) = nvme.health() {
-        // A test may leave a controller that is alive and disabled: that is a leak.
         let (verdict, repair) = match error {
+            // Alive and disabled: the test left it so.
             Error::Failed(_) => (Verdict::Fail, Repair::Reset),
+            // A controller with a fatal status is to be reset (Base 9.5).
+            Error::Fatal(_) => (Verdict::DutLost, Repair::Reset),
             _ => (Verdict::DutLost, Repair::Reopen),
         };
         finding.worsen(verdict, &format!("after the test: {error}"));
         return Attempt { finding, repair };
     }
     let repair = match nvme.leaks() {
-        Ok(leaks) if leaks.is_empty() && !nvme.wants_reset() => Repair::Nothing,
-        Ok(leaks) if leaks.is_empty() => Repair::Reset,
+        Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
+        Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {
             finding.worsen(Verdict::Fail, &format!("left behind: {}", leaks.join("; ")));
             Repair::Reset

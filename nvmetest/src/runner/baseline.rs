@@ -96,7 +96,11 @@ impl Baseline {
 
 impl File {
     fn parse(text: &str, exists: impl Fn(&str) -> bool) -> Result<Self, String> {
-        let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let file: Self = toml::from_str(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start).min(text.len());
+            let line = text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            format!("line {line}: {}", error.message().replace('\n', " "))
+        })?;
         let mut seen = BTreeMap::new();
         for Expected { test, verdict, .. } in &file.expected {
             if !exists(test) {
@@ -173,6 +177,6 @@ mod tests {
         let twice = refused(&format!("{TEXT}{}", &TEXT[TEXT.find("[[").unwrap()..]));
         assert_eq!(twice, "`compare` is there twice; delete one entry");
         let misspelt = refused(&TEXT.replace("reason", "reasons"));
-        assert!(misspelt.contains("unknown field `reasons`"), "{misspelt}");
+        assert!(misspelt.starts_with("line 8: unknown field `reasons`"), "{misspelt}");
     }
 }

@@ -135,7 +135,7 @@ fn execute(libtest: &Arguments, run: Run, planned: Vec<Planned>) -> ExitCode {
     match outcome {
         Err(panic) => cut_off(&panic),
         Ok(_) if run.has_lost_a_device() => ExitCode::from(LOST),
-        Ok(_) if complaints.is_empty() => ExitCode::SUCCESS,
+        Ok(_) if complaints.is_empty() && run.is_as_expected() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(UNEXPECTED),
     }
 }

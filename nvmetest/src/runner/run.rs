@@ -133,10 +133,12 @@ impl Run {
         }
         let mut tally = locked(&self.tally);
         tally.close();
-        if !tally.is_as_expected() {
-            complaints.push(format!("the run is not as expected: {tally}"));
-        }
+        complaints.extend(tally.incomplete());
         complaints
+    }
+
+    pub(super) fn is_as_expected(&self) -> bool {
+        locked(&self.tally).is_as_expected()
     }
 
     pub(super) fn has_lost_a_device(&self) -> bool {
@@ -147,7 +149,7 @@ impl Run {
     pub(super) fn summary(&self) -> String {
         let mut text = format!("verdicts: {}", locked(&self.tally));
         for session in &self.sessions {
-            text += &format!("\ndevice: {} ({})", session.uri(), session.identity());
+            text += &format!("\ndevice: {} is {}", session.uri(), session.identity());
         }
         text + &format!("\nseed: {}", shuffle::seed())
     }

@@ -30,6 +30,15 @@ impl Tally {
         }
     }
 
+    /// Says which tests did not get to a verdict: libtest-mimic calls such a run "ok".
+    pub(super) fn incomplete(&self) -> Option<String> {
+        let count = |verdict| self.verdicts.get(&verdict).copied().unwrap_or_default();
+        let (blocked, missing) = (count(Verdict::Blocked), count(Verdict::Missing));
+        let complete = blocked + missing == 0;
+        (!complete)
+            .then(|| format!("the run is not complete: {blocked} Blocked, {missing} Missing"))
+    }
+
     pub(super) fn is_as_expected(&self) -> bool {
         self.verdicts.keys().all(|verdict| verdict.is_as_expected())
     }
@@ -59,8 +68,9 @@ mod tests {
         tally.add(Verdict::NotApplicable);
         tally.add(Verdict::Pass);
         tally.add(Verdict::Pass);
-        assert!(tally.is_as_expected());
+        assert!(tally.is_as_expected() && tally.incomplete().is_none());
         tally.close();
+        assert_eq!(tally.incomplete().unwrap(), "the run is not complete: 0 Blocked, 1 Missing");
         assert_eq!(tally.to_string(), "2 Pass, 1 NotApplicable, 1 Missing");
         assert!(!tally.is_as_expected());
     }

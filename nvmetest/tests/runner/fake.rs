@@ -1,14 +1,17 @@
-//! A device that can die.
+//! A device that can die, with just enough of a controller behind it to be enabled.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use nvmetest::memory::Arena;
 use nvmetest::transport::{
     Abilities, DeviceUri, DmaModel, DmaRange, Function, Mmio, OpenError, Scheme, TransportError,
     TransportResult,
 };
+
+use crate::fake_controller::FakeController;
 
 /// `fake:opens=N,msix=N`: a device that can be opened `opens` times, with `msix` vectors.
 pub struct Fake;
@@ -24,12 +27,11 @@ impl Scheme for Fake {
         "fake:opens=N,msix=N  a device that can die"
     }
 
-    fn open(&self, uri: &DeviceUri, _arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError> {
+    fn open(&self, uri: &DeviceUri, arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError> {
         let option = |key: &str, default: u32| {
             let options = uri.options()?;
-            let value =
-                options.iter().find(|(name, _)| *name == key).map(|(_, value)| value.parse());
-            value.unwrap_or(Ok(default)).map_err(|_| {
+            let value = options.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
+            value.map_or(Ok(default), |value| value.parse()).map_err(|_| {
                 OpenError::new(uri.to_string(), format!("`{key}` is no number"), "give a number")
             })
         };
@@ -38,17 +40,19 @@ impl Scheme for Fake {
         }
         let abilities = Abilities {
             dma: DmaModel::Fixed,
-            iova: 0..1 << 30,
+            iova: 0..arena.len() as u64,
             revokes: false,
             function_reset: true,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
         };
-        Ok(Arc::new(FakeFunction { uri: uri.clone(), abilities, dead: AtomicBool::new(false) }))
+        let controller = Mutex::new(FakeController::new(arena));
+        let dead = AtomicBool::new(false);
+        Ok(Arc::new(FakeFunction { uri: uri.clone(), abilities, controller, dead }))
     }
 
-    fn serve(&self, role: &str) -> Option<std::process::ExitCode> {
-        (role == "fake").then_some(std::process::ExitCode::from(42))
+    fn serve(&self, role: &str) -> Option<ExitCode> {
+        (role == "fake").then_some(ExitCode::from(42))
     }
 }
 
@@ -56,7 +60,15 @@ impl Scheme for Fake {
 struct FakeFunction {
     uri: DeviceUri,
     abilities: Abilities,
+    controller: Mutex<FakeController>,
     dead: AtomicBool,
+}
+
+impl FakeFunction {
+    fn alive<T>(&self, access: impl FnOnce(&mut FakeController) -> T) -> TransportResult<T> {
+        self.check_alive()?;
+        Ok(access(&mut self.controller.lock().expect("no access panics")))
+    }
 }
 
 impl Function for FakeFunction {
@@ -69,21 +81,19 @@ impl Function for FakeFunction {
     }
 
     fn config_read(&self, _offset: u16, data: &mut [u8]) -> TransportResult {
-        data.fill(0);
-        self.check_alive()
+        self.alive(|_| data.fill(0))
     }
 
     fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
-        self.check_alive()
+        self.alive(|_| ())
     }
 
-    fn bar_read(&self, _offset: u64, data: &mut [u8]) -> TransportResult {
-        data.fill(0);
-        self.check_alive()
+    fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
+        self.alive(|controller| controller.read(offset, data))
     }
 
-    fn bar_write(&self, _offset: u64, _data: &[u8]) -> TransportResult {
-        self.check_alive()
+    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+        self.alive(|controller| controller.write(offset, data))
     }
 
     fn doorbells(&self) -> Option<&Mmio> {
@@ -91,19 +101,19 @@ impl Function for FakeFunction {
     }
 
     fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
-        self.check_alive()
+        self.alive(|_| ())
     }
 
     fn dma_unmap(&self, _iova: u64, _len: u64) -> TransportResult {
-        self.check_alive()
+        self.alive(|_| ())
     }
 
     fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
-        self.check_alive()
+        self.alive(|_| ())
     }
 
     fn reset(&self) -> TransportResult {
-        self.check_alive()
+        self.alive(FakeController::disable)
     }
 
     fn check_alive(&self) -> TransportResult {

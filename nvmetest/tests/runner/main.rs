@@ -5,6 +5,7 @@
 
 mod checks;
 mod fake;
+mod fake_controller;
 
 mod hangs;
 mod leaks;

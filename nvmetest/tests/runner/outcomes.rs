@@ -1,7 +1,11 @@
 //! Tests with every kind of outcome.
 
+use std::time::{Duration, Instant};
+
 use nvmetest::capability::MSIX;
 use nvmetest::prelude::*;
+use nvmetest::spec::Sqe;
+use zerocopy::FromZeros;
 
 #[nvme_test(spec = "Base 1.1")]
 fn passes(nvme: &Controller) -> Result {
@@ -14,7 +18,7 @@ fn fails(_nvme: &Controller) -> Result {
 }
 
 #[nvme_test]
-fn panics(ns: Namespace) {
+fn panics(ns: Namespace<'_>) {
     assert_eq!(ns.nsid(), 7, "the namespace is wrong");
 }
 
@@ -31,21 +35,30 @@ fn skips(_nvme: &Controller) -> Result {
 
 #[nvme_test(requires(MSIX))]
 fn needs_vectors(nvme: &Controller) {
-    assert!((MSIX.probe)(nvme).unwrap().present);
+    assert!((MSIX.probe)(nvme.capabilities()).present);
 }
 
 #[nvme_test(ignore = "takes an hour")]
 fn is_long(_nvme: &Controller) {}
 
-#[nvme_test(timeout = std::time::Duration::from_millis(2))]
+#[nvme_test(timeout = Duration::from_millis(2))]
 fn overruns(_nvme: &Controller) {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while start.elapsed().as_millis() < 3 {
         std::hint::spin_loop();
     }
 }
 
+/// The command never completes, and may take longer than the test.
+#[nvme_test(timeout = Duration::from_millis(20))]
+fn waits_too_long(nvme: &Controller) -> Result {
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(crate::fake_controller::NEVER_COMPLETES);
+    Command::<Admin>::raw(sqe, ()).timeout(Duration::from_secs(3600)).run(nvme)?;
+    Ok(())
+}
+
 #[nvme_test(cases(one = 1, two = 2))]
-fn has_cases(q: &Qpair<'_>, #[case] number: u16) {
+fn has_cases(q: &Qpair<'_>, #[case] number: usize) {
     assert!(number < q.depth());
 }

@@ -1,0 +1,35 @@
+//! Capabilities of the way to the device.
+
+use super::{Capability, Presence};
+
+/// Function Level Reset, or what the transport has for it (PCIe 6.6.2).
+pub static FUNCTION_LEVEL_RESET: Capability = Capability {
+    name: "Function Level Reset",
+    field: "a reset of the function over this transport",
+    clause: "PCIe 6.6.2",
+    probe: |capabilities| possible(capabilities.transport.function_reset),
+};
+
+/// MSI-X vectors that the host can observe (PCIe transport 3.5).
+pub static MSIX: Capability = Capability {
+    name: "MSI-X",
+    field: "the number of MSI-X vectors that can be observed",
+    clause: "PCIe transport 3.5",
+    probe: |capabilities| {
+        let vectors = capabilities.transport.msix_vectors;
+        Presence { present: 0 < vectors, value: vectors.to_string() }
+    },
+};
+
+/// Memory that is taken back is out of the device's reach, whatever the device does.
+pub static DMA_REVOCATION: Capability = Capability {
+    name: "an IOMMU or what stands for it",
+    field: "taking memory back from the device over this transport",
+    clause: "of the host, and in no standard",
+    probe: |capabilities| possible(capabilities.transport.revokes),
+};
+
+fn possible(present: bool) -> Presence {
+    let value = if present { "possible" } else { "not possible" }.to_owned();
+    Presence { present, value }
+}
