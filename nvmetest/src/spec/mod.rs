@@ -17,6 +17,8 @@
 //! | [`opcode`] | admin and NVM opcodes | Base 5, Base 7, NVM 3 |
 //! | [`identify`] | data structures of Identify | Base 5.1.13, NVM 4.1.5 |
 //! | [`log`] | log pages | Base 5.1.12.1 |
+//! | [`feature`] | values of features | Base 5.1.25, NVM 4.1.3 |
+//! | [`command`] | dwords of commands | Base 5, NVM 3.3 |
 //! | [`pci`] | PCI configuration space, MSI-X table | PCIe transport 3.8, PCIe 7 |
 //!
 //! Three kinds of type, and how each treats what the standard does not define:
@@ -34,9 +36,11 @@ mod open_enum;
 mod wire;
 
 pub mod ascii;
+pub mod command;
 pub mod cqe;
 pub mod data;
 pub mod doorbell;
+pub mod feature;
 pub mod identify;
 pub mod log;
 pub mod opcode;
@@ -51,6 +55,7 @@ pub use cqe::Cqe;
 pub use cqe::StatusField;
 pub use data::Prp;
 pub use data::SglDescriptor;
+pub use feature::Fid;
 pub use identify::Cns;
 pub use identify::Csi;
 pub use identify::IdentifyController;
