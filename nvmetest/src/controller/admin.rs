@@ -5,7 +5,7 @@ use zerocopy::little_endian::U32;
 
 use crate::command::{Admin, Command};
 use crate::memory::{DeviceRead, DeviceWrite};
-use crate::queue::{CompletionRing, QueueMemory, SubmissionRing};
+use crate::queue::{CompletionRing, Creation, QueueMemory, SubmissionRing};
 use crate::spec::command::{
     AbortCdw10, CreateIoCqCdw11, CreateIoQueueCdw10, CreateIoSqCdw11, DeleteIoQueueCdw10,
     FormatNvmCdw10, GetFeaturesCdw10, GetLogPageCdw10, GetLogPageCdw11, GetLogPageCdw14,
@@ -235,7 +235,7 @@ impl Controller {
     #[track_caller]
     pub fn create_io_cq(&self, fields: CreateIoCq) -> Command<Admin, QueueMemory> {
         let bytes = (usize::from(fields.size_z) + 1) * 16;
-        let memory = self.queue_memory(bytes, fields.offset);
+        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
         sqe.cdw10 = queue_and_size(fields.qid, fields.size_z);
         let cdw11 = CreateIoCqCdw11::new()
@@ -256,7 +256,7 @@ impl Controller {
     #[track_caller]
     pub fn create_io_sq(&self, fields: CreateIoSq) -> Command<Admin, QueueMemory> {
         let bytes = (usize::from(fields.size_z) + 1) * 64;
-        let memory = self.queue_memory(bytes, fields.offset);
+        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         Command::new(create_sq(&fields), memory)
     }
 
@@ -314,6 +314,7 @@ impl Controller {
         Command::new(sqe, ()).timeout(std::time::Duration::from_secs(120))
     }
 
+    #[track_caller]
     pub(crate) fn create_cq_at(
         &self,
         cqid: u16,
@@ -327,6 +328,7 @@ impl Controller {
         Command::new(sqe, QueueMemory::new(ring.block().clone(), 0))
     }
 
+    #[track_caller]
     pub(crate) fn create_sq_at(
         &self,
         sqid: u16,
@@ -339,10 +341,20 @@ impl Controller {
         Command::new(create_sq(&fields), QueueMemory::new(ring.block().clone(), 0))
     }
 
-    fn queue_memory(&self, bytes: usize, offset: u16) -> QueueMemory {
-        let creation = crate::queue::Creation(self.shared());
-        let block = creation.block(bytes + usize::from(offset));
+    /// Memory for a queue of `bytes` bytes; if it is not contiguous, a PRP List of its pages comes first.
+    fn queue_memory(&self, bytes: usize, contiguous: bool, offset: u16) -> QueueMemory {
+        let creation = Creation(self.shared());
+        let page = self.shared().page_size();
+        let list = if contiguous { 0 } else { page };
+        let block = creation.block(list as usize + bytes + usize::from(offset));
         let block = block.unwrap_or_else(|error| panic!("{error}"));
+        if !contiguous {
+            let entries = (bytes as u64).div_ceil(page).min(page / 8);
+            for entry in 0..entries {
+                let address = block.iova().0 + list + entry * page;
+                block.write(entry as usize * 8, &address.to_le_bytes());
+            }
+        }
         self.shared().park(block.clone());
         QueueMemory::new(block, offset.into())
     }

@@ -245,6 +245,7 @@ impl Controller {
     /// # Panics
     ///
     /// Panics if `depth` is zero.
+    #[track_caller]
     pub fn qpair(&self, depth: u16) -> Result<Qpair<'_>> {
         assert!(0 < depth, "a queue pair holds one command at least");
         let entries = u32::from(depth) + 1;
@@ -257,6 +258,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses one of them or has no queue left.
+    #[track_caller]
     pub fn qpair_with(&self, sq: SqOptions, cq: CqOptions) -> Result<Qpair<'_>> {
         Qpair::create_pair(self, sq, cq)
     }
@@ -266,6 +268,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses it or has no queue left.
+    #[track_caller]
     pub fn completion_queue(&self, options: CqOptions) -> Result<CompletionQueue<'_>> {
         CompletionQueue::create(self, options)
     }

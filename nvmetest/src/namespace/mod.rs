@@ -31,6 +31,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if it is not active, or if it says of itself what cannot be.
+    #[track_caller]
     pub fn namespace(&self, nsid: u32) -> Result<Namespace<'_>> {
         let identify = self.identify_namespace(nsid)?;
         if identify.is_inactive() {
@@ -54,6 +55,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the command does.
+    #[track_caller]
     pub fn identify_namespace(&self, nsid: u32) -> Result<Box<IdentifyNamespace>> {
         let mut page = self.try_buffer(size_of::<IdentifyNamespace>())?;
         self.identify(Identify::namespace(nsid), &mut page).run(self)?;
