@@ -262,7 +262,7 @@ fn a_leak_fails_its_test_and_not_the_next() -> Result<(), Failed> {
             run it again: COMMAND
 
             ---- leaks::leaves_the_controller_disabled ----
-            left behind: the controller is not enabled
+            after the test: the controller is not enabled
             evidence: EVIDENCE/leaks.leaves_the_controller_disabled
             run it again: COMMAND
 
@@ -489,7 +489,7 @@ fn setup_errors() -> Result<(), Failed> {
         said += &suite.stderr();
     }
     expect![[r#"
-        nvmetest: there is no device scheme `soft:`; this suite knows `fake:`
+        nvmetest: there is no device scheme `soft:`; this suite knows `fake:`, `vfio-user:`
         nvmetest: invalid value '/dev/nvme0' for '--device <URI>': cannot open `/dev/nvme0`: it is not a device URI; a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`; `--help` lists the options
         nvmetest: cannot open fake:opens=0: the fake is worn out; buy another
         nvmetest: no test has a name with `no_such_test`; `--list` lists the tests
