@@ -1,5 +1,7 @@
 //! Completion queue entries (Base 4.2).
 
+use std::fmt;
+
 use bitfield_struct::bitfield;
 use zerocopy::FromBytes;
 use zerocopy::Immutable;
@@ -12,9 +14,7 @@ use zerocopy::little_endian::U32;
 use super::status::Status;
 
 /// Common Completion Queue Entry: 16 bytes (Base 4.2.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Cqe {
     /// Dword 0: command specific (Base 4.2.1).
@@ -65,6 +65,24 @@ impl StatusField {
     }
 }
 
+impl fmt::Debug for Cqe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = self.status_field();
+        f.debug_struct("Cqe")
+            .field("dw0", &format_args!("{:08X}h", self.dw0))
+            .field("dw1", &format_args!("{:08X}h", self.dw1))
+            .field("sqhd", &self.sqhd.get())
+            .field("sqid", &self.sqid.get())
+            .field("cid", &format_args!("{:04X}h", self.cid))
+            .field("p", &field.p())
+            .field("status", &field.status())
+            .field("crd", &field.crd())
+            .field("m", &field.m())
+            .field("dnr", &field.dnr())
+            .finish()
+    }
+}
+
 impl Cqe {
     /// P: the phase tag (Base 4.2.4).
     pub const fn phase(&self) -> bool {
@@ -108,6 +126,15 @@ mod tests {
         assert_eq!(field(0b11 << 28).crd(), 0b11);
         assert!(field(1 << 30).m());
         assert!(field(1 << 31).dnr());
+    }
+
+    #[test]
+    fn an_entry_shows_its_status_by_name() {
+        let mut cqe = Cqe::read_from_bytes(&[0; 16]).expect("16 bytes are one entry");
+        cqe.set_status_field(StatusField::from_status(Status::INVALID_QUEUE_SIZE).with_dnr(true));
+        let shown = format!("{cqe:?}");
+        assert!(shown.contains("status: Invalid Queue Size (01h/02h)"), "{shown}");
+        assert!(shown.contains("dnr: true"), "{shown}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Submission queue entries (Base 4.1).
 
+use std::fmt;
+
 use bitfield_struct::bitfield;
 use zerocopy::FromBytes;
 use zerocopy::Immutable;
@@ -13,9 +15,7 @@ use super::opcode::AdminOpcode;
 use super::opcode::NvmOpcode;
 
 /// Common Command Format: 64 bytes, for admin and I/O commands (Base 4.1.1).
-#[derive(
-    Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Debug,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Sqe {
     /// Command Dword 0: see [`Cdw0`] (Base 4.1).
@@ -81,6 +81,24 @@ open_enum! {
         PRP = 0b00, "PRPs", "Base 4.1";
         SGL_MPTR_CONTIGUOUS = 0b01, "SGLs, MPTR is the address of a contiguous buffer", "Base 4.1";
         SGL_MPTR_SGL = 0b10, "SGLs, MPTR is the address of an SGL segment", "Base 4.1";
+    }
+}
+
+impl fmt::Debug for Sqe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cdw0 = self.cdw0();
+        f.debug_struct("Sqe")
+            .field("opc", &format_args!("{:02X}h", cdw0.opc()))
+            .field("fuse", &cdw0.fuse())
+            .field("psdt", &cdw0.psdt())
+            .field("cid", &format_args!("{:04X}h", cdw0.cid()))
+            .field("nsid", &format_args!("{:X}h", self.nsid))
+            .field("cdw2", &format_args!("{:08X}h", self.cdw2))
+            .field("cdw3", &format_args!("{:08X}h", self.cdw3))
+            .field("mptr", &format_args!("{:X}h", self.mptr))
+            .field("dptr", &format_args!("[{:X}h, {:X}h]", self.dptr[0], self.dptr[1]))
+            .field("cdw10_to_15", &format_args!("{:08X?}", self.cdw10_to_15()))
+            .finish()
     }
 }
 
@@ -205,6 +223,16 @@ mod tests {
         sqe.cdw0 = U32::new(0xFFFF_FFFF);
         sqe.set_cid(0);
         assert_eq!(sqe.cdw0.get(), 0x0000_FFFF);
+    }
+
+    #[test]
+    fn an_entry_shows_its_numbers_as_the_standard_writes_them() {
+        let mut sqe = Sqe::new_zeroed();
+        sqe.set_cid(0xBEEF);
+        sqe.cdw10 = U32::new(0x1234);
+        let shown = format!("{sqe:?}");
+        assert!(shown.contains("cid: BEEFh"), "{shown}");
+        assert!(shown.contains("[00001234, 00000000"), "{shown}");
     }
 
     #[test]

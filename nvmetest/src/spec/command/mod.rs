@@ -49,3 +49,4 @@ pub use read_write::ReadWriteCdw13;
 pub use read_write::ReadWriteCdw15;
 pub use write_zeroes::WriteUncorrectableCdw12;
 pub use write_zeroes::WriteZeroesCdw12;
+pub use write_zeroes::WriteZeroesDw0;

@@ -47,11 +47,11 @@ pub struct IdentifyNamespace {
     pub fpi: Fpi,
     /// DLFEAT: Deallocate Logical Block Features.
     pub dlfeat: Dlfeat,
-    /// NAWUN: Namespace Atomic Write Unit Normal in logical blocks, zero-based.
+    /// NAWUN: Namespace Atomic Write Unit Normal in logical blocks, zero-based; 0h is AWUN.
     pub nawun_z: U16,
-    /// NAWUPF: Namespace Atomic Write Unit Power Fail in logical blocks, zero-based.
+    /// NAWUPF: Namespace Atomic Write Unit Power Fail in logical blocks, zero-based; 0h is AWUPF.
     pub nawupf_z: U16,
-    /// NACWU: Namespace Atomic Compare & Write Unit in logical blocks, zero-based.
+    /// NACWU: Namespace Atomic Compare & Write Unit in logical blocks, zero-based; 0h is ACWU.
     pub nacwu_z: U16,
     /// NABSN: Namespace Atomic Boundary Size Normal in logical blocks, zero-based; 0h is none.
     pub nabsn_z: U16,

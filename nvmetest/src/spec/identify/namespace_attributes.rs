@@ -12,7 +12,7 @@ wire_bitfield! {
         /// UIDREUSE: NGUID and EUI64 are never used for another namespace.
         pub uidreuse: bool,
         /// OPTPERF: which of the fields that optimize writes are valid: 00b none, 01b NPWG, NPWA,
-        /// NPDG, NPDA and NOWS, 10b NPDGL and NPDAL in place of NPDG and NPDA, 11b all.
+        /// NPDG, NPDA and NOWS, 10b NPWG, NPWA, NPDA, NPDGL, NPDAL and NOWS, 11b all.
         #[bits(2)]
         pub optperf: u8,
         /// MAM: Multiple Atomicity Mode.

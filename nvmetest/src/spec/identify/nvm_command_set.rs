@@ -1,5 +1,5 @@
 //! Identify data structures specific to the NVM Command Set, CNS 05h and 06h with CSI 00h
-//! (NVM 4.1.5.2, NVM 4.1.5.3).
+//! (NVM 4.1.5.3, NVM 4.1.5.4).
 
 use zerocopy::FromBytes;
 use zerocopy::Immutable;
@@ -12,7 +12,7 @@ use zerocopy::little_endian::U64;
 
 use crate::spec::reserved::Reserved;
 
-/// NVM Command Set Identify Namespace data structure, CNS 05h: 4096 bytes (NVM 4.1.5.2).
+/// NVM Command Set Identify Namespace data structure, CNS 05h: 4096 bytes (NVM 4.1.5.3).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
@@ -30,28 +30,32 @@ pub struct IdentifyNvmNamespace {
     pub elbaf: [ExtendedLbaFormat; 64],
     /// NPDGL: Namespace Preferred Deallocate Granularity Large in logical blocks; 0h is none.
     pub npdgl: U32,
-    /// NPRG: Namespace Preferred Read Granularity in logical blocks.
-    pub nprg: U32,
-    /// NPRA: Namespace Preferred Read Alignment in logical blocks.
-    pub npra: U32,
-    /// NORS: Namespace Optimal Read Size in logical blocks.
-    pub nors: U32,
+    /// NPRG: Namespace Preferred Read Granularity in logical blocks, zero-based.
+    pub nprg_z: U32,
+    /// NPRA: Namespace Preferred Read Alignment in logical blocks, zero-based.
+    pub npra_z: U32,
+    /// NORS: Namespace Optimal Read Size in logical blocks, zero-based.
+    pub nors_z: U32,
     /// NPDAL: Namespace Preferred Deallocate Alignment Large in logical blocks.
     pub npdal: U32,
+    /// LBAPSS: LBA Format Placement Shard Size in logical blocks; 0h is not reported.
+    pub lbapss: U32,
+    /// TLBAAG: Tracked LBA Allocation Granularity in logical blocks; 0h is not reported.
+    pub tlbaag: U32,
     /// Reserved.
-    pub reserved288: Reserved<3808>,
+    pub reserved296: Reserved<3800>,
 }
 
 const _: () = assert!(size_of::<IdentifyNvmNamespace>() == 4096);
 
 wire_bitfield! {
-    /// PIC: Protection Information Capabilities (NVM 4.1.5.2).
+    /// PIC: Protection Information Capabilities (NVM 4.1.5.3).
     pub struct Pic: u8 {
-        /// 16b Guard Protection Information may have a storage tag.
-        pub pitps16b: bool,
-        /// 16b Guard Protection Information needs a storage tag mask of all ones.
+        /// PISTS16B: 16b Guard Protection Information may have a storage tag.
+        pub pists16b: bool,
+        /// PISTM16B: 16b Guard Protection Information needs a storage tag mask of all ones.
         pub pistm16b: bool,
-        /// STCRS: Storage Tag Check is also for reads.
+        /// STCRS: STCR in Copy.
         pub stcrs: bool,
         /// QPIFS: Qualified Protection Information Format.
         pub qpifs: bool,
@@ -61,7 +65,7 @@ wire_bitfield! {
 }
 
 wire_bitfield! {
-    /// Extended LBA Format (NVM 4.1.5.2).
+    /// Extended LBA Format (NVM 4.1.5.3).
     pub struct ExtendedLbaFormat: u32 {
         /// STS: Storage Tag Size in bits.
         #[bits(7)]
@@ -77,7 +81,7 @@ wire_bitfield! {
     }
 }
 
-/// NVM Command Set Identify Controller data structure, CNS 06h: 4096 bytes (NVM 4.1.5.3).
+/// NVM Command Set Identify Controller data structure, CNS 06h: 4096 bytes (NVM 4.1.5.4).
 ///
 /// The size limits are 2^n pages of CAP.MPSMIN; 0h is no limit, and what it says about support
 /// depends on ONCS.
@@ -106,8 +110,10 @@ pub struct IdentifyNvmController {
     pub aocs: U16,
     /// VER: version of the NVM Command Set Specification, in the format of VS.
     pub ver: U32,
+    /// LBAMQF: LBA Migration Queue Format.
+    pub lbamqf: u8,
     /// Reserved.
-    pub reserved24: Reserved<4072>,
+    pub reserved25: Reserved<4071>,
 }
 
 const _: () = assert!(size_of::<IdentifyNvmController>() == 4096);
@@ -125,8 +131,16 @@ mod tests {
         assert_eq!(page.elbaf[0].get(), 0x0F0E_0D0C);
         assert_eq!(page.elbaf[63].get() as u8, 264u16 as u8);
         assert_eq!(page.npdgl.get() as u8, 268u16 as u8);
-        assert_eq!((page.nprg.get() as u8, page.npra.get() as u8), (272u16 as u8, 276u16 as u8));
-        assert_eq!((page.nors.get() as u8, page.npdal.get() as u8), (280u16 as u8, 284u16 as u8));
+        assert_eq!(
+            (page.nprg_z.get() as u8, page.npra_z.get() as u8),
+            (272u16 as u8, 276u16 as u8)
+        );
+        assert_eq!((page.nors_z.get() as u8, page.npdal.get() as u8), (280u16 as u8, 284u16 as u8));
+        assert_eq!(
+            (page.lbapss.get() as u8, page.tlbaag.get() as u8),
+            (288u16 as u8, 292u16 as u8)
+        );
+        assert_eq!(page.reserved296.0[0], 296u16 as u8);
     }
 
     #[test]
@@ -137,7 +151,7 @@ mod tests {
         assert_eq!(page.dmrsl.get(), 0x0706_0504);
         assert_eq!(page.dmsl.get(), 0x0F0E_0D0C_0B0A_0908);
         assert_eq!((page.kpiocap, page.wzdsl, page.aocs.get()), (16, 17, 0x1312));
-        assert_eq!(page.ver.get(), 0x1716_1514);
+        assert_eq!((page.ver.get(), page.lbamqf), (0x1716_1514, 24));
     }
 
     #[test]
