@@ -63,12 +63,12 @@ impl Fixture for Qpair<'_> {
     }
 }
 
-/// Namespace 1.
+/// The first active namespace.
 impl Fixture for Namespace<'_> {
     type Value<'c> = Namespace<'c>;
 
     fn setup(nvme: &Controller) -> Result<Namespace<'_>> {
-        nvme.namespace(1)
+        nvme.first_namespace()
     }
 }
 

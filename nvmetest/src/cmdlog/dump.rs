@@ -44,16 +44,26 @@ pub struct Dump {
 
 impl CmdLog {
     /// Takes the selected commands, the marks of the same time and the state of the log.
+    ///
+    /// Of the marks before the oldest command of a [`Selection::last`] the newest is kept: it tells
+    /// what the command belongs to.
     pub fn dump(&self, selection: &Selection) -> Dump {
         let word = |offset| self.0.mapping.long(offset).load(Relaxed);
-        let marks = self.marks().into_iter().filter(|mark| selection.covers(mark.at_ns));
+        let records = self.records(selection);
+        let mut marks = self.marks();
+        marks.retain(|mark| selection.covers(mark.at_ns));
+        marks.sort_by_key(|mark| mark.at_ns);
+        if let (Some(oldest), true) = (records.first(), selection.is_limited()) {
+            let before = marks.partition_point(|mark| mark.at_ns <= oldest.submitted_ns);
+            marks.drain(..before.saturating_sub(1));
+        }
         Dump {
             created_ns: self.created_ns(),
             created_unix_ns: word(header::CREATED_UNIX_NS),
             refused_rings: self.refused_rings(),
             rings: self.rings(),
-            records: self.records(selection),
-            marks: marks.collect(),
+            records,
+            marks,
             failing: None,
         }
     }

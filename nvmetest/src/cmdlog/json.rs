@@ -40,7 +40,25 @@ const SCHEMA: &str = "nvmetest.cmdlog";
 const LINE_MAX: u64 = 64 << 10;
 
 impl Dump {
-    /// Writes the dump as JSON lines; see the [module](self).
+    /// Writes the dump as JSON lines; see the [module](super::json).
+    ///
+    /// ```
+    /// use std::panic::Location;
+    ///
+    /// use nvmetest::cmdlog::{CmdLog, Dump, Selection, now_ns};
+    /// use nvmetest::spec::Sqe;
+    /// use zerocopy::FromZeros;
+    ///
+    /// let log = CmdLog::new(Default::default())?;
+    /// log.ring(1, 1).submitted(&Sqe::new_zeroed(), Location::caller(), now_ns());
+    /// let dump = log.dump(&Selection::all());
+    ///
+    /// let mut lines = Vec::new();
+    /// dump.write_json_lines(&mut lines)?;
+    /// assert!(str::from_utf8(&lines).unwrap().contains(r#""command":"Flush""#));
+    /// assert_eq!(Dump::read_json_lines(&lines[..])?, dump);
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -298,7 +316,9 @@ impl Completion {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 fn unhex<T: FromBytes, const N: usize>(name: &str, text: &str) -> Result<T, String> {

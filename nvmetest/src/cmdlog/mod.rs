@@ -114,6 +114,19 @@ impl CmdLog {
     ///
     /// The file is sparse: it takes the space of what is logged.
     ///
+    /// ```
+    /// use nvmetest::cmdlog::{CmdLog, Geometry, Selection};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("run-17.cmdlog");
+    /// let log = CmdLog::create(&path, Geometry::default())?;
+    /// log.mark("the test starts");
+    /// // ... and in any process, also after this one was killed:
+    /// let evidence = CmdLog::open(&path)?;
+    /// assert_eq!(evidence.marks()[0].text, "the test starts");
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Fails if the file exists (it may be the evidence of an earlier run) or cannot be made, or if

@@ -7,6 +7,7 @@ use super::Dump;
 use super::Mark;
 use super::Outcome;
 use super::Record;
+use super::RingInfo;
 use super::decode;
 use crate::spec::Cqe;
 
@@ -55,26 +56,16 @@ impl fmt::Display for Record {
 /// Says what a reader would look for in vain.
 fn what_is_missing(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if dump.refused_rings != 0 {
-        writeln!(
-            f,
-            "# {} queues were not logged: all rings of the log were in use",
-            dump.refused_rings
-        )?;
+        let refused = dump.refused_rings;
+        writeln!(f, "# queues not logged, because all rings of the log were in use: {refused}")?;
     }
-    for ring in &dump.rings {
-        if ring.overwritten_in_flight != 0 {
-            writeln!(
-                f,
-                "# queue {}: {} commands were overwritten while they were in flight",
-                ring.sqid, ring.overwritten_in_flight
-            )?;
+    for RingInfo { sqid, overwritten_in_flight, unmatched, .. } in &dump.rings {
+        if *overwritten_in_flight != 0 {
+            let overwritten = overwritten_in_flight;
+            writeln!(f, "# queue {sqid}: commands overwritten while in flight: {overwritten}")?;
         }
-        if ring.unmatched != 0 {
-            writeln!(
-                f,
-                "# queue {}: {} completions had no command in the log to go with",
-                ring.sqid, ring.unmatched
-            )?;
+        if *unmatched != 0 {
+            writeln!(f, "# queue {sqid}: completions without a command in the log: {unmatched}")?;
         }
     }
     let found = |token| dump.records.iter().any(|record| record.token == token);

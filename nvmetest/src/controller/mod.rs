@@ -74,7 +74,9 @@ impl Controller {
     ///
     /// Fails if the controller does not come up, or says of itself what cannot be.
     pub fn open(function: Arc<dyn Function>, arena: Arc<Arena>) -> Result<Self> {
-        let log = CmdLog::new(Geometry::default()).map_err(|error| {
+        // The admin queue, all I/O queues, and some that were deleted and are still of interest.
+        let geometry = Geometry { rings: u32::from(QUEUES_WANTED) + 16, ..Geometry::default() };
+        let log = CmdLog::new(geometry).map_err(|error| {
             Error::Blocked(format!("there is no memory for the command log: {error}"))
         })?;
         Self::open_with_log(function, arena, log)
@@ -291,6 +293,11 @@ impl Controller {
 
     pub(crate) fn shared(&self) -> &Rc<Shared> {
         &self.shared
+    }
+
+    /// The first active namespace, when the session began.
+    pub(crate) fn first_nsid(&self) -> Option<u32> {
+        self.baseline.nsid()
     }
 
     /// RTD3E, in microseconds; zero if the controller does not say (Base 5.1.13.2.1).

@@ -50,6 +50,19 @@ impl Controller {
         }
     }
 
+    /// Identifies the first active namespace of the session: what a test gets as `Namespace`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with "not applicable" if there is none.
+    #[track_caller]
+    pub fn first_namespace(&self) -> Result<Namespace<'_>> {
+        match self.first_nsid() {
+            Some(nsid) => self.namespace(nsid),
+            None => Err(Error::NotApplicable("no namespace is active".to_owned())),
+        }
+    }
+
     /// Identify Namespace (NVM 4.1.5.1) for any namespace identifier.
     ///
     /// # Errors
