@@ -164,11 +164,20 @@ fn a_command_that_the_log_page_denies_is_invalid(nvme: &Controller, q: &Qpair) -
 /// FUSE 11b is reserved: Invalid Field in Command.
 #[nvme_test(spec = "Base 4.1.1")]
 fn a_reserved_fuse_is_an_invalid_field(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
-    let reserved = |sqe: &mut Sqe| sqe.set_fuse(Fuse(0b11));
-    let flush = ns.flush().edit(reserved);
-    flush.expect(Status::INVALID_FIELD_IN_COMMAND).run(q)?;
-    let get = nvme.get_features(0x07).edit(reserved);
+    let mut data = nvme.buffer(ns.block());
+    let read = ns.read(&mut data, 0).edit(reserved_fuse);
+    read.expect(Status::INVALID_FIELD_IN_COMMAND).run(q)?;
+    let get = nvme.get_features(0x07).edit(reserved_fuse);
     get.expect(Status::INVALID_FIELD_IN_COMMAND).run(nvme)?;
+    Ok(())
+}
+
+/// FUSE 11b is reserved also where a command has no data.
+#[nvme_test(spec = "Base 4.1.1")]
+fn a_reserved_fuse_of_a_flush_is_an_invalid_field(q: &Qpair, ns: Namespace) -> Result {
+    let flush = ns.flush().edit(reserved_fuse);
+    flush.expect(Status::INVALID_FIELD_IN_COMMAND).run(q)?;
+    ns.flush().run(q)?;
     Ok(())
 }
 
@@ -286,6 +295,10 @@ fn reserved_dwords_do_no_harm(q: &Qpair, ns: Namespace) -> Result {
         ns.flush().run(q)?;
     }
     Ok(())
+}
+
+fn reserved_fuse(sqe: &mut Sqe) {
+    sqe.set_fuse(Fuse(0b11));
 }
 
 fn admin(opcode: u8) -> Command<Admin> {
