@@ -26,7 +26,7 @@ use crate::spec::{IdentifyController, Property};
 use crate::transport::Function;
 use crate::{Admin, Error, Result};
 
-pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage, Select};
+pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage};
 pub use capabilities::Capabilities;
 pub use events::{Event, Events};
 pub use init::{ControllerConfig, Shutdown};
@@ -74,7 +74,9 @@ impl Controller {
     ///
     /// Fails if the controller does not come up, or says of itself what cannot be.
     pub fn open(function: Arc<dyn Function>, arena: Arc<Arena>) -> Result<Self> {
-        let log = CmdLog::new(Geometry::default()).map_err(|error| {
+        // The admin queue, all I/O queues, and some that were deleted and are still of interest.
+        let geometry = Geometry { rings: u32::from(QUEUES_WANTED) + 16, ..Geometry::default() };
+        let log = CmdLog::new(geometry).map_err(|error| {
             Error::Blocked(format!("there is no memory for the command log: {error}"))
         })?;
         Self::open_with_log(function, arena, log)
@@ -245,6 +247,7 @@ impl Controller {
     /// # Panics
     ///
     /// Panics if `depth` is zero.
+    #[track_caller]
     pub fn qpair(&self, depth: u16) -> Result<Qpair<'_>> {
         assert!(0 < depth, "a queue pair holds one command at least");
         let entries = u32::from(depth) + 1;
@@ -257,6 +260,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses one of them or has no queue left.
+    #[track_caller]
     pub fn qpair_with(&self, sq: SqOptions, cq: CqOptions) -> Result<Qpair<'_>> {
         Qpair::create_pair(self, sq, cq)
     }
@@ -266,6 +270,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses it or has no queue left.
+    #[track_caller]
     pub fn completion_queue(&self, options: CqOptions) -> Result<CompletionQueue<'_>> {
         CompletionQueue::create(self, options)
     }
@@ -288,6 +293,11 @@ impl Controller {
 
     pub(crate) fn shared(&self) -> &Rc<Shared> {
         &self.shared
+    }
+
+    /// The first active namespace, when the session began.
+    pub(crate) fn first_nsid(&self) -> Option<u32> {
+        self.baseline.nsid()
     }
 
     /// RTD3E, in microseconds; zero if the controller does not say (Base 5.1.13.2.1).

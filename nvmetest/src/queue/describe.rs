@@ -27,6 +27,14 @@ pub(super) fn data_pointer(
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
     sqe.mptr = U64::ZERO;
+    if let Places::One(place) = places
+        && place.outlives_its_command
+    {
+        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2).
+        sqe.set_psdt(Psdt::PRP);
+        sqe.dptr = [U64::new(place.iova), U64::ZERO];
+        return Ok(None);
+    }
     let page = shared.page_size();
     match plan.layout {
         Layout::Prp | Layout::SkewedPrp { .. } => {

@@ -105,7 +105,8 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
     ) -> Result<()> {
         let mut window: VecDeque<Ticket<'scope, D>> = VecDeque::new();
         for command in commands {
-            if self.core.free() == 0
+            // The oldest may have completed long ago, and another command may have its slot.
+            while self.core.free() == 0
                 && let Some(oldest) = window.pop_front()
             {
                 oldest.wait()?;

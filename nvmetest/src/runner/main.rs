@@ -26,7 +26,7 @@ pub(super) const LOST: u8 = 3;
 /// Runs the tests that are linked in, on devices that `schemes` and `vfio-user:` can open; or becomes another process of a
 /// session, if it is started as one.
 ///
-/// See the [module](self) for what a run is and what the exit code means.
+/// See the [module](crate::runner) for what a run is and what the exit code means.
 pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let schemes = &[schemes, &[vfio_user::SCHEME]].concat();
