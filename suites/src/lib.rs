@@ -1,6 +1,8 @@
 //! The suites, one file a chapter.
 
 mod abort;
+mod asynchronous_events;
+mod commands;
 mod compare;
 mod dataset_management;
 mod flush;
@@ -10,6 +12,7 @@ mod keep_alive;
 mod pattern;
 mod pci;
 mod queue_creation;
+mod queue_operation;
 mod read_write;
 mod registers;
 mod reset;

@@ -21,6 +21,11 @@ pub enum Layout {
         /// What is added to it, in bytes.
         by: u64,
     },
+    /// PRPs, and yet PSDT 11b, which is reserved (Base 4.1): Invalid Field in Command.
+    ///
+    /// The loan must fit into one memory page: a device that takes the PRPs for an SGL descriptor then finds
+    /// one of no length.
+    ReservedPsdt,
     /// An SGL with one data block for each piece of the loan.
     Sgl,
     /// An SGL whose data blocks have these lengths; what is left is one more block for each piece.

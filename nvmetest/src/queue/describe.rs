@@ -54,6 +54,15 @@ pub(super) fn data_pointer(
             }
             prp_pointer(sqe, &prps, page, shared, own_list)
         }
+        Layout::ReservedPsdt => {
+            let prps = prp::entries(&pieces(places, plan.transfer), page);
+            let Prps::Entries(prp1, 0) = prps.map_err(|error| error.to_string())? else {
+                return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
+            };
+            sqe.set_psdt(Psdt(0b11));
+            sqe.dptr = [U64::new(prp1), U64::ZERO];
+            Ok(None)
+        }
         Layout::Sgl => sgl_pointer(sqe, &pieces(places, None), &[], 256, shared, own_list),
         Layout::SglBlocks { lengths, per_segment } => {
             let pieces = pieces(places, None);
