@@ -3,6 +3,8 @@
 mod compare;
 mod dataset_management;
 mod flush;
+mod identify;
+mod log_pages;
 mod pattern;
 mod prp;
 mod read_write;
