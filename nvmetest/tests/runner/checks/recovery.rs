@@ -88,8 +88,8 @@ pub fn a_device_that_stays_lost_blocks_the_rest() -> Result<(), Failed> {
 
         running 3 tests
         test losses::kills_the_device             ... FAILED
-        test losses::kills_it_and_says_nothing    ... ignored (Blocked: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open fake:opens=1: the fake is worn out; buy another)
-        test losses::the_next_finds_a_live_device ... ignored (Blocked: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open fake:opens=1: the fake is worn out; buy another)
+        test losses::kills_it_and_says_nothing    ... ignored (Blocked: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open `fake:opens=1`: the fake is worn out; buy another)
+        test losses::the_next_finds_a_live_device ... ignored (Blocked: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open `fake:opens=1`: the fake is worn out; buy another)
 
         failures:
 
@@ -109,7 +109,7 @@ pub fn a_device_that_stays_lost_blocks_the_rest() -> Result<(), Failed> {
         seed: SEED
     "#]]);
     expect![[r#"
-        nvmetest: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open fake:opens=1: the fake is worn out; buy another
+        nvmetest: fake:opens=1 was lost in `losses::kills_the_device` and does not come back: cannot open `fake:opens=1`: the fake is worn out; buy another
         nvmetest: the run is not complete: 2 Blocked, 0 Missing
     "#]].assert_eq(&suite.stderr());
     Ok(())

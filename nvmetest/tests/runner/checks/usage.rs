@@ -28,7 +28,7 @@ pub fn what_is_wrong_is_one_sentence_and_exit_code_2() -> Result<(), Failed> {
     expect![[r#"
         nvmetest: there is no device scheme `soft:`; this suite knows `fake:`, `vfio-user:`
         nvmetest: invalid value '/dev/nvme0' for '--device <URI>': cannot open `/dev/nvme0`: it is not a device URI; a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`; `--help` lists the options
-        nvmetest: cannot open fake:opens=0: the fake is worn out; buy another
+        nvmetest: cannot open `fake:opens=0`: the fake is worn out; buy another
         nvmetest: no test has a name with `no_such_test`; `--list` lists the tests
         nvmetest: no test is named `outcomes`; `--list` lists the tests
         nvmetest: unexpected argument '--shuffel' found; `--help` lists the options
