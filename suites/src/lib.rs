@@ -2,7 +2,9 @@
 
 mod compare;
 mod dataset_management;
+mod features;
 mod flush;
+mod format;
 mod identify;
 mod log_pages;
 mod pattern;
