@@ -6,8 +6,22 @@ mod temperature;
 mod timestamp;
 mod values;
 
+use nvmetest::Select;
 use nvmetest::prelude::*;
 use nvmetest::spec::Fid;
+use nvmetest::spec::feature::FeatureCapabilities;
+
+/// Fails as not applicable if the feature says that it cannot be changed (Base 5.1.11.2).
+fn changeable(nvme: &Controller, fid: Fid) -> Result {
+    if !nvme.capabilities().controller.oncs.ssfs() {
+        return Ok(());
+    }
+    let got = nvme.get_features(fid.0).select(Select::Supported).run(nvme)?;
+    if FeatureCapabilities::from(got.cdw0).chang() {
+        return Ok(());
+    }
+    Err(Error::NotApplicable(format!("{fid}: CHANG is 0, it cannot be changed")))
+}
 
 /// A feature whose value goes back to what it was when this is dropped.
 struct Restored<'n> {

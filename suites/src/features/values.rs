@@ -6,7 +6,7 @@ use nvmetest::prelude::*;
 use nvmetest::spec::Fid;
 use nvmetest::spec::feature::FeatureCapabilities;
 
-use super::Restored;
+use super::{Restored, changeable};
 
 /// Each feature that a controller of I/O over PCIe has to have can be read.
 #[nvme_test(
@@ -52,6 +52,7 @@ fn a_value_that_was_set_is_read(
 /// Arbitration Burst and the weights of the priorities are read as they were set.
 #[nvme_test(spec = "Base 5.1.25.1.1")]
 fn arbitration_is_read_as_set(nvme: &Controller) -> Result {
+    changeable(nvme, Fid::ARBITRATION)?;
     let feature = Restored::new(nvme, Fid::ARBITRATION, (0, 0))?;
     // The weights have a meaning with weighted round robin only.
     let weighted = nvme.capabilities().cap.ams() & 1 == 1;
@@ -80,6 +81,7 @@ fn the_write_cache_can_be_turned_off_and_on(nvme: &Controller, q: &Qpair, ns: Na
 /// Each interrupt vector has a setting of its own; that of the admin queue's cannot be coalesced anyway.
 #[nvme_test(spec = "Base 5.1.25.2.3")]
 fn each_interrupt_vector_has_a_setting(nvme: &Controller) -> Result {
+    changeable(nvme, Fid::INTERRUPT_VECTOR_CONFIGURATION)?;
     let read = nvme.get_features(Fid::INTERRUPT_VECTOR_CONFIGURATION.0).cdw11(1);
     let read = read.expect(&[Status::SUCCESS, Status::INVALID_FIELD_IN_COMMAND]).run(nvme)?;
     if !read.status.is_success() {
@@ -164,7 +166,9 @@ fn a_reset_brings_the_saved_value_back(
     nvme.set_features(fid.0, saved ^ bits).run(&*nvme)?;
     assert_eq!(nvme.get_features(fid.0).run(&*nvme)?.cdw0 & bits, (saved ^ bits) & bits);
     nvme.reset()?;
-    assert_eq!(nvme.get_features(fid.0).run(&*nvme)?.cdw0, saved);
+    let after = nvme.get_features(fid.0).run(&*nvme)?.cdw0;
+    nvme.set_features(fid.0, saved).run(&*nvme)?;
+    assert_eq!(after, saved);
     Ok(())
 }
 
