@@ -45,6 +45,7 @@ pub(crate) fn write(
     blocks: u32,
     version: u32,
 ) -> Result<Buffer> {
+    needs(ns, slba.saturating_add(blocks.into()))?;
     let data = buffer(nvme, ns, slba, blocks, version);
     let most = largest(nvme, ns) as usize;
     let parts = data.chunks(most * ns.block()).zip((slba..).step_by(most));
@@ -65,6 +66,15 @@ pub(crate) fn read(
     let parts = data.chunks_mut(most * ns.block()).zip((slba..).step_by(most));
     q.run_all(parts.map(|(part, slba)| ns.read(part, slba)))?;
     Ok(data)
+}
+
+/// Fails as not applicable if the namespace has fewer than `blocks` blocks.
+pub(crate) fn needs(ns: Namespace, blocks: u64) -> Result {
+    if ns.capacity() < blocks {
+        let has = ns.capacity();
+        return Err(Error::NotApplicable(format!("NSZE is {has}: {blocks} blocks are needed")));
+    }
+    Ok(())
 }
 
 /// Fails unless the bytes are the same, and says which block is the first that differs.

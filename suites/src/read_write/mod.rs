@@ -114,9 +114,10 @@ fn dsm_hints_change_no_data(nvme: &Controller, q: &Qpair, ns: Namespace) -> Resu
 /// A full queue of writes, each of its own block, and then of reads: every block is where it belongs.
 #[nvme_test(spec = "Base 3.3.1", cases(two = 2, sixty_four = 64, deepest = u16::MAX))]
 fn a_full_queue_mixes_nothing_up(nvme: &Controller, ns: Namespace, #[case] depth: u16) -> Result {
-    let depth = depth.min(nvme.capabilities().cap.mqes_z()).min(1023).max(1);
+    let depth = depth.min(nvme.capabilities().cap.mqes_z()).clamp(1, 1023);
     let q = nvme.qpair(depth)?;
     let blocks = u32::from(depth) * 2;
+    pattern::needs(ns, blocks.into())?;
     let data = pattern::buffer(nvme, ns, 0, blocks, u32::from(depth));
     let mut back = nvme.buffer(data.len());
 
@@ -145,6 +146,7 @@ fn data_is_the_same_on_every_queue(nvme: &Controller, q: &Qpair, ns: Namespace) 
 #[nvme_test(spec = "NVM 3.3.6")]
 fn overlapping_writes_leave_the_last_data(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
     const BLOCKS: u32 = 2048;
+    pattern::needs(ns, BLOCKS.into())?;
     let block = ns.block();
     let most = u64::from(pattern::largest(nvme, ns).min(100));
     let mut expected = pattern::buffer(nvme, ns, 0, BLOCKS, 0);
