@@ -58,11 +58,11 @@ fn verify_past_the_end_fails(nvme: &Controller, q: &Qpair, ns: Namespace) -> Res
 #[nvme_test(spec = "NVM 3.3.7", requires(WRITE_UNCORRECTABLE))]
 fn verify_finds_an_uncorrectable_block(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
     limit(nvme, ns)?;
-    let data = pattern::write(nvme, q, ns, 0, 8, 1)?;
+    pattern::write(nvme, q, ns, 0, 8, 1)?;
     ns.write_uncorrectable(5, 1).run(q)?;
     let found = ns.verify(0, 8).expect(Status::UNRECOVERED_READ_ERROR).run(q);
     let before = ns.verify(0, 5).run(q);
-    ns.write(&data, 0).run(q)?;
+    pattern::write(nvme, q, ns, 0, 8, 1)?;
     found?;
     before?;
     ns.verify(0, 8).run(q)?;
