@@ -16,7 +16,7 @@ fn changeable(nvme: &Controller, fid: Fid) -> Result {
     if !nvme.capabilities().controller.oncs.ssfs() {
         return Ok(());
     }
-    let got = nvme.get_features(fid.0).select(Select::Supported).run(nvme)?;
+    let got = nvme.get_features(fid.0).select(Select::SUPPORTED_CAPABILITIES).run(nvme)?;
     if FeatureCapabilities::from(got.cdw0).chang() {
         return Ok(());
     }
