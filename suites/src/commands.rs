@@ -266,14 +266,12 @@ fn all_namespaces_are_not_read_or_written(nvme: &Controller, q: &Qpair, ns: Name
 #[nvme_test(spec = "Base 4.2.3")]
 fn each_command_has_a_status_of_its_own(q: &Qpair, ns: Namespace) -> Result {
     const RESERVED: u8 = 0x7e;
-    q.scope(|scope| {
-        for _ in 0..16 {
-            io(RESERVED, ns.nsid()).expect(Status::INVALID_COMMAND_OPCODE).submit(scope);
-            ns.flush().submit(scope);
-            ns.flush().nsid(0xffff_fffe).expect(Status::INVALID_NAMESPACE_OR_FORMAT).submit(scope);
-        }
-        scope.waitdone(48)
-    })
+    let commands = (0..96).map(|number| match number % 3 {
+        0 => io(RESERVED, ns.nsid()).expect(Status::INVALID_COMMAND_OPCODE),
+        1 => ns.flush(),
+        _ => ns.flush().nsid(0xffff_fffe).expect(Status::INVALID_NAMESPACE_OR_FORMAT),
+    });
+    q.run_all(commands)
 }
 
 /// Reserved dwords of a command are ignored, or are an Invalid Field in Command.
