@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use xshell::{Shell, cmd};
@@ -18,22 +18,8 @@ const FILES: [&str; 2] = ["Cargo.toml", "tests/nvme.rs"];
 /// What the run says in the end.
 const PASSED: &str = "test result: ok. 1 passed; 0 failed";
 
-/// Checks that the README shows the files.
-pub fn check_readme() -> anyhow::Result<()> {
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
-    for file in FILES {
-        let text = fs::read_to_string(template().join(file))?;
-        ensure!(
-            quotes(&readme, &text),
-            "README.md does not show xtask/template/{file} as it is; copy its text into a code block"
-        );
-    }
-    Ok(())
-}
-
 /// Makes the crate in a folder beside nvmetest, and runs its test.
-pub fn check_crate() -> anyhow::Result<()> {
+pub fn check(sh: &Shell) -> anyhow::Result<String> {
     let outside = tempfile::tempdir()?;
     let own = outside.path().join("my-suite");
     for file in FILES {
@@ -45,30 +31,41 @@ pub fn check_crate() -> anyhow::Result<()> {
     fs::copy(root().join("Cargo.lock"), own.join("Cargo.lock"))?;
     symlink(root(), outside.path().join("nvmetest"))?;
 
-    let sh = Shell::new()?;
-    sh.change_dir(&own);
-    sh.set_var("CARGO_TARGET_DIR", root().join("target/outside"));
-    let output = cmd!(sh, "cargo test").quiet().read().context("its `cargo test` fails")?;
+    let _own = sh.push_dir(&own);
+    let cargo = cmd!(sh, "cargo test").env("CARGO_TARGET_DIR", root().join("target/outside"));
+    let output = cargo.quiet().read().context("its `cargo test` fails")?;
     println!("{output}");
     ensure!(output.contains(PASSED), "its `cargo test` does not say `{PASSED}`");
-    Ok(())
+    Ok(String::new())
 }
 
-fn template() -> std::path::PathBuf {
+fn template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("template")
-}
-
-/// Whether a code block of a Markdown text is `text`.
-fn quotes(markdown: &str, text: &str) -> bool {
-    let mut blocks = markdown.split("\n```").skip(1).step_by(2);
-    blocks.any(|block| {
-        block.split_once('\n').is_some_and(|(_, code)| code.trim_end() == text.trim_end())
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whether a code block of a Markdown text is `text`.
+    fn quotes(markdown: &str, text: &str) -> bool {
+        let mut blocks = markdown.split("\n```").skip(1).step_by(2);
+        blocks.any(|block| {
+            block.split_once('\n').is_some_and(|(_, code)| code.trim_end() == text.trim_end())
+        })
+    }
+
+    #[test]
+    fn the_readme_shows_the_crate() {
+        let readme = fs::read_to_string(root().join("README.md")).unwrap();
+        for file in FILES {
+            let text = fs::read_to_string(template().join(file)).unwrap();
+            assert!(
+                quotes(&readme, &text),
+                "README.md does not show xtask/template/{file} as it is"
+            );
+        }
+    }
 
     #[test]
     fn a_quote_is_a_whole_code_block() {
