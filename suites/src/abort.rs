@@ -77,9 +77,9 @@ fn each_command_of_a_burst_with_aborts_completes_once(
     q: &Qpair,
     ns: Namespace,
 ) -> Result {
-    const COMMANDS: usize = 60;
+    let commands = q.depth().min(60);
     let block = ns.block();
-    let mut data = nvme.buffer(COMMANDS * block);
+    let mut data = nvme.buffer(commands * block);
     for (chunk, value) in data.chunks_exact_mut(block).zip(1..) {
         chunk.fill(value);
     }
@@ -108,7 +108,7 @@ fn each_command_of_a_burst_with_aborts_completes_once(
         reads.into_iter().map(|read| Ok(read.reap()?.0.status)).collect::<Result<Vec<_>>>()
     })?;
 
-    assert_eq!(statuses.len(), COMMANDS);
+    assert_eq!(statuses.len(), commands);
     for (number, status) in statuses.iter().enumerate().filter(|(_, status)| status.is_success()) {
         let range = number * block..(number + 1) * block;
         assert_eq!(back[range.clone()], data[range], "read number {number}, {status}");

@@ -105,7 +105,7 @@ fn each_memory_page_size_works(nvme: &mut Controller) -> Result {
         let mut data = nvme.buffer(len + block);
         let mut back = nvme.buffer(len + block);
         data.iter_mut().zip((mps..=250).cycle()).for_each(|(byte, value)| *byte = value);
-        let (q, ns) = (nvme.qpair(4)?, nvme.namespace(1)?);
+        let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
         ns.write(data.slice(block..len + block), 64).run(&q)?;
         ns.read(back.slice_mut(block..len + block), 64).run(&q)?;
         assert_eq!(back[block..], data[block..], "memory pages of {page} bytes");
@@ -118,7 +118,7 @@ fn each_memory_page_size_works(nvme: &mut Controller) -> Result {
 fn all_command_sets_can_be_selected(nvme: &mut Controller) -> Result {
     nvme.reset_with(&ControllerConfig { css: CommandSetSelected::ALL, ..*nvme.config() })?;
     assert_eq!(nvme.registers().cc()?.css(), CommandSetSelected::ALL);
-    nvme.namespace(1)?.flush().run(&nvme.qpair(2)?)?;
+    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
     nvme.reset_to_default()
 }
 
@@ -145,7 +145,7 @@ fn a_controller_recovers_from_a_configuration_it_does_not_support(
     let _ = nvme.reset_with(&config);
     nvme.reset_to_default()?;
     identify(nvme)?;
-    nvme.namespace(1)?.flush().run(&nvme.qpair(2)?)?;
+    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
     Ok(())
 }
 
@@ -164,7 +164,7 @@ fn no_queue_is_created_before_its_entries_have_a_size(
     let mut config = *nvme.config();
     change(&mut config);
     // The sizes are set before the first queue is created, and not before the controller is enabled.
-    let created = nvme.reset_with(&config).and_then(|()| nvme.qpair(2).map(drop));
+    let created = nvme.reset_with(&config).and_then(|()| nvme.qpair(1).map(drop));
     nvme.reset_to_default()?;
     match created {
         Err(Error::Status { status: Status::INVALID_QUEUE_SIZE, .. }) => Ok(()),

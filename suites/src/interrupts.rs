@@ -134,6 +134,7 @@ fn vectors(nvme: &Controller, most: u16) -> u16 {
 }
 
 fn queue(nvme: &Controller, entries: u32, vector: Option<u16>) -> Result<Qpair<'_>> {
+    let entries = entries.min(nvme.capabilities().cap.max_queue_entries());
     nvme.qpair_with(SqOptions { entries, priority: 0 }, CqOptions { entries, vector })
 }
 

@@ -202,12 +202,12 @@ fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
     let mut data = nvme.buffer(8 * block);
     data.iter_mut().zip((3..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 11).run(&nvme.qpair(4)?)?;
-    nvme.namespace(1)?.flush().run(&nvme.qpair(4)?)?;
+    nvme.namespace(1)?.write(&data, 11).run(&nvme.qpair(1)?)?;
+    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
 
     nvme.function_level_reset()?;
 
-    nvme.namespace(1)?.read(&mut back, 11).run(&nvme.qpair(4)?)?;
+    nvme.namespace(1)?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }

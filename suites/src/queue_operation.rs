@@ -95,15 +95,18 @@ fn submission_queues_share_a_completion_queue(
     ns: Namespace,
     #[case] entries: u32,
 ) -> Result {
-    const QUEUES: usize = 4;
-    const COMMANDS: usize = 15;
-    let queues = QUEUES.min(nvme.queues_granted().0.into());
+    let queues = nvme.queues_granted().0.min(4);
+    if queues < 2 {
+        return Err(Error::NotApplicable("the controller has one submission queue".to_owned()));
+    }
+    let entries = entries_of(nvme, entries);
     let shared = nvme.completion_queue(CqOptions { entries, vector: None })?;
-    let options = SqOptions { entries: COMMANDS as u32 + 1, priority: 0 };
+    let options = SqOptions { entries: entries_of(nvme, 16), priority: 0 };
+    let commands = options.entries as usize - 1;
     let queues: Vec<_> =
         (0..queues).map(|_| shared.submission_queue(options)).collect::<Result<_>>()?;
     let block = ns.block();
-    let mut data = nvme.buffer(COMMANDS * block);
+    let mut data = nvme.buffer(commands * block);
     stamp(&mut data, block);
     queues[0].run_all(data.chunks(block).zip(0..).map(|(chunk, lba)| ns.write(chunk, lba)))?;
 
@@ -114,7 +117,7 @@ fn submission_queues_share_a_completion_queue(
                 ns.read(chunk, lba).submit(io);
             }
         }
-        ios.iter().try_for_each(|io| io.waitdone(COMMANDS))
+        ios.iter().try_for_each(|io| io.waitdone(commands))
     })?;
     assert!(back.iter().all(|back| back[..] == data[..]));
     Ok(())
@@ -123,30 +126,30 @@ fn submission_queues_share_a_completion_queue(
 /// Commands of several queue pairs complete each in its own queue.
 #[nvme_test(spec = "Base 3.3.1")]
 fn queue_pairs_do_not_disturb_each_other(nvme: &Controller, ns: Namespace) -> Result {
-    const COMMANDS: usize = 31;
     let (submission, completion) = nvme.queues_granted();
     let pairs = submission.min(completion).min(8);
-    let queues: Vec<_> = (0..pairs).map(|_| nvme.qpair(COMMANDS as u16)).collect::<Result<_>>()?;
+    let commands = entries_of(nvme, 32) as usize - 1;
+    let queues: Vec<_> = (0..pairs).map(|_| nvme.qpair(commands as u16)).collect::<Result<_>>()?;
     let block = ns.block();
-    let mut buffers: Vec<_> = queues.iter().map(|_| nvme.buffer(COMMANDS * block)).collect();
+    let mut buffers: Vec<_> = queues.iter().map(|_| nvme.buffer(commands * block)).collect();
     for (number, buffer) in buffers.iter_mut().enumerate() {
         stamp(buffer, block);
         buffer.chunks_exact_mut(block).for_each(|chunk| chunk[0] = number as u8);
     }
     scope_all(&queues, |ios| {
-        for ((io, buffer), first) in ios.iter().zip(&buffers).zip((0..).step_by(COMMANDS)) {
+        for ((io, buffer), first) in ios.iter().zip(&buffers).zip((0..).step_by(commands)) {
             for (chunk, lba) in buffer.chunks(block).zip(first..) {
                 ns.write(chunk, lba).submit(io);
             }
         }
-        ios.iter().try_for_each(|io| io.waitdone(COMMANDS))
+        ios.iter().try_for_each(|io| io.waitdone(commands))
     })?;
 
     // Each queue reads what the next one wrote.
-    let mut back = nvme.buffer(COMMANDS * block);
+    let mut back = nvme.buffer(commands * block);
     for (number, q) in queues.iter().enumerate() {
         let other = (number + 1) % queues.len();
-        let first = (other * COMMANDS) as u64;
+        let first = (other * commands) as u64;
         q.run_all(back.chunks_mut(block).zip(first..).map(|(chunk, lba)| ns.read(chunk, lba)))?;
         assert_eq!(back[..], buffers[other][..], "queue {number} read what {other} wrote");
     }
@@ -156,18 +159,15 @@ fn queue_pairs_do_not_disturb_each_other(nvme: &Controller, ns: Namespace) -> Re
 /// Commands that fail take their turn like others: the queue goes on behind them.
 #[nvme_test(spec = "Base 3.3.1.4")]
 fn a_queue_goes_on_behind_a_command_that_failed(nvme: &Controller, ns: Namespace) -> Result {
-    let q = nvme.qpair(16)?;
+    let q = queue_pair(nvme, 17, 17)?;
     let mut good = nvme.buffer(8 * ns.block());
     let mut bad = nvme.buffer(8 * ns.block());
     let block = ns.block();
-    q.scope(|io| {
-        let pairs = good.chunks_mut(block).zip(bad.chunks_mut(block)).zip(0..);
-        for ((good, bad), lba) in pairs {
-            ns.read(bad, ns.capacity()).expect(Status::LBA_OUT_OF_RANGE).submit(io);
-            ns.read(good, lba).submit(io);
-        }
-        io.waitdone(16)
-    })
+    let pairs = good.chunks_mut(block).zip(bad.chunks_mut(block)).zip(0..);
+    q.run_all(pairs.flat_map(|((good, bad), lba)| {
+        let beyond = ns.read(bad, ns.capacity()).expect(Status::LBA_OUT_OF_RANGE);
+        [beyond, ns.read(good, lba)]
+    }))
 }
 
 /// A completion has no bits in Dword 0 that its command does not define.
@@ -209,13 +209,13 @@ fn a_tail_beyond_the_queue_is_an_error_event(
     #[case] beyond: u32,
 ) -> Result {
     let events = nvme.events(1)?;
-    let q = nvme.qpair(8)?;
+    let q = nvme.qpair(1)?;
     ns.flush().run(&q)?;
     q.ring_invalid_tail((q.entries() + beyond).min(0xffff))?;
     let event = events.poll(Duration::from_secs(2))?;
     // The queue is of no use any more; others are.
     drop(q);
-    ns.flush().run(&nvme.qpair(2)?)?;
+    ns.flush().run(&nvme.qpair(1)?)?;
     // The standard has the event, and does not ask every controller to look for its cause.
     let Some(event) = event else {
         let what = "the controller does not report doorbell values that are not valid";
@@ -234,7 +234,7 @@ fn a_doorbell_without_a_queue_is_an_error_event(
     #[case] register: fn(u16, u8) -> u32,
 ) -> Result {
     let events = nvme.events(1)?;
-    let q = nvme.qpair(4)?;
+    let q = nvme.qpair(1)?;
     let offset = register(q.id() + 1, nvme.capabilities().cap.dstrd());
     nvme.registers().write32(Property(offset), 1)?;
     let event = events.poll(Duration::from_secs(2))?;

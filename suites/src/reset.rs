@@ -27,7 +27,7 @@ fn a_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
 fn queues_can_be_created_again_after_a_reset(nvme: &mut Controller) -> Result {
     for _ in 0..3 {
         {
-            let (q, ns) = (nvme.qpair(4)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
             for _ in 0..7 {
                 ns.flush().run(&q)?;
             }
@@ -93,9 +93,9 @@ fn data_survives_a_reset(nvme: &mut Controller) -> Result {
     let mut data = nvme.buffer(16 * block);
     data.iter_mut().zip((7..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 23).run(&nvme.qpair(4)?)?;
+    nvme.namespace(1)?.write(&data, 23).run(&nvme.qpair(1)?)?;
     nvme.reset()?;
-    nvme.namespace(1)?.read(&mut back, 23).run(&nvme.qpair(4)?)?;
+    nvme.namespace(1)?.read(&mut back, 23).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }
@@ -103,13 +103,13 @@ fn data_survives_a_reset(nvme: &mut Controller) -> Result {
 /// A reset under load ends all commands, and the controller writes to no memory after it.
 #[nvme_test(spec = "Base 3.7.2", timeout = Duration::from_secs(300))]
 fn a_reset_under_load_ends_all_commands(nvme: &mut Controller) -> Result {
-    const COMMANDS: usize = 32;
     const MARK: u8 = 0xa5;
     let block = nvme.namespace(1)?.block();
+    let commands = nvme.capabilities().cap.mqes_z().min(32);
     for turn in 0..10 {
-        let mut data = nvme.buffer(COMMANDS * 8 * block);
+        let mut data = nvme.buffer(usize::from(commands) * 8 * block);
         {
-            let (q, ns) = (nvme.qpair(COMMANDS as u16)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(commands)?, nvme.namespace(1)?);
             // The commands that the reset overtakes fail, and that is what it is for.
             let _ = q.scope(|io| {
                 for (chunk, lba) in data.chunks_mut(8 * block).zip((0..).step_by(8)) {
@@ -121,7 +121,7 @@ fn a_reset_under_load_ends_all_commands(nvme: &mut Controller) -> Result {
         data.fill(MARK);
         nvme.reset()?;
         {
-            let (q, ns) = (nvme.qpair(4)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
             let mut other = nvme.buffer(block);
             for lba in 0..8 {
                 ns.read(&mut other, lba).run(&q)?;
@@ -177,9 +177,9 @@ fn a_disabled_controller_stays_disabled(nvme: &mut Controller) -> Result {
 /// Creates the queue pair 1 for a reset to delete: the driver does not.
 pub(crate) fn create_queue_pair_1(nvme: &Controller) -> Result {
     let completion =
-        CreateIoCq { qid: 1, size_z: 3, contiguous: true, interrupts: false, vector: 0, offset: 0 };
+        CreateIoCq { qid: 1, size_z: 1, contiguous: true, interrupts: false, vector: 0, offset: 0 };
     let submission =
-        CreateIoSq { qid: 1, size_z: 3, contiguous: true, priority: 0, cqid: 1, offset: 0 };
+        CreateIoSq { qid: 1, size_z: 1, contiguous: true, priority: 0, cqid: 1, offset: 0 };
     nvme.create_io_cq(completion).run(nvme)?;
     nvme.create_io_sq(submission).run(nvme)?;
     Ok(())

@@ -50,7 +50,7 @@ fn with_completion_queue(nvme: &Controller, body: impl FnOnce() -> Result) -> Re
 fn all_queues_that_were_allocated_can_be_used_at_once(nvme: &Controller, ns: Namespace) -> Result {
     let (submission, completion) = nvme.queues_granted();
     let pairs = submission.min(completion);
-    let queues = (0..pairs).map(|_| nvme.qpair(2)).collect::<Result<Vec<_>>>()?;
+    let queues = (0..pairs).map(|_| nvme.qpair(1)).collect::<Result<Vec<_>>>()?;
     for q in &queues {
         ns.flush().run(q)?;
     }
