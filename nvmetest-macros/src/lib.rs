@@ -18,7 +18,7 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `&Controller` | the controller of the session, shared |
 /// | `&mut Controller` | the controller for itself: to reset it, to shut it down; no other fixture beside it |
-/// | `T`, `&T`, `&mut T` | what `T`'s implementation of `Fixture` makes for this test: `Qpair`, `Namespace`, `Buffer`, or a type of your own |
+/// | `T`, `&T`, `&mut T` | what `T`'s implementation of `Fixture` makes for this test: `Qpair`, `Namespace`, `Buffer`, `Events`, `PciFunction`, or a type of your own |
 /// | `#[case] name: T` | the value of the case, see below |
 ///
 /// Fixtures are made in the order of the parameters, and dropped in the reverse order when the test ends,

@@ -1,10 +1,8 @@
 //! What a test may ask for by naming it in its signature, and what it may return.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
 
-use crate::transport::Function;
-use crate::{Buffer, Controller, Error, Namespace, Qpair, Result};
+use crate::{Buffer, Controller, Error, Events, Namespace, PciFunction, Qpair, Result};
 
 /// A value that the harness makes for each test.
 ///
@@ -40,7 +38,7 @@ use crate::{Buffer, Controller, Error, Namespace, Qpair, Result};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a fixture",
     label = "the harness does not know how to make this",
-    note = "a test may ask for `&Controller`, `&mut Controller`, `&Qpair`, `Namespace`, `Buffer`, or a type of your own that implements `Fixture`"
+    note = "a test may ask for `&Controller`, `&mut Controller`, `&Qpair`, `Namespace`, `Buffer`, `Events`, `PciFunction`, or a type of your own that implements `Fixture`"
 )]
 pub trait Fixture {
     /// What the test gets, for a controller that lives for `'c`: mostly `Self`.
@@ -65,12 +63,12 @@ impl Fixture for Qpair<'_> {
     }
 }
 
-/// Namespace 1.
+/// The first active namespace.
 impl Fixture for Namespace<'_> {
     type Value<'c> = Namespace<'c>;
 
     fn setup(nvme: &Controller) -> Result<Namespace<'_>> {
-        nvme.namespace(1)
+        nvme.first_namespace()
     }
 }
 
@@ -83,12 +81,21 @@ impl Fixture for Buffer {
     }
 }
 
-/// The PCI function that the controller lives on.
-impl Fixture for Arc<dyn Function> {
-    type Value<'c> = Arc<dyn Function>;
+/// One Asynchronous Event Request, outstanding, and what completes it.
+impl Fixture for Events<'_> {
+    type Value<'c> = Events<'c>;
 
-    fn setup(nvme: &Controller) -> Result<Arc<dyn Function>> {
-        Ok(Arc::clone(nvme.function()))
+    fn setup(nvme: &Controller) -> Result<Events<'_>> {
+        nvme.events(1)
+    }
+}
+
+/// The PCI function that the controller lives on.
+impl Fixture for PciFunction<'_> {
+    type Value<'c> = PciFunction<'c>;
+
+    fn setup(nvme: &Controller) -> Result<PciFunction<'_>> {
+        Ok(nvme.pci())
     }
 }
 

@@ -16,7 +16,7 @@ pub mod transport;
 pub use command::{Admin, Command, CommandSet, Completion, DEFAULT_TIMEOUT, Expected, Layout, Nvm};
 pub use controller::{
     Capabilities, Controller, ControllerConfig, CreateIoCq, CreateIoSq, Event, Events, Format,
-    Identify, Interrupts, LogPage, PciFunction, Registers, Select, Shutdown,
+    Identify, Interrupts, LogPage, PciFunction, Registers, Shutdown,
 };
 pub use error::{Error, Result};
 pub use fixture::{Fixture, Outcome};
@@ -25,6 +25,7 @@ pub use namespace::{DsmAttributes, DsmRange, Namespace};
 pub use nvmetest_macros::nvme_test;
 pub use queue::{CompletionQueue, CqOptions, Io, Qpair, SqOptions, Ticket};
 pub use spec::Status;
+pub use spec::feature::Select;
 
 /// What a suite needs in scope.
 pub mod prelude {

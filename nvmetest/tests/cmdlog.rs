@@ -23,6 +23,8 @@ use zerocopy::FromZeros;
 
 type TestResult = Result<(), Box<dyn Error>>;
 
+const NOTHING: [u64; 0] = [];
+
 const SMALL: Geometry = Geometry { rings: 4, entries: 8, sites: 16, marks: 4 };
 
 #[test]
@@ -108,7 +110,7 @@ fn the_log_of_a_deleted_queue_is_kept_until_its_ring_is_the_oldest() -> TestResu
     for n in 40..48 {
         submit(&fourth, n);
     }
-    assert_eq!(numbers(&log, &Selection::all().queue(1)), []);
+    assert_eq!(numbers(&log, &Selection::all().queue(1)), NOTHING);
     assert_eq!(numbers(&log, &Selection::all().queue(2)), [20]);
     assert_eq!(numbers(&log, &Selection::all().queue(3)), [30]);
     assert_eq!(numbers(&log, &Selection::all().queue(4)), (40..48).collect::<Vec<u64>>());
@@ -143,7 +145,7 @@ fn records_of_several_queues_are_in_the_order_of_time() -> TestResult {
 
     assert_eq!(numbers(&log, &Selection::all()), (0..12).collect::<Vec<u64>>());
     assert_eq!(numbers(&log, &Selection::all().last(4)), [8, 9, 10, 11]);
-    assert_eq!(numbers(&log, &Selection::all().last(0)), []);
+    assert_eq!(numbers(&log, &Selection::all().last(0)), NOTHING);
     assert_eq!(numbers(&log, &Selection::all().since(4).until(6)), [4, 5]);
     assert_eq!(numbers(&log, &Selection::all().queue(1).last(2)), [7, 10]);
     Ok(())
@@ -167,13 +169,13 @@ fn a_selection_finds_what_failed_and_what_hangs() -> TestResult {
     assert_eq!(numbers(&log, &all().status(Status::SUCCESS)), [1]);
     assert_eq!(numbers(&log, &all().io_opcode(NvmOpcode::WRITE.0)), [1, 2, 3, 4]);
     assert_eq!(numbers(&log, &all().admin_opcode(NvmOpcode::WRITE.0)), [5]);
-    assert_eq!(numbers(&log, &all().io_opcode(NvmOpcode::READ.0)), []);
-    assert_eq!(numbers(&log, &all().process(1)), []);
+    assert_eq!(numbers(&log, &all().io_opcode(NvmOpcode::READ.0)), NOTHING);
+    assert_eq!(numbers(&log, &all().process(1)), NOTHING);
     // Command n writes the blocks n * 16 to n * 16 + 7.
     assert_eq!(numbers(&log, &all().lba(23..48)), [1, 2]);
-    assert_eq!(numbers(&log, &all().lba(24..32)), []);
+    assert_eq!(numbers(&log, &all().lba(24..32)), NOTHING);
     assert_eq!(numbers(&log, &all().lba(..=16)), [1]);
-    assert_eq!(numbers(&log, &all().lba(72..)), []);
+    assert_eq!(numbers(&log, &all().lba(72..)), NOTHING);
     Ok(())
 }
 

@@ -1,3 +1,50 @@
-//! The chores of the project.
+//! The chores of the project: `cargo xtask` lists them.
 
-fn main() {}
+mod bench;
+mod ci;
+mod outside;
+mod suites;
+mod system;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// The chores of the project
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Test(test::Test),
+    Bench(bench::Bench),
+    Ci(ci::Ci),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Some(Task::Test(test)) => test.run(),
+        Some(Task::Bench(bench)) => bench.run(),
+        Some(Task::Ci(ci)) => ci.run(),
+        None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -35,6 +35,7 @@
 //! fn the_host_waits(nvme: &mut Controller) -> Result {
 //!     nvme.reset()
 //! }
+//! # fn main() {}
 //! ```
 
 mod identify;

@@ -74,8 +74,8 @@ impl Geometry {
             && power_of_two(entries, 1 << 24)
             && power_of_two(sites, 1 << 20)
             && power_of_two(marks, 1 << 20);
-        let len = u64::from(rings) * u64::from(entries) * ENTRY as u64;
-        if !valid || MAX_LEN < len {
+        let len = || u64::from(rings) * u64::from(entries) * ENTRY as u64;
+        if !valid || MAX_LEN < len() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!(
@@ -207,6 +207,7 @@ mod tests {
             Geometry { entries: 4095, ..Geometry::default() },
             Geometry { sites: u32::MAX, ..Geometry::default() },
             Geometry { marks: 1, ..Geometry::default() },
+            Geometry { rings: u32::MAX, entries: u32::MAX, sites: u32::MAX, marks: u32::MAX },
             Geometry { rings: 1 << 16, entries: 1 << 24, ..Geometry::default() },
         ] {
             let error = geometry.layout().unwrap_err();

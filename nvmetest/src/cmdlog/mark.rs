@@ -90,3 +90,21 @@ fn check(sequence: u64, at_ns: u64, origin: u64, body: &[u64; BODY]) -> u64 {
 fn words(shared: &Shared, sequence: u64) -> &[AtomicU64; MARK / 8] {
     shared.mapping.longs(shared.layout.mark(sequence))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cmdlog::CmdLog;
+
+    #[test]
+    fn a_mark_that_two_writers_mixed_up_is_not_shown() {
+        let log = CmdLog::new(Default::default()).unwrap();
+        log.mark("first");
+        log.mark("second");
+
+        words(&log.0, 1)[TEXT].store(u64::from_ne_bytes(*b"sirst\0\0\0"), Relaxed);
+
+        let texts: Vec<String> = log.marks().into_iter().map(|mark| mark.text).collect();
+        assert_eq!(texts, ["second"]);
+    }
+}

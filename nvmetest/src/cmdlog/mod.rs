@@ -37,7 +37,9 @@
 //! What is not logged: the data of commands, and where in a ring of the controller an entry stood.
 
 pub mod decode;
+pub mod json;
 
+mod dump;
 mod entry;
 mod layout;
 mod mark;
@@ -45,6 +47,7 @@ mod record;
 mod ring;
 mod selection;
 mod site;
+mod text;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -64,6 +67,7 @@ use nix::sys::memfd::memfd_create;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
+pub use dump::Dump;
 pub use layout::Geometry;
 pub use mark::Mark;
 pub use record::Outcome;
@@ -73,6 +77,7 @@ pub use ring::RingInfo;
 pub use ring::Token;
 pub use selection::Selection;
 pub use site::Site;
+pub use text::Text;
 
 use crate::memory::Mapping;
 use layout::Layout;
@@ -108,6 +113,19 @@ impl CmdLog {
     /// Makes a log in a new file, which is there whatever happens to this process.
     ///
     /// The file is sparse: it takes the space of what is logged.
+    ///
+    /// ```
+    /// use nvmetest::cmdlog::{CmdLog, Geometry, Selection};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("run-17.cmdlog");
+    /// let log = CmdLog::create(&path, Geometry::default())?;
+    /// log.mark("the test starts");
+    /// // ... and in any process, also after this one was killed:
+    /// let evidence = CmdLog::open(&path)?;
+    /// assert_eq!(evidence.marks()[0].text, "the test starts");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -70,7 +70,7 @@ impl Ring {
     #[inline]
     pub fn submitted(&self, sqe: &Sqe, site: &'static Location<'static>, at_ns: u64) -> Token {
         let Some(index) = self.index else { return Token::NONE };
-        let sequence = self.count.get() + 1;
+        let sequence = self.count.get().wrapping_add(1);
         let site = self.sites.index(&self.shared, site);
         let origin = Origin { process: self.process, site, sqid: self.sqid, cqid: self.cqid };
         let overwritten = slot(&self.shared, index, sequence).submit(sequence, origin, sqe, at_ns);

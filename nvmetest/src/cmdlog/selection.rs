@@ -122,6 +122,10 @@ impl Selection {
         self.last.unwrap_or(usize::MAX)
     }
 
+    pub(super) fn is_limited(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Whether a mark of this time belongs to the selected commands.
     pub(super) fn covers(&self, ns: u64) -> bool {
         self.since_ns.is_none_or(|since| since <= ns)

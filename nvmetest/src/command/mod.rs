@@ -175,6 +175,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// Panics if the queue is full.
+    #[inline]
     pub fn submit<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
     where
         D: 'scope,
@@ -200,6 +201,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         self.submit_to(io, Some(Box::new(callback)))
     }
 
+    #[inline]
     fn submit_to<'scope>(
         self,
         io: &'scope Io<'scope, '_, S>,

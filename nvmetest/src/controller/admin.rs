@@ -5,8 +5,14 @@ use zerocopy::little_endian::U32;
 
 use crate::command::{Admin, Command};
 use crate::memory::{DeviceRead, DeviceWrite};
-use crate::queue::{CompletionRing, QueueMemory, SubmissionRing};
-use crate::spec::{AdminOpcode, Sqe};
+use crate::queue::{CompletionRing, Creation, QueueMemory, SubmissionRing};
+use crate::spec::command::{
+    AbortCdw10, CreateIoCqCdw11, CreateIoQueueCdw10, CreateIoSqCdw11, DeleteIoQueueCdw10,
+    FormatNvmCdw10, GetFeaturesCdw10, GetLogPageCdw10, GetLogPageCdw11, GetLogPageCdw14,
+    IdentifyCdw10, IdentifyCdw11, QueuePriority, SecureErase, SetFeaturesCdw10,
+};
+use crate::spec::feature::Select;
+use crate::spec::{AdminOpcode, Cns, Csi, Lid, Sqe};
 
 use super::Controller;
 
@@ -96,20 +102,6 @@ impl LogPage {
     }
 }
 
-/// SEL of Get Features (Base 5.1.11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Select {
-    /// The value in use.
-    Current = 0,
-    /// The value that the controller was made with.
-    Default = 1,
-    /// The value that a reset restores.
-    Saved = 2,
-    /// What can be done with the feature: bit 0 saveable, bit 1 namespace specific, bit 2 changeable.
-    Supported = 3,
-}
-
 /// Create I/O Completion Queue, field by field (Base 5.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreateIoCq {
@@ -164,9 +156,10 @@ impl Controller {
     #[track_caller]
     pub fn identify<D: DeviceWrite>(&self, what: Identify, page: D) -> Command<Admin, D::Lent> {
         let mut sqe = admin(AdminOpcode::IDENTIFY, what.nsid);
-        sqe.cdw10 = U32::new(u32::from(what.cns) | u32::from(what.cntid) << 16);
-        sqe.cdw11 = U32::new(u32::from(what.cns_specific) | u32::from(what.csi) << 24);
-        sqe.cdw14 = U32::new(u32::from(what.uuid_index));
+        sqe.cdw10 = dword(IdentifyCdw10::new().with_cns(Cns(what.cns)).with_cntid(what.cntid));
+        let cdw11 = IdentifyCdw11::new().with_cnssid(what.cns_specific).with_csi(Csi(what.csi));
+        sqe.cdw11 = dword(cdw11);
+        sqe.cdw14 = U32::new(what.uuid_index.into());
         Command::new(sqe, page.lend())
     }
 
@@ -183,16 +176,18 @@ impl Controller {
         assert!(0 < len && len.is_multiple_of(4), "a log is read in dwords, not in {len} bytes");
         let numd_z = u32::try_from(len / 4 - 1).expect("a buffer has less than 16 GiB");
         let mut sqe = admin(AdminOpcode::GET_LOG_PAGE, what.nsid);
-        sqe.cdw10 = U32::new(
-            u32::from(what.lid)
-                | u32::from(what.lsp & 0x7f) << 8
-                | u32::from(what.retain_event) << 15
-                | (numd_z & 0xffff) << 16,
-        );
-        sqe.cdw11 = U32::new(numd_z >> 16 | u32::from(what.lsi) << 16);
+        let cdw10 = GetLogPageCdw10::new()
+            .with_lid(Lid(what.lid))
+            .with_lsp(what.lsp & 0x7f)
+            .with_rae(what.retain_event)
+            .with_numdl(numd_z as u16);
+        sqe.cdw10 = dword(cdw10);
+        let numdu = (numd_z >> 16) as u16;
+        sqe.cdw11 = dword(GetLogPageCdw11::new().with_numdu(numdu).with_lsi(what.lsi));
         sqe.cdw12 = U32::new(what.offset as u32);
         sqe.cdw13 = U32::new((what.offset >> 32) as u32);
-        sqe.cdw14 = U32::new(u32::from(what.uuid_index) | u32::from(what.csi) << 24);
+        let uidx = what.uuid_index & 0x7f;
+        sqe.cdw14 = dword(GetLogPageCdw14::new().with_uidx(uidx).with_csi(Csi(what.csi)));
         Command::new(sqe, data)
     }
 
@@ -240,14 +235,14 @@ impl Controller {
     #[track_caller]
     pub fn create_io_cq(&self, fields: CreateIoCq) -> Command<Admin, QueueMemory> {
         let bytes = (usize::from(fields.size_z) + 1) * 16;
-        let memory = self.queue_memory(bytes, fields.offset);
+        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
-        sqe.cdw10 = U32::new(u32::from(fields.qid) | u32::from(fields.size_z) << 16);
-        sqe.cdw11 = U32::new(
-            u32::from(fields.contiguous)
-                | u32::from(fields.interrupts) << 1
-                | u32::from(fields.vector) << 16,
-        );
+        sqe.cdw10 = queue_and_size(fields.qid, fields.size_z);
+        let cdw11 = CreateIoCqCdw11::new()
+            .with_pc(fields.contiguous)
+            .with_ien(fields.interrupts)
+            .with_iv(fields.vector);
+        sqe.cdw11 = dword(cdw11);
         Command::new(sqe, memory)
     }
 
@@ -261,7 +256,7 @@ impl Controller {
     #[track_caller]
     pub fn create_io_sq(&self, fields: CreateIoSq) -> Command<Admin, QueueMemory> {
         let bytes = (usize::from(fields.size_z) + 1) * 64;
-        let memory = self.queue_memory(bytes, fields.offset);
+        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         Command::new(create_sq(&fields), memory)
     }
 
@@ -269,7 +264,7 @@ impl Controller {
     #[track_caller]
     pub fn delete_io_cq(&self, qid: u16) -> Command<Admin> {
         let mut sqe = admin(AdminOpcode::DELETE_IO_CQ, 0);
-        sqe.cdw10 = U32::new(qid.into());
+        sqe.cdw10 = dword(DeleteIoQueueCdw10::new().with_qid(qid));
         Command::new(sqe, ())
     }
 
@@ -277,7 +272,7 @@ impl Controller {
     #[track_caller]
     pub fn delete_io_sq(&self, qid: u16) -> Command<Admin> {
         let mut sqe = admin(AdminOpcode::DELETE_IO_SQ, 0);
-        sqe.cdw10 = U32::new(qid.into());
+        sqe.cdw10 = dword(DeleteIoQueueCdw10::new().with_qid(qid));
         Command::new(sqe, ())
     }
 
@@ -285,7 +280,7 @@ impl Controller {
     #[track_caller]
     pub fn abort(&self, sqid: u16, cid: u16) -> Command<Admin> {
         let mut sqe = admin(AdminOpcode::ABORT, 0);
-        sqe.cdw10 = U32::new(u32::from(sqid) | u32::from(cid) << 16);
+        sqe.cdw10 = dword(AbortCdw10::new().with_sqid(sqid).with_cid(cid));
         Command::new(sqe, ())
     }
 
@@ -309,17 +304,17 @@ impl Controller {
     #[track_caller]
     pub fn format(&self, nsid: u32, format: Format) -> Command<Admin> {
         let mut sqe = admin(AdminOpcode::FORMAT_NVM, nsid);
-        sqe.cdw10 = U32::new(
-            u32::from(format.lbaf & 0xf)
-                | u32::from(format.extended_metadata) << 4
-                | u32::from(format.protection & 0x7) << 5
-                | u32::from(format.protection_first) << 8
-                | u32::from(format.secure_erase & 0x7) << 9
-                | u32::from(format.lbaf >> 4 & 0x3) << 12,
-        );
+        let cdw10 = FormatNvmCdw10::new()
+            .with_format_index(format.lbaf)
+            .with_mset(format.extended_metadata)
+            .with_pi(format.protection & 0x7)
+            .with_pil(format.protection_first)
+            .with_ses(SecureErase(format.secure_erase & 0x7));
+        sqe.cdw10 = dword(cdw10);
         Command::new(sqe, ()).timeout(std::time::Duration::from_secs(120))
     }
 
+    #[track_caller]
     pub(crate) fn create_cq_at(
         &self,
         cqid: u16,
@@ -327,12 +322,13 @@ impl Controller {
         vector: Option<u16>,
     ) -> Command<Admin, QueueMemory> {
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
-        sqe.cdw10 = U32::new(u32::from(cqid) | (ring.entries() - 1) << 16);
-        let interrupts = vector.map_or(0, |vector| 1 << 1 | u32::from(vector) << 16);
-        sqe.cdw11 = U32::new(1 | interrupts);
+        sqe.cdw10 = queue_and_size(cqid, (ring.entries() - 1) as u16);
+        let cdw11 = CreateIoCqCdw11::new().with_pc(true).with_ien(vector.is_some());
+        sqe.cdw11 = dword(cdw11.with_iv(vector.unwrap_or(0)));
         Command::new(sqe, QueueMemory::new(ring.block().clone(), 0))
     }
 
+    #[track_caller]
     pub(crate) fn create_sq_at(
         &self,
         sqid: u16,
@@ -345,10 +341,20 @@ impl Controller {
         Command::new(create_sq(&fields), QueueMemory::new(ring.block().clone(), 0))
     }
 
-    fn queue_memory(&self, bytes: usize, offset: u16) -> QueueMemory {
-        let creation = crate::queue::Creation(self.shared());
-        let block = creation.block(bytes + usize::from(offset));
+    /// Memory for a queue of `bytes` bytes; if it is not contiguous, a PRP List of its pages comes first.
+    fn queue_memory(&self, bytes: usize, contiguous: bool, offset: u16) -> QueueMemory {
+        let creation = Creation(self.shared());
+        let page = self.shared().page_size();
+        let list = if contiguous { 0 } else { page };
+        let block = creation.block(list as usize + bytes + usize::from(offset));
         let block = block.unwrap_or_else(|error| panic!("{error}"));
+        if !contiguous {
+            let entries = (bytes as u64).div_ceil(page).min(page / 8);
+            for entry in 0..entries {
+                let address = block.iova().0 + list + entry * page;
+                block.write(entry as usize * 8, &address.to_le_bytes());
+            }
+        }
         self.shared().park(block.clone());
         QueueMemory::new(block, offset.into())
     }
@@ -356,12 +362,12 @@ impl Controller {
 
 fn create_sq(fields: &CreateIoSq) -> Sqe {
     let mut sqe = admin(AdminOpcode::CREATE_IO_SQ, 0);
-    sqe.cdw10 = U32::new(u32::from(fields.qid) | u32::from(fields.size_z) << 16);
-    sqe.cdw11 = U32::new(
-        u32::from(fields.contiguous)
-            | u32::from(fields.priority & 0x3) << 1
-            | u32::from(fields.cqid) << 16,
-    );
+    sqe.cdw10 = queue_and_size(fields.qid, fields.size_z);
+    let cdw11 = CreateIoSqCdw11::new()
+        .with_pc(fields.contiguous)
+        .with_qprio(QueuePriority(fields.priority & 0x3))
+        .with_cqid(fields.cqid);
+    sqe.cdw11 = dword(cdw11);
     sqe
 }
 
@@ -369,20 +375,30 @@ impl<D: crate::memory::Data> Command<Admin, D> {
     /// SEL of Get Features (Base 5.1.11): which value is wanted.
     pub fn select(self, select: Select) -> Self {
         self.edit(|sqe| {
-            let others = sqe.cdw10.get() & !0x700;
-            sqe.cdw10 = U32::new(others | u32::from(select as u8) << 8);
+            let cdw10 = GetFeaturesCdw10::from(sqe.cdw10.get());
+            sqe.cdw10 = dword(cdw10.with_sel(select));
         })
     }
 
     /// SV of Set Features (Base 5.1.25): the value is restored after a reset and a power cycle.
     pub fn save(self) -> Self {
-        self.edit(|sqe| sqe.cdw10 = U32::new(sqe.cdw10.get() | 1 << 31))
+        self.edit(|sqe| {
+            sqe.cdw10 = dword(SetFeaturesCdw10::from(sqe.cdw10.get()).with_sv(true));
+        })
     }
 
     /// Replaces Command Dword 11: what a feature takes beside its identifier.
     pub fn cdw11(self, cdw11: u32) -> Self {
         self.edit(|sqe| sqe.cdw11 = U32::new(cdw11))
     }
+}
+
+fn queue_and_size(qid: u16, size_z: u16) -> U32 {
+    dword(CreateIoQueueCdw10::new().with_qid(qid).with_qsize_z(size_z))
+}
+
+fn dword(bits: impl Into<u32>) -> U32 {
+    U32::new(bits.into())
 }
 
 fn admin(opcode: AdminOpcode, nsid: u32) -> Sqe {

@@ -1,10 +1,11 @@
 //! What is kept of a test that failed.
 
 use std::fmt::Write;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
 use std::path::Path;
 
+use crate::cmdlog::{Dump, Selection};
 use crate::spec::Property;
 
 use super::Controller;
@@ -21,7 +22,40 @@ impl Controller {
         fs::write(folder.join("registers.txt"), self.register_dump())?;
         let identify = format!("{:#?}\n", self.capabilities().controller);
         fs::write(folder.join("identify-controller.txt"), identify)?;
-        Ok(())
+        let log = self.log_of_test();
+        fs::write(folder.join("cmdlog.txt"), log.text().to_string())?;
+        log.write_json_lines(BufWriter::new(File::create(folder.join("cmdlog.jsonl"))?))
+    }
+
+    /// Starts a part of the command log: a test begins, whose name is `name`.
+    pub fn begin(&self, name: &str) {
+        self.shared().begin(name);
+    }
+
+    /// The command log since the last [`begin`](Self::begin). The first command that did not end as it should
+    /// is marked.
+    ///
+    /// ```
+    /// use nvmetest::prelude::*;
+    ///
+    /// # fn main() -> Result {
+    /// # let nvme = nvmetest_fixtures::soft::controller("soft:")?;
+    /// nvme.begin("a wrong opcode");
+    /// let mut sqe = *nvme.keep_alive().sqe();
+    /// sqe.set_opcode(0xff);
+    /// Command::<Admin>::raw(sqe, ()).run(&nvme).unwrap_err();
+    /// let text = nvme.log_of_test().text().to_string();
+    /// assert!(text.lines().any(|line| line.starts_with(">>>") && line.contains("Invalid Command Opcode")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn log_of_test(&self) -> Dump {
+        let shared = self.shared();
+        let dump = shared.log().dump(&Selection::all().since(shared.began_ns()));
+        match shared.blamed() {
+            Some(command) => dump.failing(command),
+            None => dump,
+        }
     }
 
     /// The properties, one a line.

@@ -4,7 +4,7 @@ use zerocopy::FromBytes;
 
 use crate::Result;
 use crate::command::Expected;
-use crate::spec::IdentifyNamespace;
+use crate::spec::{Fid, IdentifyNamespace};
 use crate::{Error, Status};
 
 use super::shared::Touched;
@@ -15,7 +15,9 @@ use super::{Controller, Identify};
 pub(super) struct Baseline {
     /// The features with a value in Dword 0, and that value.
     features: Vec<(u8, u32)>,
-    /// The formatted LBA size of the first namespace.
+    /// The first active namespace, if there is one.
+    nsid: Option<u32>,
+    /// The formatted LBA size of it.
     flbas: Option<u8>,
 }
 
@@ -26,28 +28,34 @@ const WATCHED: [u8; 8] = [0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x0a, 0x0b];
 
 impl Baseline {
     pub(super) fn take(nvme: &Controller) -> Result<Self> {
-        let mut features = Vec::new();
+        let nsid = nvme.active_namespaces()?.first().copied();
+        let mut baseline = Self { features: Vec::new(), nsid, flbas: flbas(nvme, nsid)? };
         for fid in WATCHED {
-            if let Some(value) = feature(nvme, fid)? {
-                features.push((fid, value));
+            if let Some(value) = baseline.feature(nvme, fid)? {
+                baseline.features.push((fid, value));
             }
         }
         nvme.shared().take_touched();
-        Ok(Self { features, flbas: flbas(nvme)? })
+        Ok(baseline)
+    }
+
+    pub(super) fn nsid(&self) -> Option<u32> {
+        self.nsid
+    }
+
+    /// The current value of a feature, or none if the controller does not have it.
+    fn feature(&self, nvme: &Controller, fid: u8) -> Result<Option<u32>> {
+        // Error Recovery is a feature of each namespace.
+        let nsid = if fid == Fid::ERROR_RECOVERY.0 { self.nsid.unwrap_or(0) } else { 0 };
+        let got = nvme.get_features(fid).nsid(nsid).expect(Expected::Any).run(nvme)?;
+        Ok(got.status.is_success().then_some(got.cdw0))
     }
 }
 
-/// The current value of a feature, or none if the controller does not have it.
-fn feature(nvme: &Controller, fid: u8) -> Result<Option<u32>> {
-    // Error Recovery is a feature of each namespace.
-    let nsid = if fid == 0x05 { 1 } else { 0 };
-    let got = nvme.get_features(fid).nsid(nsid).expect(Expected::Any).run(nvme)?;
-    Ok(got.status.is_success().then_some(got.cdw0))
-}
-
-fn flbas(nvme: &Controller) -> Result<Option<u8>> {
+fn flbas(nvme: &Controller, nsid: Option<u32>) -> Result<Option<u8>> {
+    let Some(nsid) = nsid else { return Ok(None) };
     let mut page = nvme.try_buffer(size_of::<IdentifyNamespace>())?;
-    let identify = nvme.identify(Identify::namespace(1), &mut page).expect(Expected::Any);
+    let identify = nvme.identify(Identify::namespace(nsid), &mut page).expect(Expected::Any);
     if identify.run(nvme)?.status != Status::SUCCESS {
         return Ok(None);
     }
@@ -94,15 +102,15 @@ impl Controller {
         let Touched { features, namespaces } = shared.take_touched();
         if features {
             for &(fid, before) in &self.baseline.features {
-                let now = feature(self, fid)?;
+                let now = self.baseline.feature(self, fid)?;
                 if now != Some(before) {
                     let now = now.map_or("gone".to_owned(), |now| format!("{now:#x}"));
                     leaks.push(format!("feature {fid:02x}h was {before:#x} and is {now}"));
                 }
             }
         }
-        if namespaces && flbas(self)? != self.baseline.flbas {
-            leaks.push("namespace 1 has another LBA format".to_owned());
+        if namespaces && flbas(self, self.baseline.nsid)? != self.baseline.flbas {
+            leaks.push("the first namespace has another LBA format".to_owned());
         }
         Ok(leaks)
     }

@@ -26,7 +26,7 @@ use crate::spec::{IdentifyController, Property};
 use crate::transport::Function;
 use crate::{Admin, Error, Result};
 
-pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage, Select};
+pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage};
 pub use capabilities::Capabilities;
 pub use events::{Event, Events};
 pub use init::{ControllerConfig, Shutdown};
@@ -63,8 +63,9 @@ pub struct Controller {
     baseline: Baseline,
 }
 
-/// How many queues the host asks for; few controllers have that many, and fewer tests want them.
-const QUEUES_WANTED: u16 = 64;
+/// How many queues the host asks for: the command log has room for them, for the admin queue, and for some that
+/// were deleted and are still of interest.
+const QUEUES_WANTED: u16 = 48;
 
 impl Controller {
     /// Takes over the controller behind `function`: resets it, enables it by the canonical sequence (Base
@@ -245,6 +246,7 @@ impl Controller {
     /// # Panics
     ///
     /// Panics if `depth` is zero.
+    #[track_caller]
     pub fn qpair(&self, depth: u16) -> Result<Qpair<'_>> {
         assert!(0 < depth, "a queue pair holds one command at least");
         let entries = u32::from(depth) + 1;
@@ -257,6 +259,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses one of them or has no queue left.
+    #[track_caller]
     pub fn qpair_with(&self, sq: SqOptions, cq: CqOptions) -> Result<Qpair<'_>> {
         Qpair::create_pair(self, sq, cq)
     }
@@ -266,6 +269,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if the controller refuses it or has no queue left.
+    #[track_caller]
     pub fn completion_queue(&self, options: CqOptions) -> Result<CompletionQueue<'_>> {
         CompletionQueue::create(self, options)
     }
@@ -288,6 +292,11 @@ impl Controller {
 
     pub(crate) fn shared(&self) -> &Rc<Shared> {
         &self.shared
+    }
+
+    /// The first active namespace, when the session began.
+    pub(crate) fn first_nsid(&self) -> Option<u32> {
+        self.baseline.nsid()
     }
 
     /// RTD3E, in microseconds; zero if the controller does not say (Base 5.1.13.2.1).

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cmdlog::{CmdLog, now_ns};
+use crate::cmdlog::{CmdLog, Token, now_ns};
 use crate::command::DEFAULT_TIMEOUT;
 use crate::memory::{Block, Domain};
 use crate::queue::Core;
@@ -36,6 +36,10 @@ pub(crate) struct Shared {
     requests_left: Cell<usize>,
     /// When the device was last asked whether it is alive.
     last_look_ns: Cell<u64>,
+    /// When the running test began (`cmdlog::now_ns`).
+    began_ns: Cell<u64>,
+    /// The first command of the running test that did not end as it should.
+    blamed: Cell<Option<Token>>,
 }
 
 /// How often the device is asked whether it is alive, while a command does not complete.
@@ -73,6 +77,8 @@ impl Shared {
             touched: Cell::default(),
             requests_left: Cell::new(0),
             last_look_ns: Cell::new(0),
+            began_ns: Cell::new(0),
+            blamed: Cell::new(None),
         })
     }
 
@@ -156,6 +162,26 @@ impl Shared {
             self.last_look_ns.set(now);
         }
         is_time
+    }
+
+    /// Starts a part of the command log that is about one test.
+    pub(super) fn begin(&self, name: &str) {
+        self.log.mark(name);
+        self.began_ns.set(now_ns());
+        self.blamed.set(None);
+    }
+
+    pub(super) fn began_ns(&self) -> u64 {
+        self.began_ns.get()
+    }
+
+    /// Notes that a command did not end as it should; the first one counts.
+    pub(crate) fn blame(&self, command: Token) {
+        self.blamed.set(self.blamed.get().or(Some(command)));
+    }
+
+    pub(super) fn blamed(&self) -> Option<Token> {
+        self.blamed.get()
     }
 
     pub(super) fn leave_requests(&self, requests: usize) {

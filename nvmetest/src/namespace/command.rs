@@ -5,6 +5,7 @@ use zerocopy::little_endian::U32;
 
 use crate::command::{Command, Nvm};
 use crate::memory::{Data, DeviceRead, DeviceWrite};
+use crate::spec::command::{ReadWriteCdw12, WriteZeroesCdw12};
 use crate::spec::{NvmOpcode, Sqe};
 
 use super::{DsmAttributes, Namespace};
@@ -135,24 +136,20 @@ impl Namespace<'_> {
     }
 }
 
-const FUA: u32 = 1 << 30;
-const LIMITED_RETRY: u32 = 1 << 31;
-const DEALLOCATE: u32 = 1 << 25;
-
 impl<D: Data> Command<Nvm, D> {
     /// FUA: force unit access (NVM 3.3.4, NVM 3.3.6).
     pub fn fua(self) -> Self {
-        self.cdw12(FUA)
+        self.cdw12(ReadWriteCdw12::new().with_fua(true))
     }
 
     /// LR: limited retry (NVM 3.3.4).
     pub fn limited_retry(self) -> Self {
-        self.cdw12(LIMITED_RETRY)
+        self.cdw12(ReadWriteCdw12::new().with_lr(true))
     }
 
     /// DEAC: Write Zeroes may deallocate the blocks (NVM 3.3.8).
     pub fn deallocate(self) -> Self {
-        self.cdw12(DEALLOCATE)
+        self.cdw12(WriteZeroesCdw12::new().with_deac(true))
     }
 
     /// Transfers the first `len` bytes, which are `blocks` blocks, and not all that is lent.
@@ -169,7 +166,7 @@ impl<D: Data> Command<Nvm, D> {
         self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
     }
 
-    fn cdw12(self, bits: u32) -> Self {
-        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() | bits))
+    fn cdw12(self, bits: impl Into<u32>) -> Self {
+        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() | bits.into()))
     }
 }

@@ -31,6 +31,7 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if it is not active, or if it says of itself what cannot be.
+    #[track_caller]
     pub fn namespace(&self, nsid: u32) -> Result<Namespace<'_>> {
         let identify = self.identify_namespace(nsid)?;
         if identify.is_inactive() {
@@ -49,11 +50,25 @@ impl Controller {
         }
     }
 
+    /// Identifies the first active namespace of the session: what a test gets as `Namespace`.
+    ///
+    /// # Errors
+    ///
+    /// Fails with "not applicable" if there is none.
+    #[track_caller]
+    pub fn first_namespace(&self) -> Result<Namespace<'_>> {
+        match self.first_nsid() {
+            Some(nsid) => self.namespace(nsid),
+            None => Err(Error::NotApplicable("no namespace is active".to_owned())),
+        }
+    }
+
     /// Identify Namespace (NVM 4.1.5.1) for any namespace identifier.
     ///
     /// # Errors
     ///
     /// Fails if the command does.
+    #[track_caller]
     pub fn identify_namespace(&self, nsid: u32) -> Result<Box<IdentifyNamespace>> {
         let mut page = self.try_buffer(size_of::<IdentifyNamespace>())?;
         self.identify(Identify::namespace(nsid), &mut page).run(self)?;

@@ -362,10 +362,13 @@ impl Core {
 
     /// Accounts for a command that completed, and runs its callback.
     fn end(&self, command: InFlight, completion: Completion) {
-        let InFlight { sqe, terms, callback, owner, outcome, .. } = command;
+        let InFlight { sqe, terms, callback, owner, outcome, logged, .. } = command;
         outcome.completion.set(Some(completion));
         let judged = callback.is_none() || terms.expected.is_some();
         let verdict = if judged { terms.judge(&sqe, self.sqid, completion.status) } else { Ok(()) };
+        if verdict.is_err() {
+            self.shared.blame(logged);
+        }
         self.with_account(owner, |account| {
             account.in_flight -= 1;
             account.done += 1;
@@ -400,6 +403,7 @@ impl Core {
         self.next_due_ns.set(next);
         let (_, oldest) =
             slots.busy().filter(|(_, it)| it.due_ns <= now).min_by_key(|(_, it)| it.since_ns)?;
+        self.shared.blame(oldest.logged);
         Some(oldest.timed_out(self.sqid))
     }
 
@@ -408,6 +412,7 @@ impl Core {
         let slots = self.slots.borrow();
         let of_scope = |(_, it): &(u16, &InFlight)| it.owner == Owner::Scope(scope);
         let (_, oldest) = slots.busy().filter(of_scope).min_by_key(|(_, it)| it.since_ns)?;
+        self.shared.blame(oldest.logged);
         Some(oldest.timed_out(self.sqid))
     }
 

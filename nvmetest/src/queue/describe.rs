@@ -27,6 +27,14 @@ pub(super) fn data_pointer(
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
     sqe.mptr = U64::ZERO;
+    if let Places::One(place) = places
+        && place.outlives_its_command
+    {
+        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2).
+        sqe.set_psdt(Psdt::PRP);
+        sqe.dptr = [U64::new(place.iova), U64::ZERO];
+        return Ok(None);
+    }
     let page = shared.page_size();
     match plan.layout {
         Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
@@ -49,6 +57,15 @@ pub(super) fn data_pointer(
                 _ => None,
             };
             prp_pointer(sqe, &prps, (page, start), shared, own_list)
+        }
+        Layout::ReservedPsdt => {
+            let prps = prp::entries(&pieces(places, plan.transfer), page);
+            let Prps::Entries(prp1, 0) = prps.map_err(|error| error.to_string())? else {
+                return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
+            };
+            sqe.set_psdt(Psdt(0b11));
+            sqe.dptr = [U64::new(prp1), U64::ZERO];
+            Ok(None)
         }
         Layout::Sgl => sgl_pointer(sqe, &pieces(places, None), &[], 256, shared, own_list),
         Layout::SglBlocks { lengths, per_segment } => {

@@ -39,6 +39,7 @@ pub struct CompletionQueue<'c> {
 }
 
 impl<'c> CompletionQueue<'c> {
+    #[track_caller]
     pub(crate) fn create(controller: &'c Controller, options: CqOptions) -> Result<Self> {
         let shared = controller.shared();
         let ring = Creation(shared).completion_ring(options.entries)?;
@@ -62,6 +63,7 @@ impl<'c> CompletionQueue<'c> {
     /// # Errors
     ///
     /// Fails if the controller refuses it or has no queue left.
+    #[track_caller]
     pub fn submission_queue(&self, options: SqOptions) -> Result<Qpair<'_>> {
         Qpair::create(self.controller, options, &self.side, None)
     }
@@ -98,6 +100,7 @@ pub struct Qpair<'c> {
 
 impl<'c> Qpair<'c> {
     /// Creates a submission queue of `options` and a completion queue of its own.
+    #[track_caller]
     pub(crate) fn create_pair(
         controller: &'c Controller,
         sq: SqOptions,
@@ -108,6 +111,7 @@ impl<'c> Qpair<'c> {
         Self::create(controller, sq, &side, Some(own))
     }
 
+    #[track_caller]
     fn create(
         controller: &'c Controller,
         options: SqOptions,

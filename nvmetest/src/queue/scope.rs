@@ -116,6 +116,7 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         window.into_iter().try_for_each(|ticket| ticket.wait().map(drop))
     }
 
+    #[inline]
     pub(crate) fn start(
         &'scope self,
         sqe: Sqe,
@@ -132,6 +133,7 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         self.core.start(Owner::Scope(self.scope), sqe, places, plan, terms, callback)
     }
 
+    #[inline]
     pub(crate) fn poller(&self) -> Poller<'_> {
         Poller { core: self.core, controller: self.controller, scope: self.scope }
     }

@@ -36,6 +36,7 @@ pub struct Ticket<'scope, D = ()> {
 }
 
 impl<'scope, D> Ticket<'scope, D> {
+    #[inline]
     pub(crate) fn new(poller: Poller<'scope>, outcome: Rc<Outcome>, data: D) -> Self {
         Self { poller, outcome, data }
     }
@@ -45,6 +46,7 @@ impl<'scope, D> Ticket<'scope, D> {
     /// # Errors
     ///
     /// Fails if the status is not the expected one, or on timeout.
+    #[inline]
     pub fn wait(self) -> Result<D> {
         let (_completion, data) = self.reap()?;
         Ok(data)
@@ -55,12 +57,12 @@ impl<'scope, D> Ticket<'scope, D> {
     /// # Errors
     ///
     /// As for [`wait`](Self::wait).
+    #[inline]
     pub fn reap(self) -> Result<(Completion, D)> {
-        let completion = self.poller.until(|| {
-            let refused = self.outcome.refused.get().then_some(None);
-            self.outcome.completion.get().map(Some).or(refused)
-        })?;
+        let has_ended = || self.outcome.completion.get().is_some() || self.outcome.refused.get();
+        self.poller.until(|| has_ended().then_some(()))?;
         self.poller.claim(&self.outcome)?;
+        let completion = self.outcome.completion.get();
         let completion = completion.expect("what was refused has a failure, which `claim` returns");
         Ok((completion, self.data))
     }

@@ -35,6 +35,7 @@ pub(super) fn attempt(
 ) -> Attempt {
     watchdog.watch(&test.name(), timeout);
     nvme.set_deadline(Instant::now() + timeout);
+    nvme.begin(&test.name());
     let finding = body(nvme, test, timeout);
     watchdog.watch(&format!("the check after {}", test.name()), AFTERWARDS);
     nvme.set_deadline(Instant::now() + AFTERWARDS);

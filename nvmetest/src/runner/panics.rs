@@ -38,14 +38,49 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map_or(String::new(), |place| format!("{place}: "));
     let backtrace = Backtrace::capture();
     match backtrace.status() {
-        BacktraceStatus::Captured => format!("{place}{message}\n{backtrace}"),
+        BacktraceStatus::Captured => {
+            format!("{place}{message}\n{}", frames_of_test(&backtrace.to_string()))
+        }
         _ => format!("{place}{message}"),
     }
+}
+
+/// Leaves out how the panic got here and how the test was called, where that can be told.
+fn frames_of_test(backtrace: &str) -> String {
+    let lines: Vec<&str> = backtrace.lines().collect();
+    let is_frame = |line: &str| line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    let is_panic = |line: &&str| {
+        line.contains(": core::panicking::") || line.contains(": std::panicking::begin_panic")
+    };
+    let last_of_panic = lines.iter().rposition(|line| is_frame(line) && is_panic(line));
+    let next_frame = |after: usize| (after + 1..lines.len()).find(|&index| is_frame(lines[index]));
+    let start = last_of_panic.and_then(next_frame).unwrap_or(0);
+    // The function that the macro makes calls the test.
+    let end = lines[start..].iter().position(|line| line.contains("::__run"));
+    let end = end.map_or(lines.len(), |end| start + end);
+    lines[start..end].join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backtrace_is_that_of_the_test() {
+        let backtrace = [
+            "   0: std::backtrace::Backtrace::capture",
+            "   1: core::panicking::panic_fmt",
+            "             at core/src/panicking.rs:80:14",
+            "   2: suite::io::check",
+            "             at ./src/io.rs:7:5",
+            "   3: suite::io::reads",
+            "             at ./src/io.rs:3:5",
+            "   4: suite::io::_::__run",
+            "   5: nvmetest::runner::attempt::body",
+        ];
+        assert_eq!(frames_of_test(&backtrace.join("\n")), backtrace[3..7].join("\n"));
+        assert_eq!(frames_of_test("   0: main"), "   0: main");
+    }
 
     #[test]
     fn a_panic_is_an_error_that_says_where() {

@@ -58,7 +58,7 @@ pub enum TransportError {
 ///
 /// One sentence on what is wrong, and one on the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot open {device}: {what}; {way_out}")]
+#[error("cannot open `{device}`: {what}; {way_out}")]
 pub struct OpenError {
     /// The device's URI.
     pub device: String,

@@ -72,7 +72,7 @@ impl FromStr for DeviceUri {
                 Ok(Self { scheme: scheme.to_owned(), rest: rest.to_owned() })
             }
             _ => Err(OpenError::new(
-                format!("`{text}`"),
+                text,
                 "it is not a device URI",
                 "a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`",
             )),

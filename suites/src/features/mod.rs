@@ -16,7 +16,8 @@ fn changeable(nvme: &Controller, fid: Fid, nsid: u32) -> Result {
     if !nvme.capabilities().controller.oncs.ssfs() {
         return Ok(());
     }
-    let got = nvme.get_features(fid.0).nsid(nsid).select(Select::Supported).run(nvme)?;
+    let select = Select::SUPPORTED_CAPABILITIES;
+    let got = nvme.get_features(fid.0).nsid(nsid).select(select).run(nvme)?;
     if FeatureCapabilities::from(got.cdw0).chang() {
         return Ok(());
     }

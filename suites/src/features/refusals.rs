@@ -44,7 +44,7 @@ fn what_cannot_be_saved_is_not(nvme: &Controller) -> Result {
         Fid::WRITE_ATOMICITY_NORMAL,
         Fid::ASYNCHRONOUS_EVENT_CONFIGURATION,
     ] {
-        let got = nvme.get_features(fid.0).select(Select::Supported).run(nvme)?;
+        let got = nvme.get_features(fid.0).select(Select::SUPPORTED_CAPABILITIES).run(nvme)?;
         if FeatureCapabilities::from(got.cdw0).svbl() {
             continue;
         }

@@ -118,7 +118,8 @@ fn capabilities_say_what_a_feature_is(
     #[case] (fid, of_namespaces): (Fid, bool),
 ) -> Result {
     let nsid = u32::from(of_namespaces);
-    let got = nvme.get_features(fid.0).nsid(nsid).select(Select::Supported).run(nvme)?;
+    let got =
+        nvme.get_features(fid.0).nsid(nsid).select(Select::SUPPORTED_CAPABILITIES).run(nvme)?;
     let capabilities = FeatureCapabilities::from(got.cdw0);
     assert_eq!(capabilities.nsspec(), of_namespaces, "{fid}: {capabilities:?}");
     assert_eq!(got.cdw0 & !0x7, 0, "{fid}: reserved bits, {:#x}", got.cdw0);
@@ -144,10 +145,10 @@ fn default_and_saved_values_do_not_follow_the_current_one(
     let other = |select| -> Result<u32> {
         Ok(nvme.get_features(fid.0).nsid(nsid).select(select).run(nvme)?.cdw0)
     };
-    let before = (other(Select::Default)?, other(Select::Saved)?);
+    let before = (other(Select::DEFAULT)?, other(Select::SAVED)?);
     feature.set(feature.before ^ bits)?;
-    assert_eq!((other(Select::Default)?, other(Select::Saved)?), before);
-    assert_eq!(other(Select::Current)? & bits, (feature.before ^ bits) & bits);
+    assert_eq!((other(Select::DEFAULT)?, other(Select::SAVED)?), before);
+    assert_eq!(other(Select::CURRENT)? & bits, (feature.before ^ bits) & bits);
     Ok(())
 }
 
@@ -207,13 +208,13 @@ fn a_saved_value_outlives_a_reset(nvme: &mut Controller) -> Result {
     ];
     let mut saved = 0;
     for (fid, bits) in all {
-        let got = nvme.get_features(fid.0).select(Select::Supported).run(&*nvme)?;
+        let got = nvme.get_features(fid.0).select(Select::SUPPORTED_CAPABILITIES).run(&*nvme)?;
         let capabilities = FeatureCapabilities::from(got.cdw0);
         if !capabilities.svbl() || !capabilities.chang() {
             continue;
         }
         saved += 1;
-        let before = nvme.get_features(fid.0).select(Select::Saved).run(&*nvme)?.cdw0;
+        let before = nvme.get_features(fid.0).select(Select::SAVED).run(&*nvme)?.cdw0;
         nvme.set_features(fid.0, before ^ bits).save().run(&*nvme)?;
         nvme.reset()?;
         let after = nvme.get_features(fid.0).run(&*nvme)?.cdw0;

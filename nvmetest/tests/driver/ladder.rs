@@ -1,0 +1,161 @@
+//! Commands that do not complete, and how their memory comes back.
+
+use std::time::{Duration, Instant};
+
+use nvmetest::prelude::*;
+use nvmetest::spec::AdminOpcode;
+use nvmetest::transport::DmaModel;
+
+use super::fake::{Fake, Reply};
+
+const READ: u8 = 0x02;
+const SOON: Duration = Duration::from_millis(10);
+
+fn is_read(qid: u16, sqe: &nvmetest::spec::Sqe) -> bool {
+    qid != 0 && sqe.opcode() == READ
+}
+
+#[test]
+fn a_hung_command_is_ended_by_deleting_its_queue() -> Result {
+    let fake = Fake::new(|qid, sqe| if is_read(qid, sqe) { Reply::Silence } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    let result = ns.read(&mut buf, 0).timeout(SOON).run(&q);
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+
+    // The queue is gone, the controller is not.
+    let gone = ns.flush().run(&q).unwrap_err();
+    assert!(gone.to_string().contains("it was deleted to end a command"), "{gone}");
+    drop(q);
+    ns.flush().run(&nvme.qpair(4)?)?;
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+/// The memory of a hung admin command is out of reach, and its identifier is not used again before the
+/// completion has come.
+#[test]
+fn memory_is_revoked_from_an_admin_command_that_hangs() -> Result {
+    let mut commands = 0;
+    let fake = Fake::new(move |qid, sqe| {
+        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
+        commands += usize::from(hangs);
+        if hangs && commands == 1 { Reply::Silence } else { Reply::Normal }
+    });
+    let nvme = fake.open()?;
+    let mut log = nvme.buffer(512);
+    let command = nvme.get_log_page(nvmetest::LogPage::of(2), &mut log).timeout(SOON);
+    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
+    drop(log);
+
+    // The device comes too late: it cannot reach the memory, which somebody else may have by now.
+    let other = nvme.buffer(512);
+    assert!(!fake.late_write(0, 0xdd));
+    assert!(other.iter().all(|&byte| byte == 0));
+    fake.late_completion(0);
+    for _ in 0..200 {
+        nvme.identify_namespace(1)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn where_memory_cannot_be_revoked_the_controller_is_disabled() -> Result {
+    let fake = Fake::with_model(DmaModel::Whole, |qid, sqe| {
+        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
+        if hangs { Reply::Silence } else { Reply::Normal }
+    });
+    let mut nvme = fake.open()?;
+    let mut log = nvme.buffer(512);
+    let command = nvme.get_log_page(nvmetest::LogPage::of(2), &mut log).timeout(SOON);
+    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
+
+    let gone = nvme.identify_namespace(1).unwrap_err();
+    assert!(gone.to_string().contains("the controller was disabled to end a command"), "{gone}");
+    assert!(nvme.health().is_err());
+    nvme.reset()?;
+    nvme.identify_namespace(1)?;
+    Ok(())
+}
+
+/// Nothing that the ladder asks of the controller is answered, and still there is an end.
+#[test]
+fn a_controller_that_answers_nothing_any_more_is_ended_in_bounded_time() -> Result {
+    let silent = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_silent = silent.clone();
+    let fake = Fake::with_model(DmaModel::Whole, move |_, _| {
+        if is_silent.load(std::sync::atomic::Ordering::Relaxed) {
+            Reply::Silence
+        } else {
+            Reply::Normal
+        }
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    silent.store(true, std::sync::atomic::Ordering::Relaxed);
+    let start = Instant::now();
+    let result = ns.read(&mut buf, 0).timeout(SOON).run(&q);
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    Ok(())
+}
+
+#[test]
+fn a_device_that_is_pulled_ends_a_wait_at_once() -> Result {
+    let fake = Fake::new(|qid, sqe| if is_read(qid, sqe) { Reply::Silence } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    let start = Instant::now();
+    let error = q
+        .scope(|io| {
+            let ticket = ns.read(&mut buf, 0).timeout(Duration::from_secs(60)).submit(io);
+            fake.die();
+            ticket.wait().map(drop)
+        })
+        .unwrap_err();
+    assert!(error.is_lost(), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    Ok(())
+}
+
+#[test]
+fn a_deadline_ends_a_wait_and_names_the_command() -> Result {
+    let fake = Fake::new(|qid, sqe| if is_read(qid, sqe) { Reply::Silence } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    nvme.set_deadline(Instant::now() + SOON);
+    let error = ns.read(&mut buf, 0).timeout(Duration::from_secs(60)).run(&q).unwrap_err();
+    assert!(
+        matches!(&error, Error::Deadline { waiting_for } if waiting_for.contains("Read (02h)"))
+    );
+    nvme.set_deadline(None);
+    Ok(())
+}
+
+#[test]
+fn disabling_the_controller_ends_what_is_in_flight() -> Result {
+    let fake = Fake::new(|qid, sqe| if is_read(qid, sqe) { Reply::Silence } else { Reply::Normal });
+    let mut nvme = fake.open()?;
+    {
+        let q = nvme.qpair(4)?;
+        let ns = nvme.namespace(1)?;
+        let mut buf = nvme.buffer(512);
+        let error = q.scope(|io| {
+            let ticket = ns.read(&mut buf, 0).timeout(Duration::from_secs(60)).submit(io);
+            nvme.disable()?;
+            ticket.wait().map(drop)
+        });
+        assert!(matches!(error, Err(Error::QueueGone { .. })), "{error:?}");
+    }
+    nvme.reset()?;
+    nvme.namespace(1)?;
+    Ok(())
+}

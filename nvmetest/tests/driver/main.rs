@@ -1,0 +1,7 @@
+//! The driver: on the soft controller where that will do, and on one that does wrong where it must.
+
+mod fake;
+mod ladder;
+mod nonsense;
+mod queues;
+mod scope;

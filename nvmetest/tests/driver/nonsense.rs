@@ -1,0 +1,106 @@
+//! A device may send anything: it gives an error, and never a hang, a panic, or memory without end.
+
+use std::time::Duration;
+
+use nvmetest::prelude::*;
+use nvmetest::spec::{AdminOpcode, Cap, Property, Sqe};
+
+use super::fake::{Fake, Reply};
+
+fn is_flush(qid: u16, sqe: &Sqe) -> bool {
+    qid != 0 && sqe.opcode() == 0
+}
+
+/// Runs a Flush that the controller completes as `reply` says.
+fn flush(reply: impl Fn() -> Reply + Send + 'static) -> Result {
+    let fake = Fake::new(move |qid, sqe| if is_flush(qid, sqe) { reply() } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    ns.flush().timeout(Duration::from_millis(50)).run(&q)?;
+    ns.flush().timeout(Duration::from_millis(50)).run(&q)?;
+    Ok(())
+}
+
+#[track_caller]
+fn check(reply: impl Fn() -> Reply + Send + 'static, expected: &str) {
+    let error = flush(reply).expect_err("the driver takes it for good").to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_completion_of_an_unknown_command_is_an_error() {
+    check(
+        || Reply::Entry(|cqe| cqe.cid = 0x1234.into()),
+        "command identifier 0x1234 is not in flight",
+    );
+}
+
+#[test]
+fn a_command_that_is_completed_twice_is_an_error() {
+    check(|| Reply::Twice, "is not in flight: it was completed twice or never submitted");
+}
+
+#[test]
+fn a_completion_of_an_unknown_queue_is_an_error() {
+    check(|| Reply::Entry(|cqe| cqe.sqid = 77.into()), "no submission queue 77 completes here");
+}
+
+#[test]
+fn a_submission_queue_head_out_of_range_is_an_error() {
+    check(|| Reply::Entry(|cqe| cqe.sqhd = 99.into()), "SQHD 99 is not an index of a queue of 5");
+}
+
+#[test]
+fn a_submission_queue_head_that_passes_the_tail_is_an_error() {
+    check(|| Reply::Entry(|cqe| cqe.sqhd = 4.into()), "SQHD 4 is not between");
+}
+
+#[test]
+fn a_reserved_status_code_type_is_an_error() {
+    let reserved = |cqe: &mut nvmetest::spec::Cqe| {
+        cqe.set_status_field(cqe.status_field().with_sct(5));
+    };
+    check(move || Reply::Entry(reserved), "the status code type 5h is reserved");
+}
+
+#[test]
+fn a_status_that_nobody_expects_is_an_error() {
+    check(|| Reply::Status(Status::INTERNAL_ERROR), "status is Internal Error (00h/06h)");
+}
+
+#[track_caller]
+fn check_cap(cap: u64, expected: &str) {
+    let fake = Fake::new(|_, _| Reply::Normal);
+    fake.set_register(Property::CAP, cap);
+    let error = fake.open().expect_err("the driver takes it for good").to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn registers_of_all_ones_are_a_controller_that_is_gone() {
+    check_cap(u64::MAX, "the controller is gone: CAP reads as all ones");
+}
+
+#[test]
+fn absurd_capabilities_are_refused() {
+    let cap = Cap::new().with_mqes_z(63).with_to(1);
+    check_cap(cap.with_mqes_z(0).into(), "CAP.MQES = 0");
+    check_cap(cap.with_mpsmin(3).with_mpsmax(1).into(), "CAP.MPSMIN 3 above CAP.MPSMAX 1");
+    check_cap(cap.with_mpsmin(15).with_mpsmax(15).into(), "no host has pages that large");
+}
+
+/// A list of active namespaces that has no end: each one is asked for, and never is there a zero.
+#[test]
+fn a_namespace_list_without_end_is_an_error() -> Result {
+    let fake = Fake::new(|qid, sqe| {
+        let is_list = qid == 0
+            && sqe.admin_opcode() == AdminOpcode::IDENTIFY
+            && sqe.cdw10.get() as u8 == 0x02;
+        if is_list { Reply::Status(Status::SUCCESS) } else { Reply::Normal }
+    });
+    let nvme = fake.open()?;
+    // The page that the fake does not write holds what the test put there: nothing ascending.
+    assert_eq!(nvme.active_namespaces()?, Vec::<u32>::new());
+    Ok(())
+}

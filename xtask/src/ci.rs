@@ -1,0 +1,131 @@
+//! `cargo xtask ci`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use xshell::{Shell, cmd};
+
+use crate::suites::{Suites, root};
+use crate::{outside, system};
+
+/// Do everything that has to pass before a change lands
+///
+/// All steps are run, also if an earlier one fails, and the summary at the end has a line for each.
+#[derive(Args)]
+pub struct Ci {}
+
+/// What a step says when it passed; most say nothing.
+type Outcome = anyhow::Result<String>;
+
+type Step = (&'static str, fn(&Shell) -> Outcome);
+
+/// The steps: what is quick to fail comes first, and what builds comes before what uses it.
+const STEPS: [Step; 10] = [
+    ("system packages", system::provide_qemu),
+    ("rustfmt", rustfmt),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
+    ("tests", tests),
+    ("suites on soft:", |_| suites("soft:")),
+    ("suites on qemu:", |_| suites("qemu:")),
+    ("suites under nextest", nextest),
+    ("a crate outside", outside::check),
+    ("cargo-deny", deny),
+];
+
+impl Ci {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let sh = Shell::new()?;
+        sh.change_dir(root());
+        let start = Instant::now();
+        let mut summary = Vec::new();
+        let mut failed = 0;
+        for (name, step) in STEPS {
+            println!("\n=== {name}");
+            let since = Instant::now();
+            let outcome = step(&sh);
+            failed += usize::from(outcome.is_err());
+            let line = line(name, &outcome, since.elapsed());
+            println!("=== {line}");
+            summary.push(line);
+        }
+        println!("\n{}", summary.join("\n"));
+        println!("{failed} of {} steps failed, in {:.0?}", STEPS.len(), start.elapsed());
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn line(name: &str, outcome: &Outcome, time: Duration) -> String {
+    let (verdict, remark) = match outcome {
+        Ok(remark) => ("passed", remark.clone()),
+        Err(error) => ("FAILED", format!("{error:#}")),
+    };
+    format!("{verdict} {:7.1} s  {name}  {remark}", time.as_secs_f64()).trim_end().to_owned()
+}
+
+fn rustfmt(sh: &Shell) -> Outcome {
+    cmd!(sh, "cargo fmt --all --check").run()?;
+    cmd!(sh, "rustfmt --check --edition 2024 xtask/template/tests/nvme.rs").run()?;
+    Ok(String::new())
+}
+
+fn clippy(sh: &Shell) -> Outcome {
+    cmd!(sh, "cargo clippy --workspace --all-targets --locked -- --deny warnings").run()?;
+    Ok(String::new())
+}
+
+fn rustdoc(sh: &Shell) -> Outcome {
+    let doc = cmd!(sh, "cargo doc --workspace --no-deps --locked");
+    doc.env("RUSTDOCFLAGS", "--deny warnings").run()?;
+    Ok(String::new())
+}
+
+/// The tests of the project itself; the suites have steps of their own.
+fn tests(sh: &Shell) -> Outcome {
+    cmd!(sh, "cargo test --workspace --exclude nvmetest-suites --locked").run()?;
+    Ok(String::new())
+}
+
+/// In the profile of the other tests: building a second one takes longer than the suites do.
+fn suites(device: &str) -> Outcome {
+    Suites::build(false)?.check(device)?;
+    Ok(String::new())
+}
+
+fn nextest(sh: &Shell) -> Outcome {
+    if system::find("cargo-nextest").is_none() {
+        return Ok("not run: cargo-nextest is not installed".to_owned());
+    }
+    cmd!(sh, "cargo nextest run --package nvmetest-suites --locked").run()?;
+    Ok(String::new())
+}
+
+/// Licences, duplicates and sources. Advisories are left out: their database is on a server that a machine
+/// without access to the whole Internet does not reach.
+fn deny(sh: &Shell) -> Outcome {
+    let own = root().join("target/tools/bin/cargo-deny");
+    let tool = system::find("cargo-deny").unwrap_or(own);
+    if !tool.is_file() {
+        let folder = root().join("target/tools");
+        let install = cmd!(sh, "cargo install cargo-deny --locked --root {folder}");
+        install.run().context("cargo-deny cannot be installed")?;
+    }
+    ensure!(tool.is_file(), "cargo-deny was installed, and is not at {}", tool.display());
+    cmd!(sh, "{tool} --locked check --hide-inclusion-graph licenses bans sources").run()?;
+    Ok("without advisories".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_one_line() {
+        let time = Duration::from_millis(1234);
+        assert_eq!(line("clippy", &Ok(String::new()), time), "passed     1.2 s  clippy");
+        let failed = Err(anyhow::anyhow!("no").context("it does not start"));
+        assert_eq!(line("doc", &failed, time), "FAILED     1.2 s  doc  it does not start: no");
+    }
+}
