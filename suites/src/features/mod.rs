@@ -12,11 +12,12 @@ use nvmetest::spec::Fid;
 use nvmetest::spec::feature::FeatureCapabilities;
 
 /// Fails as not applicable if the feature says that it cannot be changed (Base 5.1.11.2).
-fn changeable(nvme: &Controller, fid: Fid) -> Result {
+fn changeable(nvme: &Controller, fid: Fid, nsid: u32) -> Result {
     if !nvme.capabilities().controller.oncs.ssfs() {
         return Ok(());
     }
-    let got = nvme.get_features(fid.0).select(Select::SUPPORTED_CAPABILITIES).run(nvme)?;
+    let select = Select::SUPPORTED_CAPABILITIES;
+    let got = nvme.get_features(fid.0).nsid(nsid).select(select).run(nvme)?;
     if FeatureCapabilities::from(got.cdw0).chang() {
         return Ok(());
     }

@@ -102,7 +102,7 @@ fn a_power_state_that_is_not_there_fails(nvme: &Controller) -> Result {
     if 31 <= npss {
         return Err(Error::NotApplicable("all 32 power states are there".to_owned()));
     }
-    changeable(nvme, Fid::POWER_MANAGEMENT)?;
+    changeable(nvme, Fid::POWER_MANAGEMENT, 0)?;
     let feature = Restored::new(nvme, Fid::POWER_MANAGEMENT, (0, 0))?;
     for state in [npss + 1, 31] {
         nvme.set_features(Fid::POWER_MANAGEMENT.0, state)
@@ -128,7 +128,7 @@ fn there_is_no_cache_feature_without_a_cache(nvme: &Controller) -> Result {
 /// An interrupt vector that is not there cannot be configured: Invalid Field in Command.
 #[nvme_test(spec = "Base 5.1.25.2.3")]
 fn an_interrupt_vector_that_is_not_there_fails(nvme: &Controller) -> Result {
-    changeable(nvme, Fid::INTERRUPT_VECTOR_CONFIGURATION)?;
+    changeable(nvme, Fid::INTERRUPT_VECTOR_CONFIGURATION, 0)?;
     // MSI-X has 2048 vectors at most.
     for vector in [2048, 0xffff] {
         nvme.set_features(Fid::INTERRUPT_VECTOR_CONFIGURATION.0, vector)

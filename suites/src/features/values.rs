@@ -41,6 +41,7 @@ fn a_value_that_was_set_is_read(
     nvme: &Controller,
     #[case] (fid, nsid, bits): (Fid, u32, u32),
 ) -> Result {
+    changeable(nvme, fid, nsid)?;
     let feature = Restored::new(nvme, fid, (nsid, 0))?;
     for value in [feature.before ^ bits, feature.before, feature.before ^ (bits & 1)] {
         feature.set(value)?;
@@ -52,7 +53,7 @@ fn a_value_that_was_set_is_read(
 /// Arbitration Burst and the weights of the priorities are read as they were set.
 #[nvme_test(spec = "Base 5.1.25.1.1")]
 fn arbitration_is_read_as_set(nvme: &Controller) -> Result {
-    changeable(nvme, Fid::ARBITRATION)?;
+    changeable(nvme, Fid::ARBITRATION, 0)?;
     let feature = Restored::new(nvme, Fid::ARBITRATION, (0, 0))?;
     // The weights have a meaning with weighted round robin only.
     let weighted = nvme.capabilities().cap.ams() & 1 == 1;
@@ -81,7 +82,7 @@ fn the_write_cache_can_be_turned_off_and_on(nvme: &Controller, q: &Qpair, ns: Na
 /// Each interrupt vector has a setting of its own; that of the admin queue's cannot be coalesced anyway.
 #[nvme_test(spec = "Base 5.1.25.2.3")]
 fn each_interrupt_vector_has_a_setting(nvme: &Controller) -> Result {
-    changeable(nvme, Fid::INTERRUPT_VECTOR_CONFIGURATION)?;
+    changeable(nvme, Fid::INTERRUPT_VECTOR_CONFIGURATION, 0)?;
     let read = nvme.get_features(Fid::INTERRUPT_VECTOR_CONFIGURATION.0).cdw11(1);
     let read = read.expect(&[Status::SUCCESS, Status::INVALID_FIELD_IN_COMMAND]).run(nvme)?;
     if !read.status.is_success() {
@@ -139,6 +140,7 @@ fn default_and_saved_values_do_not_follow_the_current_one(
     nvme: &Controller,
     #[case] (fid, nsid, bits): (Fid, u32, u32),
 ) -> Result {
+    changeable(nvme, fid, nsid)?;
     let feature = Restored::new(nvme, fid, (nsid, 0))?;
     let other = |select| -> Result<u32> {
         Ok(nvme.get_features(fid.0).nsid(nsid).select(select).run(nvme)?.cdw0)
@@ -162,6 +164,7 @@ fn a_reset_brings_the_saved_value_back(
     nvme: &mut Controller,
     #[case] (fid, bits): (Fid, u32),
 ) -> Result {
+    changeable(nvme, fid, 0)?;
     nvme.reset()?;
     let saved = nvme.get_features(fid.0).run(&*nvme)?.cdw0;
     nvme.set_features(fid.0, saved ^ bits).run(&*nvme)?;

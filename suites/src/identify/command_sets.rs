@@ -7,7 +7,7 @@ use nvmetest::spec::identify::{
     IdentifyIndependentNamespace, IdentifyNvmController, IdentifyNvmNamespace, IoCommandSets,
     NamespaceDescriptors, NamespaceList,
 };
-use nvmetest::spec::{Cns, Csi};
+use nvmetest::spec::{Cns, Csi, Vs};
 
 use super::get;
 
@@ -42,6 +42,10 @@ fn each_namespace_has_an_nvm_structure(nvme: &Controller) -> Result {
 /// CNS 06h for the NVM Command Set: the limits of Dataset Management are all there, or none.
 #[nvme_test(spec = "NVM 3.3.3.1", requires(self::IO_COMMAND_SETS))]
 fn limits_of_dataset_management_are_all_there_or_none(nvme: &Controller) -> Result {
+    let vs = nvme.capabilities().vs;
+    if vs < Vs::V2_1 {
+        return Err(Error::NotApplicable(format!("VS is {vs}: the rule came with NVM 1.1")));
+    }
     let id: Box<IdentifyNvmController> = get(nvme, Identify::of(Cns::COMMAND_SET_CONTROLLER.0, 0))?;
     let limits = [id.dmrl != 0, id.dmrsl.get() != 0, id.dmsl.get() != 0];
     assert!(limits == [true; 3] || limits == [false; 3], "DMRL, DMRSL, DMSL: {limits:?}");

@@ -51,7 +51,7 @@ fn data_units_are_thousands_of_512_bytes(nvme: &Controller, q: &Qpair, ns: Names
         return Err(Error::NotApplicable(format!("blocks of {} bytes", ns.block())));
     }
     pattern::needs(ns, blocks)?;
-    let most = u64::from(pattern::largest(nvme, ns).min(50));
+    let most = u64::from(pattern::largest(nvme, ns).min(3));
     let mut data = nvme.buffer(most as usize * ns.block());
 
     let start = smart(nvme)?;
