@@ -55,7 +55,7 @@ impl<'b> SliceMut<'b> {
         let Range { start, end } = self.range;
         (start..end).step_by(len).map(move |at| SliceMut {
             block: self.block,
-            range: at..end.min(at + len),
+            range: at..end.min(at.saturating_add(len)),
             _borrow: PhantomData,
         })
     }

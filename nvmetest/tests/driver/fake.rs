@@ -1,6 +1,7 @@
 //! A controller that does what a test says, right or wrong, in the thread that rings the doorbell.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nvmetest::memory::Arena;
@@ -67,7 +68,28 @@ impl Fake {
         dma: DmaModel,
         behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
     ) -> Arc<Self> {
-        let arena = Arc::new(Arena::new(64 << 20).expect("memory"));
+        Self::make(dma, 0..1 << 48, arena(), behaviour)
+    }
+
+    /// A controller that can be told no addresses but these.
+    pub fn with_addresses(
+        iova: Range<u64>,
+        behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
+    ) -> Arc<Self> {
+        Self::make(DmaModel::PerBuffer, iova, arena(), behaviour)
+    }
+
+    /// Another controller, in the same arena, that does all as it should.
+    pub fn neighbour(&self) -> Arc<Self> {
+        Self::make(DmaModel::PerBuffer, 0..1 << 48, self.arena.clone(), |_, _| Reply::Normal)
+    }
+
+    fn make(
+        dma: DmaModel,
+        iova: Range<u64>,
+        arena: Arc<Arena>,
+        behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
+    ) -> Arc<Self> {
         let cap = Cap::new().with_mqes_z(63).with_cqr(true).with_to(1);
         let registers = HashMap::from([
             (u64::from(Property::CAP.0), u64::from(cap)),
@@ -75,7 +97,7 @@ impl Fake {
         ]);
         let abilities = Abilities {
             dma,
-            iova: 0..1 << 48,
+            iova,
             revokes: dma == DmaModel::PerBuffer,
             function_reset: true,
             terminates: false,
@@ -277,6 +299,10 @@ impl Fake {
         }
         assert!(self.dma_write(state, sqe.dptr[0].get(), &page));
     }
+}
+
+fn arena() -> Arc<Arena> {
+    Arc::new(Arena::new(64 << 20).expect("memory"))
 }
 
 fn entry(sqid: u16, sqe: &Sqe, status: Status) -> Cqe {
