@@ -179,6 +179,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     where
         D: 'scope,
     {
+        io.check_room();
         self.submit_to(io, None)
     }
 
@@ -197,6 +198,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     where
         D: 'scope,
     {
+        io.check_room();
         self.submit_to(io, Some(Box::new(callback)))
     }
 

@@ -322,7 +322,9 @@ impl Controller {
         if !self.shared.is_time_to_look() {
             return None;
         }
+        // The ladder has times of its own, and is climbed also when the test's time is over.
         if let Some(deadline) = self.shared.deadline()
+            && !self.shared.is_climbing()
             && deadline < Instant::now()
         {
             let waiting_for = waiting_for().unwrap_or_else(|| "the controller".to_owned());
