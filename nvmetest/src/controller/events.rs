@@ -100,7 +100,7 @@ impl Events<'_> {
                 inbox.refusals.push(status);
             }
         };
-        let plan = Plan { layout: &Layout::Prp, transfer: None };
+        let plan = Plan { layout: &Layout::Prp, transfer: None, wanted: None };
         let core = self.controller.admin();
         if let Some(gone) = core.gone() {
             return Err(gone);

@@ -82,6 +82,11 @@ impl Block {
         }
     }
 
+    /// How many bytes of the last page are behind the end.
+    pub(super) fn slack(&self) -> usize {
+        self.bytes() - self.len
+    }
+
     /// The length in whole pages, in bytes.
     fn bytes(&self) -> usize {
         self.len.next_multiple_of(PAGE_SIZE)

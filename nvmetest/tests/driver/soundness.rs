@@ -1,14 +1,16 @@
 //! What safe code tries in order to get at memory that the device may write.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nvmetest::memory::MemoryError;
 use nvmetest::prelude::*;
-use nvmetest::spec::AdminOpcode;
-use nvmetest::{ControllerConfig, LogPage};
+use nvmetest::spec::{AdminOpcode, Property, Sqe};
+use nvmetest::{ControllerConfig, CreateIoCq, Identify, LogPage};
 use nvmetest_fixtures::soft;
+use zerocopy::FromZeros;
 
 use super::fake::{Fake, Reply};
 
@@ -94,6 +96,138 @@ fn a_scope_that_has_ended_takes_no_commands() -> Result {
     });
     assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
     assert_eq!(writes.load(Ordering::Relaxed), 0);
+    Ok(())
+}
+
+fn message<T>(body: impl FnOnce() -> Result<T>) -> String {
+    let panic = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(_)) => return "it was taken for good".to_owned(),
+        Ok(Err(error)) => return error.to_string(),
+        Err(panic) => panic,
+    };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map_or("?", |text| *text).to_owned(),
+    }
+}
+
+#[track_caller]
+fn refused<T>(body: impl FnOnce() -> Result<T>, why: &str) {
+    let message = message(body);
+    assert!(message.contains(why), "{message}");
+}
+
+#[test]
+fn memory_that_is_lent_for_reading_is_not_written() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let buf = nvme.buffer(512);
+    let why = "writes host memory, which was lent for reading";
+    refused(|| ns.write(&buf, 0).edit(|sqe| sqe.set_opcode(READ)).run(&q), why);
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(READ);
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.slice(0..512)).run(&q), why);
+    Ok(())
+}
+
+/// A controller that follows the standard writes as much as the command says, whatever is lent.
+#[test]
+fn a_command_writes_no_more_than_it_was_lent() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(8192);
+    let longer = |sqe: &mut Sqe| sqe.cdw12 = 15.into();
+
+    refused(|| nvme.identify(Identify::CONTROLLER, buf.slice_mut(0..512)).run(&nvme), "4096 bytes");
+    refused(|| nvme.get_features_data(0x0e, buf.slice_mut(0..8)).run(&nvme), "4096 bytes");
+    let log = nvme.get_log_page(LogPage::of(2), buf.slice_mut(0..512));
+    refused(|| log.edit(|sqe| sqe.cdw10 = 0x03ff_0002.into()).run(&nvme), "4096 bytes");
+    refused(|| ns.read(buf.slice_mut(0..512), 0).edit(longer).run(&q), "8192 bytes");
+    refused(|| ns.read(buf.slice_mut(0..512), 0).transfer_only(16, 512).run(&q), "8192 bytes");
+
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(READ);
+    // One whole page cannot be overrun; a part of it, or two, which could be taken for a list, can.
+    Command::<Nvm, _>::raw(sqe, buf.slice_mut(0..4096)).run(&q)?;
+    let why = "the driver does not know how much the command writes";
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.slice_mut(0..512)).run(&q), why);
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.as_mut()).run(&q), why);
+    Command::<Nvm, _>::raw(sqe, buf.as_mut()).layout(Layout::Sgl).run(&q)?;
+
+    // The rest of a buffer's last page is nobody's.
+    nvme.identify(Identify::CONTROLLER, &mut nvme.buffer(100)).run(&nvme)?;
+    Ok(())
+}
+
+/// With an offset in the first entry, two pages of data touch three: the second entry is then that of a list, and
+/// not of data that a test filled with addresses.
+#[test]
+fn a_skewed_entry_does_not_make_data_a_list() -> Result {
+    let pointers = Arc::new(Mutex::new((0, 0)));
+    let seen = pointers.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 && sqe.opcode() == READ {
+            *seen.lock().unwrap() = (sqe.dptr[0].get(), sqe.dptr[1].get());
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(3 * 4096);
+    let start = buf.iova().0;
+    let read = ns.read(&mut buf, 0).transfer_only(16, 8192);
+    read.layout(Layout::SkewedPrp { entry: 0, by: 4 }).run(&q)?;
+    let (first, second) = *pointers.lock().unwrap();
+    assert_eq!(first, start + 4);
+    assert!(second < start || start + 3 * 4096 <= second, "PRP Entry 2 is {second:#x}");
+    Ok(())
+}
+
+#[test]
+fn the_memory_of_a_queue_is_for_creating_it_only() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let fields = CreateIoCq {
+        qid: 3,
+        size_z: 7,
+        contiguous: true,
+        interrupts: false,
+        vector: 0,
+        offset: 0,
+    };
+    let host_memory_buffer = |sqe: &mut Sqe| {
+        sqe.set_opcode(0x09);
+        sqe.cdw10 = 0x0d.into();
+    };
+    let create = || nvme.create_io_cq(fields);
+    refused(|| create().edit(host_memory_buffer).run(&nvme), "has the memory of a queue");
+    let larger = |sqe: &mut Sqe| sqe.cdw10 = 0xff_0003.into();
+    refused(|| create().edit(larger).run(&nvme), "a queue of 256 entries has 4096 bytes");
+    Ok(())
+}
+
+#[test]
+fn registers_do_not_give_the_device_memory() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let registers = nvme.registers();
+    let ring = "ring the doorbell of a queue";
+    refused(|| registers.write32(Property(0x1000), 0), ring);
+    refused(|| registers.write32(Property(0x1000 + 8 * u32::from(q.id())), 0), ring);
+    refused(|| registers.write64(Property(0x0ffc), 0), ring);
+    registers.write32(Property(0x1000 + 8 * 40), 1)?;
+    refused(|| q.ring_invalid_tail(0x1_0001), "is a valid tail");
+    for part in [Property::CMBMSC, Property(Property::CMBMSC.0 + 4), Property::BPRSEL] {
+        refused(|| registers.write32(part, 0), "claim host memory");
+    }
+    refused(|| registers.write64(Property::INTMC, 1 << 32), "change a part of CC");
+
+    // Enabled again, the controller would start at the first entry of a queue that holds old commands.
+    let cc = registers.cc()?;
+    registers.write32(Property::CC, cc.with_en(false).into())?;
+    refused(|| registers.write32(Property::CC, cc.into()), "use `reset_with`");
     Ok(())
 }
 
