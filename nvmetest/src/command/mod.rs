@@ -113,7 +113,15 @@ impl<S: CommandSet, D: Data> Command<S, D> {
             name: S::name,
             verbatim: false,
         };
-        Self { sqe, data, terms, layout: Layout::Prp, transfer: None, block: None, _set: PhantomData }
+        Self {
+            sqe,
+            data,
+            terms,
+            layout: Layout::Prp,
+            transfer: None,
+            block: None,
+            _set: PhantomData,
+        }
     }
 
     /// Replaces the time that the command may take: [`DEFAULT_TIMEOUT`], or what the session says.

@@ -151,7 +151,9 @@ fn skewed(
     let mut prps = prp::entries(&[(start, transfer)], page).map_err(|error| error.to_string())?;
     if let Prps::List(_, list) = &mut prps {
         if ENTRIES <= list.len() {
-            return Err(format!("a skew needs a transfer with a PRP List of less than {ENTRIES} entries"));
+            return Err(format!(
+                "a skew needs a transfer with a PRP List of less than {ENTRIES} entries"
+            ));
         }
         // For a controller that takes the offset of another entry for good, and needs an entry more.
         let next = list.last().map(|last| last + page);

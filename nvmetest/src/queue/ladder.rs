@@ -95,7 +95,16 @@ fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
 
 /// Whether the device can still touch what the queue's commands lent.
 fn has_claim(controller: &Controller, core: &Core) -> bool {
-    core.gone().is_none() && controller.function().check_alive().is_ok()
+    if core.gone().is_some() {
+        return false;
+    }
+    let function = controller.function();
+    let is_lost = function.check_alive().is_err();
+    if is_lost && function.abilities().terminates {
+        // It may be the connection that is lost, and not the process that still has the memory.
+        let _ = function.terminate();
+    }
+    !is_lost
 }
 
 fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {

@@ -189,14 +189,8 @@ fn a_skewed_entry_does_not_make_data_a_list() -> Result {
 #[test]
 fn the_memory_of_a_queue_is_for_creating_it_only() -> Result {
     let nvme = Fake::new(|_, _| Reply::Normal).open()?;
-    let fields = CreateIoCq {
-        qid: 3,
-        size_z: 7,
-        contiguous: true,
-        interrupts: false,
-        vector: 0,
-        offset: 0,
-    };
+    let fields =
+        CreateIoCq { qid: 3, size_z: 7, contiguous: true, interrupts: false, vector: 0, offset: 0 };
     let host_memory_buffer = |sqe: &mut Sqe| {
         sqe.set_opcode(0x09);
         sqe.cdw10 = 0x0d.into();
