@@ -63,6 +63,17 @@ pub enum Error {
         /// What became of it.
         why: String,
     },
+    /// No command identifier is free.
+    #[error(
+        "{queue} is full: {in_flight} commands are in flight, and what was given up keeps its place until it \
+         completes after all"
+    )]
+    QueueFull {
+        /// The queue.
+        queue: String,
+        /// How many commands are in flight.
+        in_flight: usize,
+    },
     /// A completion callback panicked while the scope was closing.
     #[error("a completion callback panicked while the scope was closing: {message}")]
     Callback {

@@ -3,6 +3,7 @@
 //! Building a command touches no device: a [`Command`] is a submission queue entry, the memory that it lends,
 //! and what the test expects of it. It is run, or submitted, later, on a queue of the right kind.
 
+mod claim;
 mod expected;
 mod layout;
 mod raw;
@@ -21,6 +22,8 @@ use crate::{Error, Result};
 
 pub use expected::Expected;
 pub use layout::Layout;
+
+pub(crate) use claim::writes;
 
 /// How long a command may take unless it, or its session, says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -84,6 +87,8 @@ pub struct Command<S, D = ()> {
     pub(crate) layout: Layout,
     /// How many bytes of the loan the command transfers, if not all.
     pub(crate) transfer: Option<usize>,
+    /// How many bytes a logical block has in a transfer, where the namespace is known.
+    pub(crate) block: Option<usize>,
     _set: PhantomData<S>,
 }
 
@@ -108,7 +113,15 @@ impl<S: CommandSet, D: Data> Command<S, D> {
             name: S::name,
             verbatim: false,
         };
-        Self { sqe, data, terms, layout: Layout::Prp, transfer: None, _set: PhantomData }
+        Self {
+            sqe,
+            data,
+            terms,
+            layout: Layout::Prp,
+            transfer: None,
+            block: None,
+            _set: PhantomData,
+        }
     }
 
     /// Replaces the time that the command may take: [`DEFAULT_TIMEOUT`], or what the session says.
@@ -145,7 +158,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// Panics at submission if the entry has become a command that gives the device memory for longer than
-    /// it runs, as [`raw`](Self::raw) does.
+    /// it runs, or that writes what was lent for reading, as [`raw`](Self::raw) does.
     pub fn edit(mut self, edit: impl FnOnce(&mut Sqe)) -> Self {
         edit(&mut self.sqe);
         self
@@ -180,6 +193,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     where
         D: 'scope,
     {
+        io.check_room();
         self.submit_to(io, None)
     }
 
@@ -198,6 +212,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     where
         D: 'scope,
     {
+        io.check_room();
         self.submit_to(io, Some(Box::new(callback)))
     }
 
@@ -212,9 +227,10 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     {
         let places = self.data.places();
         if !self.terms.verbatim {
-            raw::check_claims::<S>(&self.sqe, &places);
+            claim::check::<S>(&self.sqe, &places);
         }
-        let plan = Plan { layout: &self.layout, transfer: self.transfer };
+        let wanted = claim::written::<S>(&self.sqe, self.block);
+        let plan = Plan { layout: &self.layout, transfer: self.transfer, wanted };
         let outcome = io.start(self.sqe, places, plan, self.terms, callback);
         Ticket::new(io.poller(), outcome, self.data)
     }
@@ -231,6 +247,8 @@ impl<S, D> fmt::Debug for Command<S, D> {
 pub(crate) struct Plan<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) transfer: Option<usize>,
+    /// How many bytes of host memory a controller writes that follows the standard, where that is known.
+    pub(crate) wanted: Option<usize>,
 }
 
 pub(crate) type Callback<'scope> = Box<dyn FnOnce(u32, Status) + 'scope>;

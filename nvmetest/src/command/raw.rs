@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use crate::memory::{Data, Places};
-use crate::spec::{AdminOpcode, Sqe};
+use crate::memory::Data;
+use crate::spec::Sqe;
 
-use super::{Admin, Command, CommandSet};
+use super::{Command, CommandSet};
 
 impl<S: CommandSet, D: Data> Command<S, D> {
     /// Any submission queue entry, for what has no command of its own or has to be wrong.
@@ -18,7 +18,11 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     ///
     /// At submission, for a command after whose completion the device would still use the memory: creating a
     /// queue, Doorbell Buffer Config, a Host Memory Buffer. The first has commands of its own
-    /// ([`Controller::create_io_cq`](crate::Controller::create_io_cq)).
+    /// ([`Controller::create_io_cq`](crate::Controller::create_io_cq)). And for a command that writes host memory
+    /// (bit 1 of the opcode) whose data was lent for reading.
+    ///
+    /// A command that writes host memory and whose length is not known to the driver fails at submission, unless
+    /// what it lends cannot be overrun: one whole page, or three and more, or anything with an SGL.
     ///
     /// ```
     /// use nvmetest::prelude::*;
@@ -54,32 +58,4 @@ impl<S: CommandSet> Command<S> {
         command.terms.verbatim = true;
         Self { _set: PhantomData, ..command }
     }
-}
-
-/// Refuses what would give the device memory for longer than the command runs.
-pub(super) fn check_claims<S: CommandSet>(sqe: &Sqe, places: &Places) {
-    if std::any::TypeId::of::<S>() != std::any::TypeId::of::<Admin>() {
-        return;
-    }
-    // The memory of a queue is kept by the controller until the queue is gone.
-    if matches!(places, Places::One(place) if place.outlives_its_command) {
-        return;
-    }
-    const HOST_MEMORY_BUFFER: u32 = 0x0d;
-    let what = match sqe.admin_opcode() {
-        AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ => {
-            "creates a queue: use `nvme.create_io_cq` or `nvme.create_io_sq`"
-        }
-        AdminOpcode::DOORBELL_BUFFER_CONFIG => "gives the device doorbell buffers",
-        AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
-        AdminOpcode::TRACK_SEND => "gives the device memory to log to",
-        AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
-            "gives the device a host memory buffer"
-        }
-        _ => return,
-    };
-    panic!(
-        "a raw command that {what} cannot be run from safe code: the device would use memory \
-            after the command is complete"
-    );
 }

@@ -100,10 +100,14 @@ impl Events<'_> {
                 inbox.refusals.push(status);
             }
         };
-        let plan = Plan { layout: &Layout::Prp, transfer: None };
+        let plan = Plan { layout: &Layout::Prp, transfer: None, wanted: None };
         let core = self.controller.admin();
         if let Some(gone) = core.gone() {
             return Err(gone);
+        }
+        if core.free() == 0 {
+            let queue = "the admin submission queue".to_owned();
+            return Err(Error::QueueFull { queue, in_flight: core.busy() });
         }
         let callback = Box::new(callback);
         let outcome =
@@ -137,8 +141,7 @@ impl Events<'_> {
         let start = Instant::now();
         let core = self.controller.admin();
         loop {
-            while core.poll() {}
-            core.release();
+            core.poll_all();
             let mut inbox = self.inbox.borrow_mut();
             if let Some(event) = inbox.events.pop_front() {
                 return Ok(Some(event));
@@ -149,7 +152,7 @@ impl Events<'_> {
                 )));
             }
             drop(inbox);
-            if let Some(finding) = core.take_finding() {
+            if let Some(finding) = core.take_finding().or_else(|| core.gone()) {
                 return Err(finding);
             }
             if let Some(trouble) =
@@ -186,8 +189,7 @@ impl Drop for Events<'_> {
         // The completions of what was aborted come before or after that of the Abort.
         let start = Instant::now();
         while 0 < self.outstanding() && start.elapsed() < Duration::from_millis(20) {
-            while core.poll() {}
-            core.release();
+            core.poll_all();
         }
         if 0 < self.outstanding() {
             self.controller.shared().leave_requests(self.outstanding());

@@ -129,13 +129,14 @@ impl Controller {
             .with_ams(config.ams)
             .with_iosqes(config.iosqes)
             .with_iocqes(config.iocqes);
+        // From here on the device may use the queues, also if it or the way to it fails: they are kept until it
+        // is disabled.
+        shared.park(core.ring().block().clone());
+        shared.park(side.ring().block().clone());
         function.write32(Property::CC.0.into(), cc.into())?;
         function.write32(Property::CC.0.into(), cc.with_en(true).into())?;
         let ready = wait_for(shared, "ready", ready_timeout(shared, cap)?, |csts| csts.rdy());
         if let Err(error) = ready {
-            // The device may have taken the queues' memory for its own: it is kept until a reset succeeds.
-            shared.park(core.ring().block().clone());
-            shared.park(side.ring().block().clone());
             let _ = disable(shared, "the controller did not become ready");
             return Err(error);
         }

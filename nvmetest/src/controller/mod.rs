@@ -22,7 +22,7 @@ use zerocopy::FromBytes;
 use crate::cmdlog::{CmdLog, Geometry};
 use crate::memory::{Arena, Buffer, Domain, MemoryError, PAGE_SIZE};
 use crate::queue::{CompletionQueue, Core, CqOptions, Io, Qpair, SqOptions};
-use crate::spec::{IdentifyController, Property};
+use crate::spec::IdentifyController;
 use crate::transport::Function;
 use crate::{Admin, Error, Result};
 
@@ -304,24 +304,14 @@ impl Controller {
         self.capabilities.controller.rtd3e.get()
     }
 
-    /// Whether ASQ, ACQ and AQA still name the driver's own queue.
-    pub(crate) fn admin_queue_is_set(&self) -> Result<bool> {
-        let registers = self.registers();
-        let (sq, cq) = (self.admin.ring(), self.admin.completions().ring());
-        let aqa = registers.aqa()?;
-        Ok(self.admin.gone().is_none()
-            && registers.read64(Property::ASQ)? == sq.block().iova().0
-            && registers.read64(Property::ACQ)? == cq.block().iova().0
-            && u32::from(aqa.asqs_z()) < sq.entries()
-            && u32::from(aqa.acqs_z()) < cq.entries())
-    }
-
     /// What there is to say while a command does not complete: the device is gone, or time is up.
     pub(crate) fn trouble(&self, waiting_for: impl FnOnce() -> Option<String>) -> Option<Error> {
         if !self.shared.is_time_to_look() {
             return None;
         }
+        // The ladder has times of its own, and is climbed also when the test's time is over.
         if let Some(deadline) = self.shared.deadline()
+            && !self.shared.is_climbing()
             && deadline < Instant::now()
         {
             let waiting_for = waiting_for().unwrap_or_else(|| "the controller".to_owned());

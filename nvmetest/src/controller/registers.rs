@@ -56,11 +56,11 @@ impl Registers<'_> {
     /// # Errors
     ///
     /// Fails if the device cannot be reached, and for what would let the device use memory that was not
-    /// given to it: enabling the controller with an admin queue that is not the driver's, moving the Controller
-    /// Memory Buffer or Persistent Memory Region into host memory. [`Controller::reset_with`] enables the
-    /// controller with any configuration.
+    /// given to it: enabling the controller (the admin queue still holds the commands of before), ringing the
+    /// tail doorbell of a queue, moving the Controller Memory Buffer or Persistent Memory Region into host memory, reading a
+    /// Boot Partition. [`Controller::reset_with`] enables the controller with any configuration.
     pub fn write32(&self, property: Property, value: u32) -> Result {
-        self.check(property, value.into())?;
+        self.check(property, 4, value.into())?;
         Ok(self.function().write32(property.0.into(), value)?)
     }
 
@@ -70,7 +70,7 @@ impl Registers<'_> {
     ///
     /// As for [`write32`](Self::write32).
     pub fn write64(&self, property: Property, value: u64) -> Result {
-        self.check(property, value)?;
+        self.check(property, 8, value)?;
         Ok(self.function().write64(property.0.into(), value)?)
     }
 
@@ -128,24 +128,50 @@ impl Registers<'_> {
         Ok(Crto::from(self.read32(Property::CRTO)?))
     }
 
-    /// Refuses what would give the device memory that is not its own.
-    fn check(&self, property: Property, value: u64) -> Result {
+    /// Whether a write to these bytes reaches the tail doorbell of a submission queue that there is.
+    fn rings_a_queue(&self, start: u32, end: u32) -> bool {
+        let shared = self.controller.shared();
+        let first = shared.sq_tail_doorbell(0);
+        let pair = shared.sq_tail_doorbell(1) - first;
+        let dwords = (start & !3..end).step_by(4).filter(|dword| first <= *dword);
+        let mut tails = dwords.map(|dword| dword - first).filter(|at| at.is_multiple_of(pair));
+        tails.any(|at| match u16::try_from(at / pair) {
+            Ok(0) => true,
+            Ok(sqid) => shared.queues().has_sq(sqid),
+            Err(_) => false,
+        })
+    }
+
+    /// Refuses a write of `width` bytes that would give the device memory that is not its own.
+    fn check(&self, property: Property, width: u32, value: u64) -> Result {
+        const MEMORY: [Property; 5] = [
+            Property::BPRSEL,
+            Property::BPMBL,
+            Property::CMBMSC,
+            Property::PMRMSCL,
+            Property::PMRMSCU,
+        ];
+        const ADMIN_QUEUE: [Property; 3] = [Property::AQA, Property::ASQ, Property::ACQ];
         let refuse = |what: &str| Err(Error::Failed(format!("a write to {property} would {what}")));
-        match property {
-            Property::CC if Cc::from(value as u32).en() => {
-                let mine = self.controller.admin_queue_is_set()?;
-                if mine || self.cc()?.en() {
-                    return Ok(());
-                }
-                refuse("enable the controller with an admin queue that the driver does not hold")
-            }
-            Property::CMBMSC | Property::PMRMSCL | Property::PMRMSCU | Property::BPMBL => {
-                refuse("let the device claim host memory")
-            }
-            Property::ASQ | Property::ACQ | Property::AQA if self.cc()?.en() => {
-                refuse("change the admin queue of a controller that is enabled")
-            }
-            _ => Ok(()),
+        let end = property.0.saturating_add(width);
+        let touches = |it: &Property| property.0 < it.0 + it.size() && it.0 < end;
+        if self.rings_a_queue(property.0, end) {
+            return refuse("ring the doorbell of a queue: the controller would fetch old commands");
         }
+        if MEMORY.iter().any(touches) {
+            return refuse("let the device claim host memory");
+        }
+        if touches(&Property::CC) {
+            if property != Property::CC || width != Property::CC.size() {
+                return refuse("change a part of CC, or CC and what stands beside it");
+            }
+            if Cc::from(value as u32).en() && !self.cc()?.en() {
+                return refuse("enable the controller behind the driver's back: use `reset_with`");
+            }
+        }
+        if ADMIN_QUEUE.iter().any(touches) && self.cc()?.en() {
+            return refuse("change the admin queue of a controller that is enabled");
+        }
+        Ok(())
     }
 }

@@ -210,6 +210,10 @@ impl Shared {
         (!self.climbing.replace(true)).then_some(Climbing(self))
     }
 
+    pub(super) fn is_climbing(&self) -> bool {
+        self.climbing.get()
+    }
+
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }

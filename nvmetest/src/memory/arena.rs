@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use super::PAGE_SIZE;
 use super::mapping::Mapping;
+use super::space::Space;
 
 /// All memory that the devices of a session may be lent: one anonymous file, mapped once.
 ///
@@ -17,6 +21,9 @@ use super::mapping::Mapping;
 pub struct Arena {
     file: File,
     mapping: Mapping,
+    /// Which pages are free. It stands here and not with a device: whoever has the arena gets memory that
+    /// nobody else has.
+    space: Mutex<Space>,
 }
 
 impl Arena {
@@ -35,7 +42,9 @@ impl Arena {
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
         let mapping = Mapping::shared(&file, 0, len)?;
-        Ok(Self { file, mapping })
+        // The first page is the guard before the first block.
+        let space = Mutex::new(Space::new(1..len / PAGE_SIZE));
+        Ok(Self { file, mapping, space })
     }
 
     /// Returns the length in bytes.
@@ -52,5 +61,24 @@ impl Arena {
     /// Returns the mapping in this process.
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
+    }
+
+    /// Takes `pages` pages that lie in `within`; the first is a multiple of `align`.
+    pub(super) fn take(&self, pages: usize, align: usize, within: &Range<usize>) -> Option<usize> {
+        self.space().take(pages, align, within)
+    }
+
+    /// Gives back what [`take`](Self::take) gave.
+    pub(super) fn give_back(&self, first: usize, pages: usize) {
+        self.space().give_back(first, pages);
+    }
+
+    /// The largest number of pages that could be had in one piece.
+    pub(super) fn largest_run(&self) -> usize {
+        self.space().largest()
+    }
+
+    fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -82,9 +82,22 @@ impl Block {
         }
     }
 
+    /// How many bytes of the last page are behind the end.
+    pub(super) fn slack(&self) -> usize {
+        self.bytes() - self.len
+    }
+
     /// The length in whole pages, in bytes.
     fn bytes(&self) -> usize {
         self.len.next_multiple_of(PAGE_SIZE)
+    }
+
+    /// Whether the device is gone for good.
+    fn is_out_of_reach(&self) -> bool {
+        let function = self.domain.function();
+        function.abilities().terminates
+            && function.check_alive().is_err()
+            && function.terminate().is_ok()
     }
 
     /// Finds the first byte behind the block that somebody overwrote.
@@ -127,11 +140,12 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // The device must lose the memory before anybody else gets it. A device that is gone has lost it.
+        // The device must lose the memory before anybody else gets it. One that cannot be talked to may still
+        // have it, unless its process could be ended, which the ladder does.
         let lost = !self.spot.mapped
             || self.revoked.load(Ordering::Relaxed)
             || self.domain.unmap(self.spot.iova, self.bytes()).is_ok()
-            || self.domain.function().check_alive().is_err();
+            || self.is_out_of_reach();
         if self.domain.canaries()
             && let Some(overrun) = self.overrun()
         {

@@ -54,7 +54,7 @@ impl Buffer {
     pub fn chunks(&self, len: usize) -> impl Iterator<Item = Slice<'_>> {
         assert!(0 < len);
         let end = self.block.len();
-        (0..end).step_by(len).map(move |at| self.slice(at..end.min(at + len)))
+        (0..end).step_by(len).map(move |at| self.slice(at..end.min(at.saturating_add(len))))
     }
 
     /// Splits the buffer into disjoint parts of `len` bytes.

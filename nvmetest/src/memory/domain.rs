@@ -1,10 +1,10 @@
 //! The memory that one device can reach.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::transport::{DmaModel, DmaRange, Function, TransportError};
 
-use super::space::Space;
 use super::{Arena, Block, PAGE_SIZE};
 
 /// Why memory could not be had.
@@ -24,6 +24,17 @@ pub enum MemoryError {
         /// What could be had in one piece.
         largest: usize,
     },
+    /// The device has used up the addresses that it can be told.
+    #[error(
+        "no {wanted} bytes of I/O virtual addresses are left below {end:#x}, and none is given to a device \
+         twice: open the device again"
+    )]
+    Addresses {
+        /// What was asked for.
+        wanted: usize,
+        /// The end of what the device can be told.
+        end: u64,
+    },
     /// The device could not be given the memory.
     #[error(transparent)]
     Map(#[from] TransportError),
@@ -34,12 +45,13 @@ pub enum MemoryError {
 pub(crate) struct Domain {
     function: Arc<dyn Function>,
     arena: Arc<Arena>,
+    /// The pages of the arena that the device can be told of.
+    usable: Range<usize>,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    space: Space,
     /// The next I/O virtual address, where addresses are free to choose. It only grows: an address that
     /// was taken from the device is not given to it again.
     next_iova: u64,
@@ -71,20 +83,24 @@ impl Domain {
         let abilities = function.abilities();
         let (model, iova) = (abilities.dma, abilities.iova.clone());
         let pages = arena.len() / PAGE_SIZE;
-        // The first page is the guard before the first block.
         let usable = match model {
-            DmaModel::PerBuffer | DmaModel::Whole => 1..pages,
+            DmaModel::PerBuffer | DmaModel::Whole => 0..pages,
             DmaModel::Fixed => {
                 let page_of =
                     |address: u64| usize::try_from(address).unwrap_or(usize::MAX) / PAGE_SIZE;
                 page_of(iova.start) + 1..pages.min(page_of(iova.end))
             }
         };
-        let next_iova = FIRST_IOVA.max(iova.start.next_multiple_of(1 << 30));
-        let state = State { space: Space::new(usable), next_iova, overruns: Vec::new() };
-        let domain = Self { function, arena, state: Mutex::new(state) };
+        let first_iova = iova.start.checked_next_multiple_of(1 << 30).unwrap_or(u64::MAX);
+        let next_iova = FIRST_IOVA.max(first_iova);
+        let state = State { next_iova, overruns: Vec::new() };
+        let domain = Self { function, arena, usable, state: Mutex::new(state) };
         if model == DmaModel::Whole {
-            domain.map(0, domain.arena.len(), next_iova)?;
+            // The arena's address stays the next one: blocks are at their offset from it.
+            let len = domain.arena.len();
+            end_of(next_iova, len as u64, &iova)
+                .ok_or(MemoryError::Addresses { wanted: len, end: iova.end })?;
+            domain.map(0, len, next_iova)?;
         }
         Ok(Arc::new(domain))
     }
@@ -100,34 +116,47 @@ impl Domain {
         let bytes = len.checked_next_multiple_of(PAGE_SIZE).unwrap_or(usize::MAX);
         let pages = bytes / PAGE_SIZE;
         let offset = {
-            let mut state = self.state();
-            let taken = state.space.take(pages.saturating_add(GUARD_PAGES), align / PAGE_SIZE);
-            let largest = state.space.largest().saturating_sub(GUARD_PAGES) * PAGE_SIZE;
-            taken.ok_or(MemoryError::Exhausted { wanted: len, arena: self.arena.len(), largest })?
-                * PAGE_SIZE
+            let wanted = pages.saturating_add(GUARD_PAGES);
+            let taken = self.arena.take(wanted, align / PAGE_SIZE, &self.usable);
+            let exhausted = || {
+                let largest = self.arena.largest_run().saturating_sub(GUARD_PAGES) * PAGE_SIZE;
+                MemoryError::Exhausted { wanted: len, arena: self.arena.len(), largest }
+            };
+            taken.ok_or_else(exhausted)? * PAGE_SIZE
         };
         let model = self.function.abilities().dma;
-        let iova = match model {
-            DmaModel::PerBuffer => self.fresh_iova(bytes, align),
-            DmaModel::Whole => self.state().next_iova + offset as u64,
-            DmaModel::Fixed => offset as u64,
+        let placed = match model {
+            DmaModel::PerBuffer => self.place(offset, bytes, align),
+            DmaModel::Whole => Ok(self.state().next_iova + offset as u64),
+            DmaModel::Fixed => Ok(offset as u64),
         };
+        let iova = placed.inspect_err(|_| self.give_back(offset, bytes))?;
         let mapped = model == DmaModel::PerBuffer;
-        if mapped && let Err(error) = self.map(offset, bytes, iova) {
-            self.state().space.give_back(offset / PAGE_SIZE, pages + GUARD_PAGES);
-            return Err(error.into());
-        }
         let block = Block::new(self.clone(), Spot { offset, iova, mapped }, len);
         block.erase(self.canaries());
         Ok(block)
     }
 
-    fn fresh_iova(&self, bytes: usize, align: usize) -> u64 {
+    /// Maps a block at an address that was never used before.
+    fn place(&self, offset: usize, bytes: usize, align: usize) -> Result<u64, MemoryError> {
+        let iova = self.fresh_iova(bytes, align)?;
+        self.map(offset, bytes, iova)?;
+        Ok(iova)
+    }
+
+    fn fresh_iova(&self, bytes: usize, align: usize) -> Result<u64, MemoryError> {
         let mut state = self.state();
-        let iova = state.next_iova.next_multiple_of(align as u64);
-        // An unmapped page, and then the next block.
-        state.next_iova = iova + (bytes + GUARD_PAGES * PAGE_SIZE) as u64;
-        iova
+        let range = &self.function.abilities().iova;
+        let fresh = || {
+            let iova = state.next_iova.checked_next_multiple_of(align as u64)?;
+            // An unmapped page, and then the next block.
+            let next = end_of(iova, (bytes + GUARD_PAGES * PAGE_SIZE) as u64, range)?;
+            Some((iova, next))
+        };
+        let (iova, next) =
+            fresh().ok_or(MemoryError::Addresses { wanted: bytes, end: range.end })?;
+        state.next_iova = next;
+        Ok(iova)
     }
 
     fn map(&self, offset: usize, bytes: usize, iova: u64) -> Result<(), TransportError> {
@@ -146,7 +175,7 @@ impl Domain {
 
     /// Takes back the pages of a block that the device cannot reach any more.
     pub(super) fn give_back(&self, offset: usize, bytes: usize) {
-        self.state().space.give_back(offset / PAGE_SIZE, bytes / PAGE_SIZE + GUARD_PAGES);
+        self.arena.give_back(offset / PAGE_SIZE, bytes / PAGE_SIZE + GUARD_PAGES);
     }
 
     /// Notes a finding about a block that is about to go.
@@ -175,4 +204,9 @@ impl Domain {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The address behind `len` bytes at `iova`, if the device can be told them all.
+fn end_of(iova: u64, len: u64, range: &Range<u64>) -> Option<u64> {
+    iova.checked_add(len).filter(|end| *end <= range.end)
 }

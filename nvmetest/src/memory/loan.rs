@@ -55,7 +55,7 @@ impl<'b> SliceMut<'b> {
         let Range { start, end } = self.range;
         (start..end).step_by(len).map(move |at| SliceMut {
             block: self.block,
-            range: at..end.min(at + len),
+            range: at..end.min(at.saturating_add(len)),
             _borrow: PhantomData,
         })
     }
@@ -108,18 +108,29 @@ pub struct Place {
     pub(crate) block: Arc<Block>,
     pub(crate) iova: u64,
     pub(crate) len: usize,
+    /// Whether it was lent for writing, too.
+    pub(crate) writable: bool,
+    /// How many bytes behind it nobody else has: the rest of the page, if the loan goes to the end of its buffer.
+    pub(crate) slack: usize,
     /// Whether the device keeps using it: a queue, which the controller holds until it is gone.
     pub(crate) outlives_its_command: bool,
 }
 
 impl Place {
-    fn new(block: &Arc<Block>, range: &Range<usize>) -> Self {
+    fn new(block: &Arc<Block>, range: &Range<usize>, writable: bool) -> Self {
         assert!(
             !block.is_revoked(),
             "the buffer was taken from the device when a command timed out: allocate another",
         );
         let iova = block.iova_of(range);
-        Self { block: block.clone(), iova, len: range.len(), outlives_its_command: false }
+        Self {
+            block: block.clone(),
+            iova,
+            len: range.len(),
+            writable,
+            slack: if range.end == block.len() { block.slack() } else { 0 },
+            outlives_its_command: false,
+        }
     }
 }
 
@@ -178,19 +189,19 @@ impl Data for () {
 
 impl Data for Slice<'_> {
     fn places(&self) -> Places {
-        Places::One(Place::new(self.block, &self.range))
+        Places::One(Place::new(self.block, &self.range, false))
     }
 }
 
 impl Data for SliceMut<'_> {
     fn places(&self) -> Places {
-        Places::One(Place::new(self.block, &self.range))
+        Places::One(Place::new(self.block, &self.range, true))
     }
 }
 
 impl Data for Sink<'_> {
     fn places(&self) -> Places {
-        Places::One(Place::new(self.block, &(0..self.len)))
+        Places::One(Place::new(self.block, &(0..self.len), true))
     }
 }
 
@@ -202,7 +213,7 @@ impl<T: Data> Data for Vec<T> {
 
 impl Data for crate::queue::QueueMemory {
     fn places(&self) -> Places {
-        let place = Place::new(self.block(), &self.range());
+        let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { outlives_its_command: true, ..place })
     }
 }

@@ -19,12 +19,17 @@ impl Space {
         Self { free }
     }
 
-    /// Takes `pages` pages; the first is a multiple of `align`.
-    pub(super) fn take(&mut self, pages: usize, align: usize) -> Option<usize> {
+    /// Takes `pages` pages that lie in `within`; the first is a multiple of `align`.
+    pub(super) fn take(
+        &mut self,
+        pages: usize,
+        align: usize,
+        within: &Range<usize>,
+    ) -> Option<usize> {
         let fits = |(&start, &len): (&usize, &usize)| {
-            let first = start.next_multiple_of(align);
-            let skipped = first - start;
-            (skipped + pages <= len).then_some((start, len, first))
+            let first = start.max(within.start).next_multiple_of(align);
+            let end = (start + len).min(within.end);
+            (first.checked_add(pages)? <= end).then_some((start, len, first))
         };
         let (start, len, first) = self.free.iter().find_map(fits)?;
         self.free.remove(&start);
@@ -64,25 +69,36 @@ mod tests {
 
     use super::*;
 
+    const ALL: Range<usize> = 0..usize::MAX;
+
     #[test]
     fn what_is_given_back_joins_its_neighbours() {
         let mut space = Space::new(1..9);
-        let runs: Vec<usize> = (0..4).map(|_| space.take(2, 1).unwrap()).collect();
+        let runs: Vec<usize> = (0..4).map(|_| space.take(2, 1, &ALL).unwrap()).collect();
         assert_eq!(runs, [1, 3, 5, 7]);
-        assert_eq!(space.take(1, 1), None);
+        assert_eq!(space.take(1, 1, &ALL), None);
 
         for run in [3, 7, 1, 5] {
             space.give_back(run, 2);
         }
-        assert_eq!(space.take(8, 1), Some(1));
+        assert_eq!(space.take(8, 1, &ALL), Some(1));
     }
 
     #[test]
     fn alignment_leaves_the_skipped_pages_free() {
         let mut space = Space::new(1..32);
-        assert_eq!(space.take(4, 16), Some(16));
-        assert_eq!(space.take(15, 1), Some(1));
+        assert_eq!(space.take(4, 16, &ALL), Some(16));
+        assert_eq!(space.take(15, 1, &ALL), Some(1));
         assert_eq!(space.largest(), 12);
+    }
+
+    #[test]
+    fn what_lies_outside_is_not_taken() {
+        let mut space = Space::new(1..32);
+        assert_eq!(space.take(5, 1, &(10..14)), None);
+        assert_eq!(space.take(4, 1, &(10..14)), Some(10));
+        assert_eq!(space.take(9, 1, &ALL), Some(1));
+        assert_eq!(space.largest(), 18);
     }
 
     proptest! {
@@ -94,7 +110,7 @@ mod tests {
                 if free && !taken.is_empty() {
                     let (first, pages) = taken.swap_remove(pages % taken.len());
                     space.give_back(first, pages);
-                } else if let Some(first) = space.take(pages, 1 << align) {
+                } else if let Some(first) = space.take(pages, 1 << align, &ALL) {
                     prop_assert!(first.is_multiple_of(1 << align) && 3 <= first && first + pages <= 64);
                     let apart = |&(at, len): &(usize, usize)| at + len <= first || first + pages <= at;
                     prop_assert!(taken.iter().all(apart));

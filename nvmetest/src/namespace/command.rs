@@ -113,7 +113,9 @@ impl Namespace<'_> {
             "{len} bytes are not whole logical blocks of {block}"
         );
         let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
-        Command::new(self.range(opcode, slba, blocks), data)
+        let mut command = Command::new(self.range(opcode, slba, blocks), data);
+        command.block = Some(self.extended_block);
+        command
     }
 
     fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {

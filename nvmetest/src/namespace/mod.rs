@@ -18,6 +18,8 @@ pub use dsm::{DsmAttributes, DsmRange};
 pub struct Namespace<'c> {
     nsid: u32,
     block: usize,
+    /// What a block has in a transfer: its metadata may be part of it.
+    extended_block: usize,
     blocks: u64,
     _controller: PhantomData<&'c Controller>,
 }
@@ -39,10 +41,13 @@ impl Controller {
         }
         let nonsense = |what| Err(Error::Nonsense { what, clause: "NVM 4.1.5.1" });
         let format = identify.format();
+        // MTELBAS: the metadata of a block follows its data (NVM 4.1.5.1).
+        let metadata = if identify.flbas.mtelba() { usize::from(format.ms()) } else { 0 };
         match format.data_size() {
             Some(block) if (512..=LARGEST_BLOCK).contains(&block) => Ok(Namespace {
                 nsid,
                 block: block as usize,
+                extended_block: block as usize + metadata,
                 blocks: identify.nsze.get(),
                 _controller: PhantomData,
             }),

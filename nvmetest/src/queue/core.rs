@@ -178,9 +178,18 @@ impl Core {
         self.ring.entries() as usize - 1
     }
 
+    /// How many commands are in flight.
+    pub(crate) fn busy(&self) -> usize {
+        self.slots.borrow().in_flight()
+    }
+
     /// How many commands could be submitted now.
     pub(crate) fn free(&self) -> usize {
         self.slots.borrow().free()
+    }
+
+    fn name(&self) -> String {
+        format!("submission queue {}", self.sqid)
     }
 
     pub(crate) fn doorbell(&self) -> &Doorbell {
@@ -190,7 +199,7 @@ impl Core {
     /// Why the queue takes no more commands, if that is so.
     pub(crate) fn gone(&self) -> Option<Error> {
         let why = self.gone.borrow().clone()?;
-        Some(Error::QueueGone { queue: format!("submission queue {}", self.sqid), why })
+        Some(Error::QueueGone { queue: self.name(), why })
     }
 
     /// Ends the queue: it was deleted, or the controller was disabled.
@@ -198,11 +207,7 @@ impl Core {
         self.gone.borrow_mut().get_or_insert_with(|| why.to_owned());
     }
 
-    /// Submits a command.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the queue is full.
+    /// Submits a command, or notes why it cannot be submitted.
     pub(crate) fn start(
         &self,
         owner: Owner,
@@ -213,13 +218,20 @@ impl Core {
         callback: Option<Callback<'static>>,
     ) -> Rc<Outcome> {
         let outcome = Rc::new(Outcome::default());
+        if !self.takes_from(owner) {
+            outcome.refused.set(true);
+            return outcome;
+        }
         if let Some(gone) = self.gone() {
             self.fail(owner, &outcome, gone);
             return outcome;
         }
         let mut slots = self.slots.borrow_mut();
         let Some(cid) = slots.reserve() else {
-            panic!("the queue is full: {} commands are in flight", slots.in_flight());
+            let (queue, in_flight) = (self.name(), slots.in_flight());
+            drop(slots);
+            self.fail(owner, &outcome, Error::QueueFull { queue, in_flight });
+            return outcome;
         };
         sqe.set_cid(cid);
         outcome.cid.set(cid);
@@ -264,7 +276,7 @@ impl Core {
         self.tail.set(tail);
         hand_over();
         if let Err(error) = self.doorbell.ring(tail) {
-            self.findings.borrow_mut().push(error.into());
+            self.note(error.into());
         }
         outcome
     }
@@ -322,13 +334,23 @@ impl Core {
         true
     }
 
+    /// Reaps what is there, but no more than a queue's worth: a device may go on for ever.
+    pub(crate) fn poll_all(&self) {
+        for _ in 0..self.completions.ring.entries() {
+            if !self.poll() {
+                break;
+            }
+        }
+        self.release();
+    }
+
     /// Tells the controller which completions were taken.
     pub(crate) fn release(&self) {
         if self.gone.borrow().is_some() {
             return;
         }
         if let Err(error) = self.completions.release() {
-            self.findings.borrow_mut().push(error.into());
+            self.note(error.into());
         }
     }
 
@@ -383,7 +405,16 @@ impl Core {
     }
 
     fn find(&self, violation: Violation, cqe: &Cqe) {
-        self.findings.borrow_mut().push(violation.of(self.completions.cqid, cqe));
+        self.note(violation.of(self.completions.cqid, cqe));
+    }
+
+    /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.
+    fn note(&self, finding: Error) {
+        const MOST: usize = 16;
+        let mut findings = self.findings.borrow_mut();
+        if findings.len() < MOST {
+            findings.push(finding);
+        }
     }
 
     /// Returns the first finding that belongs to no command.
@@ -504,6 +535,11 @@ impl Core {
         }
         self.with_account(owner, |account| account.in_flight = 0);
         abandoned
+    }
+
+    /// Whether commands of `owner` may be submitted: a scope that has ended takes none.
+    fn takes_from(&self, owner: Owner) -> bool {
+        owner == Owner::Session || self.with_account(owner, |_| ()).is_some()
     }
 
     fn with_account<T>(&self, owner: Owner, change: impl FnOnce(&mut Account) -> T) -> Option<T> {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U64;
 
-use crate::command::{Layout, Plan};
+use crate::command::{self, Layout, Plan};
 use crate::controller::Shared;
 use crate::memory::prp::{self, Piece, Prps};
 use crate::memory::{Block, PAGE_SIZE, Places, sgl};
 use crate::spec::sqe::Psdt;
 use crate::spec::{SglDescriptor, Sqe};
+
+/// How many PRP entries the slot's own page holds.
+const ENTRIES: usize = PAGE_SIZE / size_of::<u64>();
 
 /// Where the list of a command stands.
 type ListPlace = (Arc<Block>, usize);
@@ -39,19 +42,22 @@ pub(super) fn data_pointer(
     match plan.layout {
         Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
             sqe.set_psdt(Psdt::PRP);
+            let transfer = described(places, plan);
             // Two entries without a list: no allocation.
-            if let (Layout::Prp, None, Places::One(place)) = (plan.layout, plan.transfer, places)
+            if let (Layout::Prp, None, Places::One(place)) = (plan.layout, transfer, places)
                 && let Ok(Prps::Entries(prp1, prp2)) =
                     prp::entries(&[(place.iova, place.len)], page)
             {
+                check_extent(sqe, places, plan, &Prps::Entries(prp1, prp2), page)?;
                 sqe.dptr = [U64::new(prp1), U64::new(prp2)];
                 return Ok(None);
             }
-            let pieces = pieces(places, plan.transfer);
-            let mut prps = prp::entries(&pieces, page).map_err(|error| error.to_string())?;
-            if let &Layout::SkewedPrp { entry, by } = plan.layout {
-                skew(&mut prps, entry, by, places.len(), plan.transfer, page)?;
-            }
+            let prps = match *plan.layout {
+                Layout::SkewedPrp { entry, by } => skewed(places, plan.transfer, entry, by, page)?,
+                _ => prp::entries(&pieces(places, transfer), page)
+                    .map_err(|error| error.to_string())?,
+            };
+            check_extent(sqe, places, plan, &prps, page)?;
             let start = match *plan.layout {
                 Layout::PrpListAt { entry } => Some(entry),
                 _ => None,
@@ -60,7 +66,9 @@ pub(super) fn data_pointer(
         }
         Layout::ReservedPsdt => {
             let prps = prp::entries(&pieces(places, plan.transfer), page);
-            let Prps::Entries(prp1, 0) = prps.map_err(|error| error.to_string())? else {
+            let prps = prps.map_err(|error| error.to_string())?;
+            check_extent(sqe, places, plan, &prps, page)?;
+            let Prps::Entries(prp1, 0) = prps else {
                 return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
             };
             sqe.set_psdt(Psdt(0b11));
@@ -92,30 +100,89 @@ fn pieces(places: &Places, len: Option<usize>) -> Vec<Piece> {
     pieces
 }
 
-fn skew(
-    prps: &mut Prps,
-    entry: usize,
-    by: u64,
-    lent: usize,
-    transfer: Option<usize>,
+/// How many bytes PRPs describe, if not all: what a controller does not want, it would take for a list.
+fn described(places: &Places, plan: Plan<'_>) -> Option<usize> {
+    plan.transfer.or_else(|| plan.wanted.filter(|wanted| *wanted < places.len()))
+}
+
+/// Refuses what would let a controller that follows the standard write behind the loan, or take its data for a
+/// PRP List: PRPs say where the data is, and not how much of it there is.
+fn check_extent(
+    sqe: &Sqe,
+    places: &Places,
+    plan: Plan<'_>,
+    prps: &Prps,
     page: u64,
 ) -> Result<(), String> {
-    let spare = lent - transfer.unwrap_or(lent);
+    let Some(last) = places.as_slice().last() else { return Ok(()) };
+    if !command::writes(sqe) {
+        return Ok(());
+    }
+    let lent = plan.transfer.unwrap_or(places.len());
+    let slack = if plan.transfer.is_none() { last.slack } else { 0 };
+    if let Some(wanted) = plan.wanted {
+        return if wanted <= lent + slack {
+            Ok(())
+        } else {
+            Err(format!("the command writes {wanted} bytes, and {lent} are lent to it"))
+        };
+    }
+    let ends_with_page =
+        plan.transfer.is_none() && (last.iova + (last.len + slack) as u64).is_multiple_of(page);
+    let may_be_list = match prps {
+        Prps::Entries(_, second) => *second != 0,
+        Prps::List(_, list) => ENTRIES <= list.len(),
+    };
+    if ends_with_page && !may_be_list {
+        return Ok(());
+    }
+    Err(format!(
+        "the driver does not know how much the command writes, so PRPs for it describe one whole memory page, \
+         or three to {ENTRIES}: lend as much, or use an SGL"
+    ))
+}
+
+/// PRPs of which one is off by some bytes. Whatever a controller makes of it is within the loan.
+fn skewed(
+    places: &Places,
+    transfer: Option<usize>,
+    entry: usize,
+    by: u64,
+    page: u64,
+) -> Result<Prps, String> {
+    let Places::One(place) = places else {
+        return Err("a skew needs a loan in one piece".to_owned());
+    };
+    let transfer = transfer.unwrap_or(place.len);
+    let spare = place.len - transfer;
     if page <= by || (spare as u64) < page {
         return Err(format!(
             "a skew of {by} bytes needs less than a page, and a loan with a page of {page} bytes more than \
-             the {} bytes of the transfer",
-            transfer.unwrap_or(lent),
+             the {transfer} bytes of the transfer",
         ));
     }
-    let target = match (prps, entry) {
-        (Prps::Entries(first, _) | Prps::List(first, _), 0) => Some(first),
+    // The first entry may have an offset: what is described is then only further on, and may need an entry more.
+    let start = if entry == 0 { place.iova + by } else { place.iova };
+    let mut prps = prp::entries(&[(start, transfer)], page).map_err(|error| error.to_string())?;
+    if let Prps::List(_, list) = &mut prps {
+        if ENTRIES <= list.len() {
+            return Err(format!(
+                "a skew needs a transfer with a PRP List of less than {ENTRIES} entries"
+            ));
+        }
+        // For a controller that takes the offset of another entry for good, and needs an entry more.
+        let next = list.last().map(|last| last + page);
+        list.extend(next);
+    }
+    let target = match (&mut prps, entry) {
+        (_, 0) => return Ok(prps),
         (Prps::Entries(_, second), 1) if *second != 0 => Some(second),
-        (Prps::List(_, list), _) => list.get_mut(entry.wrapping_sub(1)),
+        // The last is the one that was added.
+        (Prps::List(_, list), _) if entry < list.len() => list.get_mut(entry - 1),
         _ => None,
     };
     *target.ok_or_else(|| format!("the transfer has no PRP entry number {entry}"))? += by;
-    Ok(())
+    Ok(prps)
 }
 
 /// Writes PRP Entry 1 and 2, and the PRP List, which starts at an entry of its page where `start` says so.
@@ -149,7 +216,11 @@ fn prp_pointer(
         (Arc::new(block.map_err(|error| error.to_string())?), start * size_of::<u64>())
     };
     let address = block.iova().0 + at as u64;
-    let list = if fits { entries.clone() } else { prp::lay_out(entries, address, page) };
+    let mut list = if fits { entries.clone() } else { prp::lay_out(entries, address, page) };
+    if fits {
+        // What an earlier command left there is not to be found by one that reads on.
+        list.resize(ENTRIES, 0);
+    }
     let list: Vec<U64> = list.into_iter().map(U64::new).collect();
     block.write(at, list.as_bytes());
     sqe.dptr = [U64::new(first), U64::new(address)];

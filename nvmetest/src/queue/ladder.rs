@@ -12,7 +12,7 @@
 //! | abort | end this process: nobody reads the memory any more | all |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cmdlog::now_ns;
 use crate::controller::Controller;
@@ -20,6 +20,7 @@ use crate::{Error, Result};
 
 use super::backoff::Backoff;
 use super::core::Core;
+use super::scope::LOOK_EVERY;
 use super::slots::InFlight;
 
 /// How long stragglers are waited for when the test has failed already, and after each rung that asks the
@@ -39,9 +40,10 @@ pub(super) fn close(
         return Vec::new();
     }
     let bomb = AbortOnUnwind;
+    let grace_ns = now_ns() + GRACE.as_nanos() as u64;
     let until_ns = match core.last_due_ns(scope) {
-        Some(due_ns) if in_order => due_ns,
-        _ => now_ns() + GRACE.as_nanos() as u64,
+        Some(due_ns) if in_order => due_ns.min(deadline_ns(controller).max(grace_ns)),
+        _ => grace_ns,
     };
     drain(controller, core, scope, until_ns);
     let stragglers = if core.in_flight(scope) == 0 {
@@ -56,19 +58,26 @@ pub(super) fn close(
     stragglers
 }
 
+/// When the running test has to be over, in the time of the command log.
+fn deadline_ns(controller: &Controller) -> u64 {
+    let Some(deadline) = controller.shared().deadline() else { return u64::MAX };
+    let left = deadline.saturating_duration_since(Instant::now());
+    now_ns().saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// Waits for the commands of a scope and runs their callbacks.
 fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
     let mut backoff = Backoff::default();
+    let mut polls = 0_u32;
     while 0 < core.in_flight(scope) {
+        polls = polls.wrapping_add(1);
+        let mut look = polls.is_multiple_of(LOOK_EVERY);
         // A callback that panics here would leave the scope; it must not.
         match catch_unwind(AssertUnwindSafe(|| core.poll())) {
             Ok(true) => backoff = Backoff::default(),
             Ok(false) => {
                 core.release();
-                let look = backoff.pause();
-                if look && (until_ns < now_ns() || !has_claim(controller, core)) {
-                    break;
-                }
+                look = backoff.pause();
             }
             Err(panic) => {
                 let message = panic_message(&*panic);
@@ -77,13 +86,25 @@ fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
                 core.blame_scope(scope, Error::Callback { message });
             }
         }
+        if look && (until_ns < now_ns() || !has_claim(controller, core)) {
+            break;
+        }
     }
     core.release();
 }
 
 /// Whether the device can still touch what the queue's commands lent.
 fn has_claim(controller: &Controller, core: &Core) -> bool {
-    core.gone().is_none() && controller.function().check_alive().is_ok()
+    if core.gone().is_some() {
+        return false;
+    }
+    let function = controller.function();
+    let is_lost = function.check_alive().is_err();
+    if is_lost && function.abilities().terminates {
+        // It may be the connection that is lost, and not the process that still has the memory.
+        let _ = function.terminate();
+    }
+    !is_lost
 }
 
 fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
@@ -105,8 +126,7 @@ fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
         }
         if core.sqid() != 0 && controller.delete_sq_for_ladder(core.sqid()).is_ok() {
             // What the deletion aborted may have been completed.
-            while catch_unwind(AssertUnwindSafe(|| core.poll())).unwrap_or(true) {}
-            core.release();
+            drain(controller, core, scope, now_ns());
             core.retire("it was deleted to end a command that did not complete");
             let stragglers = end();
             revoke(&stragglers);

@@ -42,10 +42,15 @@ impl<'c> CompletionQueue<'c> {
     #[track_caller]
     pub(crate) fn create(controller: &'c Controller, options: CqOptions) -> Result<Self> {
         let shared = controller.shared();
+        check_entries(options.entries);
         let ring = Creation(shared).completion_ring(options.entries)?;
         let cqid = shared.queues().take_cq()?;
         let created = controller.create_cq_at(cqid, &ring, options.vector).run(controller);
         if let Err(error) = created {
+            // A finding may have ended the wait for a command that succeeded.
+            if shared.queues().has_cq(cqid) {
+                shared.park(ring.block().clone());
+            }
             shared.queues().free_cq(cqid);
             return Err(error);
         }
@@ -119,10 +124,14 @@ impl<'c> Qpair<'c> {
         own: Option<CompletionQueue<'c>>,
     ) -> Result<Self> {
         let shared = controller.shared();
+        check_entries(options.entries);
         let ring = Creation(shared).submission_ring(options.entries)?;
         let sqid = shared.queues().take_sq()?;
         let create = controller.create_sq_at(sqid, &ring, side.cqid(), options.priority);
         if let Err(error) = create.run(controller) {
+            if shared.queues().has_sq(sqid) {
+                shared.park(ring.block().clone());
+            }
             shared.queues().free_sq(sqid);
             return Err(error);
         }
@@ -195,11 +204,12 @@ impl<'c> Qpair<'c> {
     ///
     /// # Panics
     ///
-    /// Panics if `value` is an index of the queue: the controller would fetch what stands there.
+    /// Panics if bits 15:0 of `value`, which are all that a controller looks at (PCIe transport 3.1.2.1), are an
+    /// index of the queue: it would fetch what stands there.
     pub fn ring_invalid_tail(&self, value: u32) -> Result {
         assert!(
-            self.entries() <= value,
-            "{value} is a valid tail of a queue of {}",
+            self.entries() <= value & 0xffff,
+            "{value:#x} is a valid tail of a queue of {}",
             self.entries()
         );
         Ok(self.core.doorbell().ring(value)?)
@@ -233,6 +243,14 @@ impl Drop for Qpair<'_> {
         self.core.retire("it was deleted");
         shared.queues().free_sq(sqid);
     }
+}
+
+/// # Panics
+///
+/// Panics if the queue would hold no command, or if QSIZE cannot say it.
+#[track_caller]
+fn check_entries(entries: u32) {
+    assert!((2..=1 << 16).contains(&entries), "a queue has 2 to 65,536 entries, not {entries}");
 }
 
 impl Controller {

@@ -24,13 +24,22 @@ use super::ticket::{Outcome, Ticket};
     message = "`{Self}` is not a queue",
     label = "expected `nvme` for an admin command or a `&Qpair` for an I/O command"
 )]
-pub trait Queue {
+pub trait Queue: sealed::Sealed {
     /// The commands that the queue takes.
     type Set: CommandSet;
     #[doc(hidden)]
     fn core(&self) -> &Core;
     #[doc(hidden)]
     fn controller(&self) -> &Controller;
+}
+
+mod sealed {
+    /// Keeps [`Queue`](super::Queue) closed: the ladder would be climbed on the wrong controller if a queue
+    /// named another than its own.
+    pub trait Sealed {}
+    impl Sealed for &crate::controller::Controller {}
+    impl Sealed for &mut crate::controller::Controller {}
+    impl Sealed for &crate::queue::Qpair<'_> {}
 }
 
 impl Queue for &Controller {
@@ -133,6 +142,16 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         self.core.start(Owner::Scope(self.scope), sqe, places, plan, terms, callback)
     }
 
+    /// # Panics
+    ///
+    /// Panics if the queue is full.
+    #[track_caller]
+    pub(crate) fn check_room(&self) {
+        if self.core.gone().is_none() && self.core.free() == 0 {
+            panic!("the queue is full: {} commands are in flight", self.core.busy());
+        }
+    }
+
     #[inline]
     pub(crate) fn poller(&self) -> Poller<'_> {
         Poller { core: self.core, controller: self.controller, scope: self.scope }
@@ -184,9 +203,14 @@ fn enter<'scope, 'env, S, T>(
 ) -> Result<T> {
     let result = catch_unwind(AssertUnwindSafe(|| body(ios)));
     let in_order = matches!(result, Ok(Ok(_)));
-    let close =
-        |io: &Io<'scope, 'env, S>| ladder::close(io.controller, io.core, io.scope, in_order);
-    let stragglers: Vec<_> = ios.iter().map(close).collect();
+    let mut stragglers = Vec::new();
+    // A callback that runs while one scope closes may submit to another that was closed before it.
+    while ios.iter().any(|io| 0 < io.core.in_flight(io.scope)) {
+        for io in ios {
+            stragglers.extend(ladder::close(io.controller, io.core, io.scope, in_order));
+        }
+    }
+    // From here on the scopes take no commands.
     let failures: Vec<Error> = ios.iter().filter_map(|io| io.core.close_scope(io.scope)).collect();
     let findings = ios.iter().find_map(|io| io.core.take_finding());
     // The device has lost it all. Only now may code of the test run again: that of the callbacks that were
@@ -203,6 +227,10 @@ fn enter<'scope, 'env, S, T>(
     }
 }
 
+/// So many completions are taken until clocks and the device's health are looked at: what is waited for may not
+/// be among them.
+pub(super) const LOOK_EVERY: u32 = 256;
+
 /// Waits within a scope.
 #[derive(Clone, Copy)]
 pub(crate) struct Poller<'scope> {
@@ -215,6 +243,7 @@ impl Poller<'_> {
     /// Polls until `done` returns a value.
     pub(super) fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> Result<T> {
         let mut backoff = Backoff::default();
+        let mut polls = 0_u32;
         let result = loop {
             if let Some(value) = done() {
                 break Ok(value);
@@ -223,6 +252,12 @@ impl Poller<'_> {
                 backoff = Backoff::default();
                 if let Some(finding) = self.core.take_finding() {
                     break Err(finding);
+                }
+                polls = polls.wrapping_add(1);
+                if polls.is_multiple_of(LOOK_EVERY)
+                    && let Some(error) = self.trouble()
+                {
+                    break Err(error);
                 }
                 continue;
             }
@@ -245,6 +280,13 @@ impl Poller<'_> {
             .or_else(|| self.core.gone())
             .or_else(|| self.core.overdue())
             .or_else(|| self.controller.trouble(|| self.core.oldest()))
+    }
+
+    /// What there is to say of a command that was submitted when the scope had ended.
+    pub(super) fn ended(&self) -> Error {
+        let queue = format!("the scope on submission queue {}", self.core.sqid());
+        let why = "a callback that never ran submitted a command as it was dropped".to_owned();
+        Error::QueueGone { queue, why }
     }
 
     /// Takes the failure of one command, and counts its completion as waited for.

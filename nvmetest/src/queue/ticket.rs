@@ -15,7 +15,7 @@ pub(crate) struct Outcome {
     pub(super) completion: Cell<Option<Completion>>,
     /// The command identifier.
     pub(super) cid: Cell<u16>,
-    /// Whether the command was never submitted; its failure says why.
+    /// Whether the command was never submitted. Its failure says why, unless the scope had ended.
     pub(super) refused: Cell<bool>,
 }
 
@@ -62,8 +62,7 @@ impl<'scope, D> Ticket<'scope, D> {
         let has_ended = || self.outcome.completion.get().is_some() || self.outcome.refused.get();
         self.poller.until(|| has_ended().then_some(()))?;
         self.poller.claim(&self.outcome)?;
-        let completion = self.outcome.completion.get();
-        let completion = completion.expect("what was refused has a failure, which `claim` returns");
+        let completion = self.outcome.completion.get().ok_or_else(|| self.poller.ended())?;
         Ok((completion, self.data))
     }
 

@@ -1,6 +1,7 @@
 //! A controller that does what a test says, right or wrong, in the thread that rings the doorbell.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nvmetest::memory::Arena;
@@ -21,6 +22,8 @@ pub enum Reply {
     Entry(fn(&mut Cqe)),
     /// Completes it twice.
     Twice,
+    /// Fills the completion queue with entries of no command, again and again, and does not complete it.
+    Flood,
     /// Does nothing.
     Silence,
 }
@@ -43,8 +46,9 @@ struct State {
     completion: BTreeMap<u16, Ring>,
     /// Commands that were not completed.
     pending: Vec<(u16, Sqe)>,
+    /// The completion queue that is flooded.
+    flooded: Option<u16>,
     dead: bool,
-    resets: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -67,7 +71,28 @@ impl Fake {
         dma: DmaModel,
         behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
     ) -> Arc<Self> {
-        let arena = Arc::new(Arena::new(64 << 20).expect("memory"));
+        Self::make(dma, 0..1 << 48, arena(), behaviour)
+    }
+
+    /// A controller that can be told no addresses but these.
+    pub fn with_addresses(
+        iova: Range<u64>,
+        behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
+    ) -> Arc<Self> {
+        Self::make(DmaModel::PerBuffer, iova, arena(), behaviour)
+    }
+
+    /// Another controller, in the same arena, that does all as it should.
+    pub fn neighbour(&self) -> Arc<Self> {
+        Self::make(DmaModel::PerBuffer, 0..1 << 48, self.arena.clone(), |_, _| Reply::Normal)
+    }
+
+    fn make(
+        dma: DmaModel,
+        iova: Range<u64>,
+        arena: Arc<Arena>,
+        behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
+    ) -> Arc<Self> {
         let cap = Cap::new().with_mqes_z(63).with_cqr(true).with_to(1);
         let registers = HashMap::from([
             (u64::from(Property::CAP.0), u64::from(cap)),
@@ -75,7 +100,7 @@ impl Fake {
         ]);
         let abilities = Abilities {
             dma,
-            iova: 0..1 << 48,
+            iova,
             revokes: dma == DmaModel::PerBuffer,
             function_reset: true,
             terminates: false,
@@ -88,8 +113,8 @@ impl Fake {
             submission: BTreeMap::new(),
             completion: BTreeMap::new(),
             pending: Vec::new(),
+            flooded: None,
             dead: false,
-            resets: 0,
         };
         let uri = "fake:".parse().expect("a URI");
         Arc::new(Self { uri, abilities, arena, state: Mutex::new(state) })
@@ -122,10 +147,6 @@ impl Fake {
     /// The device is pulled.
     pub fn die(&self) {
         self.state().dead = true;
-    }
-
-    pub fn resets(&self) -> usize {
-        self.state().resets
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,6 +203,9 @@ impl Fake {
         let mut state = self.state();
         let qid = number / 2;
         if !number.is_multiple_of(2) {
+            if state.flooded == Some(qid) {
+                self.flood(&mut state, qid);
+            }
             return;
         }
         while let Some(ring) = state.submission.get(&qid).copied()
@@ -219,6 +243,11 @@ impl Fake {
                 self.complete(state, qid, cqe);
                 self.complete(state, qid, cqe);
             }
+            Reply::Flood => {
+                let cqid = state.submission[&qid].cqid;
+                state.flooded = Some(cqid);
+                self.flood(state, cqid);
+            }
             Reply::Silence => state.pending.push((qid, *sqe)),
         }
     }
@@ -229,8 +258,21 @@ impl Fake {
         self.post(state, sqid, cqe);
     }
 
-    fn post(&self, state: &mut State, sqid: u16, mut cqe: Cqe) {
-        let cqid = state.submission[&sqid].cqid;
+    /// Half a queue of entries, which is what the driver gives back at a time.
+    fn flood(&self, state: &mut State, cqid: u16) {
+        let Some(ring) = state.completion.get(&cqid) else { return };
+        for _ in 0..ring.entries / 2 {
+            let mut cqe = Cqe::new_zeroed();
+            cqe.sqid = 77.into();
+            self.post_to(state, cqid, cqe);
+        }
+    }
+
+    fn post(&self, state: &mut State, sqid: u16, cqe: Cqe) {
+        self.post_to(state, state.submission[&sqid].cqid, cqe);
+    }
+
+    fn post_to(&self, state: &mut State, cqid: u16, mut cqe: Cqe) {
         let ring = state.completion[&cqid];
         cqe.set_status_field(cqe.status_field().with_p(ring.phase));
         self.dma_write(state, ring.base + u64::from(ring.index) * 16, cqe.as_bytes());
@@ -245,15 +287,19 @@ impl Fake {
         let (qid, entries) = (cdw10 as u16, (cdw10 >> 16) + 1);
         let ring = |cqid| Ring { base: sqe.dptr[0].get(), entries, index: 0, phase: true, cqid };
         match sqe.admin_opcode() {
-            AdminOpcode::CREATE_IO_CQ => drop(state.completion.insert(qid, ring(0))),
+            AdminOpcode::CREATE_IO_CQ => {
+                state.completion.insert(qid, ring(0));
+            }
             AdminOpcode::CREATE_IO_SQ => {
-                drop(state.submission.insert(qid, ring((cdw11 >> 16) as u16)));
+                state.submission.insert(qid, ring((cdw11 >> 16) as u16));
             }
             AdminOpcode::DELETE_IO_SQ => {
                 state.submission.remove(&qid);
                 state.pending.retain(|(sqid, _)| *sqid != qid);
             }
-            AdminOpcode::DELETE_IO_CQ => drop(state.completion.remove(&qid)),
+            AdminOpcode::DELETE_IO_CQ => {
+                state.completion.remove(&qid);
+            }
             AdminOpcode::SET_FEATURES => return (cdw11, Status::SUCCESS),
             AdminOpcode::IDENTIFY => self.identify(state, sqe),
             // It finds nothing to abort.
@@ -277,6 +323,10 @@ impl Fake {
         }
         assert!(self.dma_write(state, sqe.dptr[0].get(), &page));
     }
+}
+
+fn arena() -> Arc<Arena> {
+    Arc::new(Arena::new(64 << 20).expect("memory"))
 }
 
 fn entry(sqid: u16, sqe: &Sqe, status: Status) -> Cqe {
@@ -353,7 +403,6 @@ impl Function for Fake {
 
     fn reset(&self) -> TransportResult {
         self.write_register(Property::CC.0.into(), 0);
-        self.state().resets += 1;
         Ok(())
     }
 

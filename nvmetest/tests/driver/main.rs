@@ -5,3 +5,4 @@ mod ladder;
 mod nonsense;
 mod queues;
 mod scope;
+mod soundness;

@@ -1,6 +1,6 @@
 //! A device may send anything: it gives an error, and never a hang, a panic, or memory without end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nvmetest::prelude::*;
 use nvmetest::spec::{AdminOpcode, Cap, Property, Sqe};
@@ -103,4 +103,45 @@ fn a_namespace_list_without_end_is_an_error() -> Result {
     // The page that the fake does not write holds what the test put there: nothing ascending.
     assert_eq!(nvme.active_namespaces()?, Vec::<u32>::new());
     Ok(())
+}
+
+/// A controller that completes nothing, and fills the completion queue for ever.
+#[test]
+fn a_flood_of_completions_does_not_hold_up_the_end_of_a_scope() -> Result {
+    let fake = Fake::new(|qid, sqe| if is_flush(qid, sqe) { Reply::Flood } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(8)?;
+    let ns = nvme.namespace(1)?;
+    let start = Instant::now();
+    let result = q.scope(|io| {
+        ns.flush().timeout(Duration::from_millis(10)).submit(io);
+        Ok(())
+    });
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    Ok(())
+}
+
+/// A command that waits for ever ends with the test's time.
+#[test]
+fn a_scope_closes_when_the_deadline_is_over() -> Result {
+    let fake =
+        Fake::new(|qid, sqe| if is_flush(qid, sqe) { Reply::Silence } else { Reply::Normal });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(8)?;
+    let ns = nvme.namespace(1)?;
+    let start = Instant::now();
+    nvme.set_deadline(start + Duration::from_millis(20));
+    let result = q.scope(|io| {
+        ns.flush().timeout(Duration::MAX).submit(io);
+        Ok(())
+    });
+    nvme.set_deadline(None);
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // The controller is asked to end the command also when the time is over.
+    assert!(
+        matches!(ns.flush().run(&q), Err(Error::QueueGone { why, .. }) if why.contains("deleted"))
+    );
+    nvme.health()
 }

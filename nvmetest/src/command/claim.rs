@@ -1,0 +1,90 @@
+//! What a command would let the device do with host memory.
+
+use std::any::TypeId;
+
+use crate::memory::Places;
+use crate::spec::command::{GetLogPageCdw10, GetLogPageCdw11};
+use crate::spec::{AdminOpcode, Cqe, NvmOpcode, Sqe};
+
+use super::{Admin, CommandSet};
+
+/// Bit 1 of an opcode: the controller writes host memory (Base 4.1.1, Data Transfer).
+const CONTROLLER_TO_HOST: u8 = 0b10;
+
+/// The size of what Identify returns (Base 5.1.13).
+const IDENTIFY_BYTES: usize = 4096;
+
+/// No feature has a longer data structure (Base 5.1.11).
+const MOST_FEATURE_BYTES: usize = 4096;
+
+/// Whether a controller that follows the standard writes host memory for the command.
+pub(crate) fn writes(sqe: &Sqe) -> bool {
+    sqe.opcode() & CONTROLLER_TO_HOST != 0
+}
+
+/// Returns how many bytes a controller that follows the standard writes, where that is known. A logical block has
+/// `block` bytes.
+pub(super) fn written<S: CommandSet>(sqe: &Sqe, block: Option<usize>) -> Option<usize> {
+    if !is_admin::<S>() {
+        let blocks = (sqe.cdw12.get() as usize & 0xffff) + 1;
+        return (sqe.opcode() == NvmOpcode::READ.0).then_some(block? * blocks);
+    }
+    match sqe.admin_opcode() {
+        AdminOpcode::IDENTIFY => Some(IDENTIFY_BYTES),
+        AdminOpcode::GET_FEATURES => Some(MOST_FEATURE_BYTES),
+        AdminOpcode::GET_LOG_PAGE => {
+            let lower = GetLogPageCdw10::from(sqe.cdw10.get()).numdl();
+            let upper = GetLogPageCdw11::from(sqe.cdw11.get()).numdu();
+            let dwords_z = usize::from(upper) << 16 | usize::from(lower);
+            Some((dwords_z + 1) * size_of::<u32>())
+        }
+        _ => None,
+    }
+}
+
+/// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
+pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
+    let is_queue = places.as_slice().iter().any(|place| place.outlives_its_command);
+    let reads_only = places.as_slice().iter().any(|place| !place.writable);
+    assert!(
+        !(reads_only && writes(sqe)),
+        "opcode {:02x}h is of a command that writes host memory, which was lent for reading: lend `&mut` a buffer",
+        sqe.opcode(),
+    );
+    if !is_admin::<S>() {
+        assert!(!is_queue, "the memory of a queue was lent to an I/O command");
+        return;
+    }
+    const HOST_MEMORY_BUFFER: u32 = 0x0d;
+    let what = match sqe.admin_opcode() {
+        // The memory of a queue is kept by the controller until the queue is gone.
+        AdminOpcode::CREATE_IO_SQ if is_queue => return check_size(sqe, places, size_of::<Sqe>()),
+        AdminOpcode::CREATE_IO_CQ if is_queue => return check_size(sqe, places, size_of::<Cqe>()),
+        _ if is_queue => "has the memory of a queue and does not create one",
+        AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ => {
+            "creates a queue (use `nvme.create_io_cq` or `nvme.create_io_sq`)"
+        }
+        AdminOpcode::DOORBELL_BUFFER_CONFIG => "gives the device doorbell buffers",
+        AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
+        AdminOpcode::TRACK_SEND => "gives the device memory to log to",
+        AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
+            "gives the device a host memory buffer"
+        }
+        _ => return,
+    };
+    panic!(
+        "a raw command that {what} cannot be run from safe code: the device would use memory \
+            after the command is complete"
+    );
+}
+
+/// Refuses a QSIZE that was edited to be more than the memory of the queue.
+fn check_size(sqe: &Sqe, places: &Places, entry: usize) {
+    let entries = (sqe.cdw10.get() >> 16) as usize + 1;
+    let (bytes, len) = (entries * entry, places.len());
+    assert!(bytes <= len, "a queue of {entries} entries has {bytes} bytes, and {len} are lent");
+}
+
+fn is_admin<S: CommandSet>() -> bool {
+    TypeId::of::<S>() == TypeId::of::<Admin>()
+}

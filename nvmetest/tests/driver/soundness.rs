@@ -1,0 +1,246 @@
+//! What safe code tries in order to get at memory that the device may write.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nvmetest::memory::MemoryError;
+use nvmetest::prelude::*;
+use nvmetest::spec::{AdminOpcode, Property, Sqe};
+use nvmetest::{ControllerConfig, CreateIoCq, Identify, LogPage};
+use nvmetest_fixtures::soft;
+use zerocopy::FromZeros;
+
+use super::fake::{Fake, Reply};
+
+const READ: u8 = 0x02;
+
+/// Two controllers in one arena, and one that came after another: no memory is given away twice.
+#[test]
+fn controllers_that_share_an_arena_do_not_share_memory() -> Result {
+    let fake = Fake::new(|_, _| Reply::Normal);
+    let first = fake.open()?;
+    let mut kept = first.buffer(4096);
+    kept.fill(0x11);
+    let second = fake.neighbour().open()?;
+    let mut others: Vec<Buffer> = (0..64).map(|_| second.buffer(4096)).collect();
+    others.iter_mut().for_each(|other| other.fill(0x22));
+    assert!(kept.iter().all(|&byte| byte == 0x11));
+    Ok(())
+}
+
+/// An address is used once, so there is an end to them: it is an error, and no address beyond it.
+#[test]
+fn addresses_that_are_used_up_are_an_error() -> Result {
+    let fake = Fake::with_addresses(0..(4 << 30) + (8 << 20), |_, _| Reply::Normal);
+    let nvme = fake.open()?;
+    let error = (0..).find_map(|_| nvme.try_buffer(1 << 20).err());
+    assert!(matches!(error, Some(MemoryError::Addresses { .. })), "{error:?}");
+    Ok(())
+}
+
+/// A callback that runs while the second scope closes submits to the first, which was closed by then.
+#[test]
+fn a_callback_that_submits_to_a_closed_scope_is_waited_for() -> Result {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let queues = [nvme.qpair(4)?, nvme.qpair(4)?];
+    let ns = nvme.namespace(1)?;
+    for round in 0..50_u8 {
+        let mut buf = nvme.buffer(512);
+        buf.fill(0xff);
+        nvmetest::queue::scope_all(&queues, |ios| {
+            let buf = &mut buf;
+            ns.flush().submit_with(&ios[1], |_, _| drop(ns.read(buf, 0).submit(&ios[0])));
+            Ok(())
+        })?;
+        assert!(buf.iter().all(|&byte| byte == 0), "round {round}");
+    }
+    Ok(())
+}
+
+/// A callback that never ran submits a command as it is dropped: nobody would wait for that one.
+#[test]
+fn a_scope_that_has_ended_takes_no_commands() -> Result {
+    struct ReadOnDrop<'s, 'e> {
+        io: &'s nvmetest::Io<'s, 'e, Nvm>,
+        command: Option<Command<Nvm, nvmetest::SliceMut<'s>>>,
+    }
+    impl Drop for ReadOnDrop<'_, '_> {
+        fn drop(&mut self) {
+            let refused = self.command.take().unwrap().submit(self.io).wait();
+            assert!(matches!(refused, Err(Error::QueueGone { .. })));
+        }
+    }
+
+    let writes = Arc::new(AtomicUsize::new(0));
+    let seen = writes.clone();
+    let fake = Fake::new(move |qid, sqe| match (qid, sqe.opcode()) {
+        (0, _) => Reply::Normal,
+        (_, READ) => {
+            seen.fetch_add(1, Ordering::Relaxed);
+            Reply::Silence
+        }
+        _ => Reply::Silence,
+    });
+    let nvme = fake.open()?;
+    let queues = [nvme.qpair(4)?, nvme.qpair(4)?];
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    let result = nvmetest::queue::scope_all(&queues, |ios| {
+        let command = Some(ns.read(&mut buf, 0));
+        let read = ReadOnDrop { io: &ios[1], command };
+        let hung = ns.flush().timeout(Duration::from_millis(10));
+        hung.submit_with(&ios[0], move |_, _| drop(read));
+        Ok(())
+    });
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert_eq!(writes.load(Ordering::Relaxed), 0);
+    Ok(())
+}
+
+fn message<T>(body: impl FnOnce() -> Result<T>) -> String {
+    let panic = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(_)) => return "it was taken for good".to_owned(),
+        Ok(Err(error)) => return error.to_string(),
+        Err(panic) => panic,
+    };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map_or("?", |text| *text).to_owned(),
+    }
+}
+
+#[track_caller]
+fn refused<T>(body: impl FnOnce() -> Result<T>, why: &str) {
+    let message = message(body);
+    assert!(message.contains(why), "{message}");
+}
+
+#[test]
+fn memory_that_is_lent_for_reading_is_not_written() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let buf = nvme.buffer(512);
+    let why = "writes host memory, which was lent for reading";
+    refused(|| ns.write(&buf, 0).edit(|sqe| sqe.set_opcode(READ)).run(&q), why);
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(READ);
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.slice(0..512)).run(&q), why);
+    Ok(())
+}
+
+/// A controller that follows the standard writes as much as the command says, whatever is lent.
+#[test]
+fn a_command_writes_no_more_than_it_was_lent() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(8192);
+    let longer = |sqe: &mut Sqe| sqe.cdw12 = 15.into();
+
+    refused(|| nvme.identify(Identify::CONTROLLER, buf.slice_mut(0..512)).run(&nvme), "4096 bytes");
+    refused(|| nvme.get_features_data(0x0e, buf.slice_mut(0..8)).run(&nvme), "4096 bytes");
+    let log = nvme.get_log_page(LogPage::of(2), buf.slice_mut(0..512));
+    refused(|| log.edit(|sqe| sqe.cdw10 = 0x03ff_0002.into()).run(&nvme), "4096 bytes");
+    refused(|| ns.read(buf.slice_mut(0..512), 0).edit(longer).run(&q), "8192 bytes");
+    refused(|| ns.read(buf.slice_mut(0..512), 0).transfer_only(16, 512).run(&q), "8192 bytes");
+
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(READ);
+    // One whole page cannot be overrun; a part of it, or two, which could be taken for a list, can.
+    Command::<Nvm, _>::raw(sqe, buf.slice_mut(0..4096)).run(&q)?;
+    let why = "the driver does not know how much the command writes";
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.slice_mut(0..512)).run(&q), why);
+    refused(|| Command::<Nvm, _>::raw(sqe, buf.as_mut()).run(&q), why);
+    Command::<Nvm, _>::raw(sqe, buf.as_mut()).layout(Layout::Sgl).run(&q)?;
+
+    // The rest of a buffer's last page is nobody's.
+    nvme.identify(Identify::CONTROLLER, &mut nvme.buffer(100)).run(&nvme)?;
+    Ok(())
+}
+
+/// With an offset in the first entry, two pages of data touch three: the second entry is then that of a list, and
+/// not of data that a test filled with addresses.
+#[test]
+fn a_skewed_entry_does_not_make_data_a_list() -> Result {
+    let pointers = Arc::new(Mutex::new((0, 0)));
+    let seen = pointers.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 && sqe.opcode() == READ {
+            *seen.lock().unwrap() = (sqe.dptr[0].get(), sqe.dptr[1].get());
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(3 * 4096);
+    let start = buf.iova().0;
+    let read = ns.read(&mut buf, 0).transfer_only(16, 8192);
+    read.layout(Layout::SkewedPrp { entry: 0, by: 4 }).run(&q)?;
+    let (first, second) = *pointers.lock().unwrap();
+    assert_eq!(first, start + 4);
+    assert!(second < start || start + 3 * 4096 <= second, "PRP Entry 2 is {second:#x}");
+    Ok(())
+}
+
+#[test]
+fn the_memory_of_a_queue_is_for_creating_it_only() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let fields =
+        CreateIoCq { qid: 3, size_z: 7, contiguous: true, interrupts: false, vector: 0, offset: 0 };
+    let host_memory_buffer = |sqe: &mut Sqe| {
+        sqe.set_opcode(0x09);
+        sqe.cdw10 = 0x0d.into();
+    };
+    let create = || nvme.create_io_cq(fields);
+    refused(|| create().edit(host_memory_buffer).run(&nvme), "has the memory of a queue");
+    let larger = |sqe: &mut Sqe| sqe.cdw10 = 0xff_0003.into();
+    refused(|| create().edit(larger).run(&nvme), "a queue of 256 entries has 4096 bytes");
+    Ok(())
+}
+
+#[test]
+fn registers_do_not_give_the_device_memory() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let registers = nvme.registers();
+    let ring = "ring the doorbell of a queue";
+    refused(|| registers.write32(Property(0x1000), 0), ring);
+    refused(|| registers.write32(Property(0x1000 + 8 * u32::from(q.id())), 0), ring);
+    refused(|| registers.write64(Property(0x0ffc), 0), ring);
+    registers.write32(Property(0x1000 + 8 * 40), 1)?;
+    refused(|| q.ring_invalid_tail(0x1_0001), "is a valid tail");
+    for part in [Property::CMBMSC, Property(Property::CMBMSC.0 + 4), Property::BPRSEL] {
+        refused(|| registers.write32(part, 0), "claim host memory");
+    }
+    refused(|| registers.write64(Property::INTMC, 1 << 32), "change a part of CC");
+
+    // Enabled again, the controller would start at the first entry of a queue that holds old commands.
+    let cc = registers.cc()?;
+    registers.write32(Property::CC, cc.with_en(false).into())?;
+    refused(|| registers.write32(Property::CC, cc.into()), "use `reset_with`");
+    Ok(())
+}
+
+/// The only identifier of the admin queue is taken by a command that hangs: there is none for an Abort.
+#[test]
+fn a_full_admin_queue_does_not_stop_the_ladder() -> Result {
+    let fake = Fake::new(|qid, sqe| {
+        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
+        if hangs { Reply::Silence } else { Reply::Normal }
+    });
+    let mut nvme = fake.open()?;
+    let tiny = ControllerConfig { admin_sq_entries: 2, ..*nvme.config() };
+    nvme.reset_with(&tiny)?;
+    let mut log = nvme.buffer(512);
+    let command = nvme.get_log_page(LogPage::of(2), &mut log).timeout(Duration::from_millis(10));
+    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
+    assert!(matches!(nvme.keep_alive().run(&nvme), Err(Error::QueueFull { .. })));
+    assert!(matches!(nvme.events(1), Err(Error::QueueFull { .. })));
+    nvme.reset_to_default()?;
+    nvme.keep_alive().run(&nvme)?;
+    Ok(())
+}
