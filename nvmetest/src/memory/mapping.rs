@@ -73,6 +73,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the range is not within the mapping.
+    #[inline]
     pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         self.check(offset, bytes.len());
         // SAFETY: In bounds, as checked; `bytes` is memory of ours, apart from the mapping.
@@ -86,6 +87,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the range is not within the mapping.
+    #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) {
         self.check(offset, bytes.len());
         // SAFETY: In bounds, as checked; `bytes` is memory of ours, apart from the mapping.
@@ -99,6 +101,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the word is not aligned or not within the mapping.
+    #[inline]
     pub fn word(&self, offset: usize) -> &AtomicU32 {
         self.check(offset, size_of::<AtomicU32>());
         assert!(
@@ -114,6 +117,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the word is not aligned or not within the mapping.
+    #[inline]
     pub fn long(&self, offset: usize) -> &AtomicU64 {
         self.check(offset, size_of::<AtomicU64>());
         assert!(
@@ -129,6 +133,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the words are not aligned or not within the mapping.
+    #[inline]
     pub fn longs<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, size_of::<[AtomicU64; N]>());
         assert!(
@@ -148,6 +153,7 @@ impl Mapping {
         Ok(Self { base: base.cast(), len })
     }
 
+    #[inline]
     fn check(&self, offset: usize, len: usize) {
         let within = offset.checked_add(len).is_some_and(|end| end <= self.len);
         assert!(within, "{len} bytes at {offset:#x} are not within {} mapped bytes", self.len);
