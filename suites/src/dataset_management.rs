@@ -164,11 +164,12 @@ fn dulbe_makes_a_deallocated_block_an_error(nvme: &Controller, q: &Qpair, ns: Na
         return Err(Error::NotApplicable("NSFEAT.DAE is 0 (NVM 4.1.5.1)".to_owned()));
     }
     let fid = Fid::ERROR_RECOVERY.0;
-    let data = pattern::write(nvme, q, ns, 0, 8, 1)?;
+    let blocks = pattern::largest(nvme, ns).min(8);
+    let data = pattern::write(nvme, q, ns, 0, blocks, 1)?;
     let before = nvme.get_features(fid).nsid(ns.nsid()).run(nvme)?.cdw0;
     nvme.set_features(fid, before | DULBE).nsid(ns.nsid()).run(nvme)?;
     let tried = (|| -> Result {
-        dsm(nvme, q, ns, &[DsmRange::new(0, 8)], DsmAttributes::DEALLOCATE)?;
+        dsm(nvme, q, ns, &[DsmRange::new(0, blocks)], DsmAttributes::DEALLOCATE)?;
         let mut back = nvme.buffer(data.len());
         // The controller may have taken no action: then the data is what it was.
         let read = ns.read(&mut back, 0);
@@ -178,7 +179,7 @@ fn dulbe_makes_a_deallocated_block_an_error(nvme: &Controller, q: &Qpair, ns: Na
         if read.status.is_success() {
             pattern::assert_same(&back, &data, ns.block(), 0);
         }
-        let data = pattern::write(nvme, q, ns, 0, 8, 2)?;
+        let data = pattern::write(nvme, q, ns, 0, blocks, 2)?;
         ns.read(&mut back, 0).run(q)?;
         pattern::assert_same(&back, &data, ns.block(), 0);
         Ok(())

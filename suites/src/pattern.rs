@@ -35,7 +35,8 @@ pub(crate) fn buffer(
     data
 }
 
-/// Writes `blocks` blocks from `slba` on, of version `version`, and returns what was written.
+/// Writes `blocks` blocks from `slba` on, of version `version`, and returns what was written: with one command, or
+/// with more if MDTS wants them.
 pub(crate) fn write(
     nvme: &Controller,
     q: &Qpair,
@@ -44,12 +45,15 @@ pub(crate) fn write(
     blocks: u32,
     version: u32,
 ) -> Result<Buffer> {
+    needs(ns, slba.saturating_add(blocks.into()))?;
     let data = buffer(nvme, ns, slba, blocks, version);
-    ns.write(&data, slba).run(q)?;
+    let most = largest(nvme, ns) as usize;
+    let parts = data.chunks(most * ns.block()).zip((slba..).step_by(most));
+    q.run_all(parts.map(|(part, slba)| ns.write(part, slba)))?;
     Ok(data)
 }
 
-/// Reads `blocks` blocks from `slba` on.
+/// Reads `blocks` blocks from `slba` on: with one command, or with more if MDTS wants them.
 pub(crate) fn read(
     nvme: &Controller,
     q: &Qpair,
@@ -58,8 +62,19 @@ pub(crate) fn read(
     blocks: u32,
 ) -> Result<Buffer> {
     let mut data = nvme.buffer(blocks as usize * ns.block());
-    ns.read(&mut data, slba).run(q)?;
+    let most = largest(nvme, ns) as usize;
+    let parts = data.chunks_mut(most * ns.block()).zip((slba..).step_by(most));
+    q.run_all(parts.map(|(part, slba)| ns.read(part, slba)))?;
     Ok(data)
+}
+
+/// Fails as not applicable if the namespace has fewer than `blocks` blocks.
+pub(crate) fn needs(ns: Namespace, blocks: u64) -> Result {
+    if ns.capacity() < blocks {
+        let has = ns.capacity();
+        return Err(Error::NotApplicable(format!("NSZE is {has}: {blocks} blocks are needed")));
+    }
+    Ok(())
 }
 
 /// Fails unless the bytes are the same, and says which block is the first that differs.

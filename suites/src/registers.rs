@@ -189,11 +189,11 @@ fn nssr_ignores_what_is_not_the_key(nvme: &Controller, #[case] value: u32) -> Re
     nvme.health()
 }
 
-/// CAP.TO and CRTO name the same time for commands that need media.
+/// CAP.TO, which is for enabling and disabling, is no shorter than what CRTO names for enabling.
 #[nvme_test(spec = "Base 3.1.4.1", requires(self::READY_WITH_MEDIA))]
-fn cap_and_crto_name_the_same_time(nvme: &Controller) -> Result {
+fn cap_names_no_shorter_time_than_crto(nvme: &Controller) -> Result {
     let (cap, crto) = (nvme.registers().cap()?, nvme.registers().crto()?);
-    assert_eq!(u16::from(cap.to()), crto.crwmt().min(0xff), "{cap:?} {crto:?}");
+    assert!(crto.crwmt().min(0xff) <= u16::from(cap.to()), "{cap:?} {crto:?}");
     Ok(())
 }
 

@@ -21,6 +21,19 @@ pub enum Layout {
         /// What is added to it, in bytes.
         by: u64,
     },
+    /// PRPs, and yet PSDT 11b, which is reserved (Base 4.1): Invalid Field in Command.
+    ///
+    /// The loan must fit into one memory page: a device that takes the PRPs for an SGL descriptor then finds
+    /// one of no length.
+    ReservedPsdt,
+    /// PRPs, with a PRP List that starts at entry `entry` of its memory page, and not with the page.
+    ///
+    /// What does not fit into the rest of the page is in further pages: so a short transfer has a chained
+    /// list, too. A transfer that needs no list has none.
+    PrpListAt {
+        /// Which entry of the page, from 0 on; a page of 4 KiB has 512.
+        entry: usize,
+    },
     /// An SGL with one data block for each piece of the loan.
     Sgl,
     /// An SGL whose data blocks have these lengths; what is left is one more block for each piece.

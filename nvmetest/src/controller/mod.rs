@@ -63,8 +63,9 @@ pub struct Controller {
     baseline: Baseline,
 }
 
-/// How many queues the host asks for; few controllers have that many, and fewer tests want them.
-const QUEUES_WANTED: u16 = 64;
+/// How many queues the host asks for: the command log has room for them, for the admin queue, and for some that
+/// were deleted and are still of interest.
+const QUEUES_WANTED: u16 = 48;
 
 impl Controller {
     /// Takes over the controller behind `function`: resets it, enables it by the canonical sequence (Base
@@ -74,9 +75,7 @@ impl Controller {
     ///
     /// Fails if the controller does not come up, or says of itself what cannot be.
     pub fn open(function: Arc<dyn Function>, arena: Arc<Arena>) -> Result<Self> {
-        // The admin queue, all I/O queues, and some that were deleted and are still of interest.
-        let geometry = Geometry { rings: u32::from(QUEUES_WANTED) + 16, ..Geometry::default() };
-        let log = CmdLog::new(geometry).map_err(|error| {
+        let log = CmdLog::new(Geometry::default()).map_err(|error| {
             Error::Blocked(format!("there is no memory for the command log: {error}"))
         })?;
         Self::open_with_log(function, arena, log)

@@ -71,8 +71,10 @@ pub fn entries(pieces: &[Piece], page: u64) -> Result<Prps, PrpError> {
     })
 }
 
-/// Lays a PRP List of `entries` out in memory pages that are contiguous from `at` on: the last entry of a
-/// page that does not hold the end of the list is the address of the next page.
+/// Lays a PRP List of `entries` out in memory that is contiguous from `at` on: the last entry of a memory page
+/// that does not hold the end of the list is the address of the next page.
+///
+/// The list need not start with its page; what is left of that page is all that it has there.
 ///
 /// ```
 /// use nvmetest::memory::prp::lay_out;
@@ -81,17 +83,22 @@ pub fn entries(pieces: &[Piece], page: u64) -> Result<Prps, PrpError> {
 /// let list = lay_out(&entries, 0x8000, 4096);
 /// assert_eq!(list[511], 0x9000); // a pointer to the second page
 /// assert_eq!(list[512..], entries[511..]);
+///
+/// // Two entries are left of the page: one of data, and a pointer.
+/// assert_eq!(lay_out(&entries[..3], 0x8ff0, 4096), [entries[0], 0x9000, entries[1], entries[2]]);
 /// ```
 pub fn lay_out(entries: &[u64], at: u64, page: u64) -> Vec<u64> {
-    let per_page = usize::try_from(page).expect("a page fits into memory") / size_of::<u64>();
-    let mut list = Vec::with_capacity(entries.len() + entries.len() / (per_page - 1) + 1);
+    const ENTRY: u64 = size_of::<u64>() as u64;
+    let per_page = usize::try_from(page / ENTRY).expect("a page fits into memory");
+    let mut room = usize::try_from((page - at % page) / ENTRY).expect("a page fits into memory");
+    let mut list = Vec::with_capacity(entries.len() + entries.len() / (per_page - 1) + 2);
     let mut rest = entries;
-    while per_page < rest.len() {
-        let (now, later) = rest.split_at(per_page - 1);
+    while room < rest.len() {
+        let (now, later) = rest.split_at(room - 1);
         list.extend_from_slice(now);
-        let next_page = (list.len() + 1) * size_of::<u64>();
-        list.push(at + next_page as u64);
+        list.push(at + (list.len() as u64 + 1) * ENTRY);
         rest = later;
+        room = per_page;
     }
     list.extend_from_slice(rest);
     list
@@ -135,7 +142,9 @@ mod tests {
         #[test]
         fn a_walk_of_the_entries_gives_the_data_back(
             first_page in 1_u64..1000, offset in 0_u64..1024, len in 1_usize..5_000_000, shift in 12_u32..17,
+            list_entry in 0_u64..512,
         ) {
+            let at = 0x4000_0000 + list_entry * 8;
             let page = 1_u64 << shift;
             let start = first_page * page + offset * 4 % page;
             let (prp1, rest) = match entries(&[(start, len)], page).unwrap() {
@@ -143,7 +152,7 @@ mod tests {
                 Prps::Entries(prp1, prp2) => (prp1, vec![prp2]),
                 Prps::List(prp1, list) => {
                     prop_assert!(2 <= list.len());
-                    (prp1, walk_list(&lay_out(&list, 0x4000_0000, page), 0x4000_0000, page, list.len()))
+                    (prp1, walk_list(&lay_out(&list, at, page), at, page, list.len()))
                 }
             };
             let mut expected = start;
@@ -159,16 +168,17 @@ mod tests {
     }
 
     fn walk_list(list: &[u64], at: u64, page: u64, mut left: usize) -> Vec<u64> {
-        let per_page = page as usize / 8;
         let mut entries = Vec::new();
-        let mut index = 0;
+        let mut address = at;
         while 0 < left {
-            if index % per_page == per_page - 1 && 1 < left {
-                index = (list[index] - at) as usize / 8;
-                assert!(index.is_multiple_of(per_page));
+            let entry = list[(address - at) as usize / 8];
+            if address % page == page - 8 && 1 < left {
+                assert!(entry.is_multiple_of(page));
+                address = entry;
+                continue;
             }
-            entries.push(list[index]);
-            index += 1;
+            entries.push(entry);
+            address += 8;
             left -= 1;
         }
         entries

@@ -37,7 +37,7 @@ pub(super) fn data_pointer(
     }
     let page = shared.page_size();
     match plan.layout {
-        Layout::Prp | Layout::SkewedPrp { .. } => {
+        Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
             sqe.set_psdt(Psdt::PRP);
             // Two entries without a list: no allocation.
             if let (Layout::Prp, None, Places::One(place)) = (plan.layout, plan.transfer, places)
@@ -52,7 +52,20 @@ pub(super) fn data_pointer(
             if let &Layout::SkewedPrp { entry, by } = plan.layout {
                 skew(&mut prps, entry, by, places.len(), plan.transfer, page)?;
             }
-            prp_pointer(sqe, &prps, page, shared, own_list)
+            let start = match *plan.layout {
+                Layout::PrpListAt { entry } => Some(entry),
+                _ => None,
+            };
+            prp_pointer(sqe, &prps, (page, start), shared, own_list)
+        }
+        Layout::ReservedPsdt => {
+            let prps = prp::entries(&pieces(places, plan.transfer), page);
+            let Prps::Entries(prp1, 0) = prps.map_err(|error| error.to_string())? else {
+                return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
+            };
+            sqe.set_psdt(Psdt(0b11));
+            sqe.dptr = [U64::new(prp1), U64::ZERO];
+            Ok(None)
         }
         Layout::Sgl => sgl_pointer(sqe, &pieces(places, None), &[], 256, shared, own_list),
         Layout::SglBlocks { lengths, per_segment } => {
@@ -105,10 +118,11 @@ fn skew(
     Ok(())
 }
 
+/// Writes PRP Entry 1 and 2, and the PRP List, which starts at an entry of its page where `start` says so.
 fn prp_pointer(
     sqe: &mut Sqe,
     prps: &Prps,
-    page: u64,
+    (page, start): (u64, Option<usize>),
     shared: &Shared,
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
@@ -120,14 +134,19 @@ fn prp_pointer(
         Prps::List(first, entries) => (*first, entries),
     };
     // The slot's page is the last part of a memory page at the worst: all of it is entries then, too.
-    let fits = entries.len() * size_of::<u64>() <= PAGE_SIZE;
+    let fits = start.is_none() && entries.len() * size_of::<u64>() <= PAGE_SIZE;
     let (block, at) = if fits {
         own_list()?
     } else {
+        let per_page = page as usize / size_of::<u64>();
+        let start = start.unwrap_or(0);
+        if per_page <= start {
+            return Err(format!("a memory page has {per_page} PRP entries, and no entry {start}"));
+        }
         // One entry in each page points to the next page.
-        let pages = entries.len().div_ceil(page as usize / size_of::<u64>() - 1);
+        let pages = (start + entries.len() + 1).div_ceil(per_page - 1);
         let block = shared.domain().allocate(pages * page as usize, page as usize);
-        (Arc::new(block.map_err(|error| error.to_string())?), 0)
+        (Arc::new(block.map_err(|error| error.to_string())?), start * size_of::<u64>())
     };
     let address = block.iova().0 + at as u64;
     let list = if fits { entries.clone() } else { prp::lay_out(entries, address, page) };

@@ -10,7 +10,8 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use super::setup::SetupError;
-use crate::transport::{DeviceUri, Scheme};
+use crate::memory::PAGE_SIZE;
+use crate::transport::{DeviceUri, Scheme, parse_size};
 
 /// What the command line and the environment ask for.
 #[derive(Debug, Parser)]
@@ -43,6 +44,15 @@ pub(super) struct Options {
     /// Where a failing test leaves its folder [default: nvmetest in the target directory]
     #[arg(long, value_name = "DIR", help_heading = "nvmetest")]
     pub(super) evidence: Option<PathBuf>,
+
+    /// Keep the command log in a new file, which survives the process however it ends
+    #[arg(long, value_name = "FILE", help_heading = "nvmetest")]
+    pub(super) cmdlog: Option<PathBuf>,
+
+    /// How much memory the tests of a device may lend to it
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = memory)]
+    #[arg(help_heading = "nvmetest")]
+    pub(super) memory: usize,
 
     /// How long a test may take that does not say it itself
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -150,6 +160,14 @@ fn devices_help(schemes: &[&dyn Scheme]) -> String {
         help += &format!("  {}\n", scheme.summary());
     }
     help + "\nTests run one at a time, whatever --test-threads says: a controller is one."
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    const LEAST: usize = 32 << 20;
+    let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes
+        .filter(|bytes| LEAST <= *bytes && bytes.is_multiple_of(PAGE_SIZE))
+        .ok_or_else(|| "give a size such as `64MiB` or `1GiB`, 32 MiB at the least".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -14,7 +14,7 @@ use super::panics;
 use super::registry;
 use super::run::{Run, locked};
 use super::select::{Planned, plan, reports, select};
-use super::session::Session;
+use super::session::{Session, Supplies};
 use super::setup::SetupError;
 use super::shuffle;
 use crate::transport::{ROLE_ARGUMENT, Scheme, vfio_user};
@@ -88,8 +88,9 @@ fn run(arguments: Vec<OsString>, schemes: &[&'static dyn Scheme]) -> Result<Exit
     let reported: Vec<&Planned> = planned.iter().filter(|p| reports(p, &libtest)).collect();
     locked(&run.tally).expect(reported.len());
     if reported.iter().any(|planned| run.touches_device(planned)) {
+        let supplies = Supplies::new(&options)?;
         for (scheme, device) in devices {
-            run.sessions.push(Session::open(scheme, device)?);
+            run.sessions.push(Session::open(scheme, device, supplies.clone())?);
         }
     }
     Ok(execute(&libtest, run, planned))

@@ -4,25 +4,47 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::arguments::Options;
 use super::attempt::{AFTERWARDS, Attempt, Repair, attempt};
 use super::registry::Test;
 use super::setup::SetupError;
 use super::watchdog::Watchdog;
+use crate::cmdlog::{CmdLog, Geometry};
 use crate::memory::Arena;
 use crate::transport::{DeviceUri, Scheme};
 use crate::{Controller, Result};
 
-/// The memory that a session can lend to its device, in bytes. Pages that nobody touches cost nothing.
-const ARENA: usize = 1 << 30;
-
 /// So often a function may lose the device before its other cases are left out.
 const LOSSES: u32 = 3;
+
+/// What every session of a run is given.
+#[derive(Debug, Clone)]
+pub(super) struct Supplies {
+    /// How much memory it can lend to its device, in bytes. Pages that nobody touches cost nothing.
+    pub(super) memory: usize,
+    /// Where its commands are logged.
+    pub(super) log: CmdLog,
+}
+
+impl Supplies {
+    /// Makes what `options` ask for.
+    pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
+        let log = match &options.cmdlog {
+            None => CmdLog::new(Geometry::default()),
+            Some(path) => CmdLog::create(path, Geometry::default()),
+        };
+        // The error says of a file what is wrong with it, and what to do.
+        let log = log.map_err(|error| SetupError::new(format!("no command log: {error}")))?;
+        Ok(Self { memory: options.memory, log })
+    }
+}
 
 /// A device, its controller, and what happened to them.
 #[derive(Debug)]
 pub(super) struct Session {
     scheme: Opener,
     uri: DeviceUri,
+    supplies: Supplies,
     controller: Option<Controller>,
     /// Why the device was lost for good.
     lost: Option<String>,
@@ -42,11 +64,15 @@ impl std::fmt::Debug for Opener {
 
 impl Session {
     /// Opens the device and initializes its controller.
-    pub(super) fn open(scheme: &'static dyn Scheme, uri: DeviceUri) -> Result<Self, SetupError> {
-        let controller = open(scheme, &uri)?;
+    pub(super) fn open(
+        scheme: &'static dyn Scheme,
+        uri: DeviceUri,
+        supplies: Supplies,
+    ) -> Result<Self, SetupError> {
+        let controller = open(scheme, &uri, &supplies)?;
         let identity = controller.identity();
         let (scheme, controller) = (Opener(scheme), Some(controller));
-        Ok(Self { scheme, uri, controller, lost: None, identity, losses: HashMap::new() })
+        Ok(Self { scheme, uri, supplies, controller, lost: None, identity, losses: HashMap::new() })
     }
 
     pub(super) fn uri(&self) -> &DeviceUri {
@@ -117,7 +143,7 @@ impl Session {
         *self.losses.entry(place(after)).or_default() += 1;
         // The old process, socket or lock has to go before there can be a new one.
         self.controller = None;
-        match open(self.scheme.0, &self.uri) {
+        match open(self.scheme.0, &self.uri, &self.supplies) {
             Ok(nvme) => {
                 self.identity = nvme.identity();
                 self.controller = Some(nvme);
@@ -130,13 +156,18 @@ impl Session {
     }
 }
 
-fn open(scheme: &'static dyn Scheme, uri: &DeviceUri) -> Result<Controller, SetupError> {
-    let arena = Arena::new(ARENA).map_err(|error| {
-        SetupError::new(format!("cannot make {ARENA} bytes of shared memory for {uri}: {error}"))
+fn open(
+    scheme: &'static dyn Scheme,
+    uri: &DeviceUri,
+    supplies: &Supplies,
+) -> Result<Controller, SetupError> {
+    let Supplies { memory, log } = supplies;
+    let arena = Arena::new(*memory).map_err(|error| {
+        SetupError::new(format!("cannot make {memory} bytes of shared memory for {uri}: {error}"))
     })?;
     let arena = Arc::new(arena);
     let function = scheme.open(uri, &arena)?;
-    Controller::open(function, arena).map_err(|error| {
+    Controller::open_with_log(function, arena, log.clone()).map_err(|error| {
         SetupError::new(format!("cannot initialize the controller of {uri}: {error}"))
     })
 }

@@ -50,7 +50,7 @@ fn with_completion_queue(nvme: &Controller, body: impl FnOnce() -> Result) -> Re
 fn all_queues_that_were_allocated_can_be_used_at_once(nvme: &Controller, ns: Namespace) -> Result {
     let (submission, completion) = nvme.queues_granted();
     let pairs = submission.min(completion);
-    let queues = (0..pairs).map(|_| nvme.qpair(2)).collect::<Result<Vec<_>>>()?;
+    let queues = (0..pairs).map(|_| nvme.qpair(1)).collect::<Result<Vec<_>>>()?;
     for q in &queues {
         ns.flush().run(q)?;
     }
@@ -77,9 +77,9 @@ fn more_queues_than_there_are_identifiers_cannot_be_asked_for(
     nvme: &mut Controller,
     #[case] cdw11: u32,
 ) -> Result {
-    // The number is set once after a reset, and the harness has done that already.
+    // After a reset there has been no queue, which would be another error.
+    nvme.reset()?;
     let number = nvme.set_features(NUMBER_OF_QUEUES, cdw11);
     let refused = number.expect(Status::INVALID_FIELD_IN_COMMAND).run(&*nvme);
-    nvme.reset()?;
     refused.map(drop)
 }

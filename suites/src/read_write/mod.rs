@@ -10,7 +10,7 @@ use crate::pattern;
 /// A read returns what was written.
 #[nvme_test(spec = "NVM 3.3.4")]
 fn a_read_returns_what_was_written(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
-    let mut data = nvme.buffer(8 * ns.block());
+    let mut data = nvme.buffer(pattern::largest(nvme, ns).min(8) as usize * ns.block());
     data.iter_mut().zip((0..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
 
@@ -68,13 +68,13 @@ fn every_length_reads_back(nvme: &Controller, q: &Qpair, ns: Namespace) -> Resul
 /// A command transfers the blocks that it names, and no byte of host memory beside them.
 #[nvme_test(spec = "NVM 3.3.4")]
 fn a_read_leaves_the_memory_around_it_alone(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
-    let data = pattern::write(nvme, q, ns, 0, 4, 1)?;
+    let data = pattern::write(nvme, q, ns, 0, 2, 1)?;
     let block = ns.block();
-    let mut memory = nvme.buffer(12 * block);
+    let mut memory = nvme.buffer(10 * block);
     memory.fill(0x5a);
-    ns.read(memory.slice_mut(4 * block..8 * block), 0).run(q)?;
-    pattern::assert_same(&memory[4 * block..8 * block], &data, block, 0);
-    let outside = memory[..4 * block].iter().chain(&memory[8 * block..]);
+    ns.read(memory.slice_mut(4 * block..6 * block), 0).run(q)?;
+    pattern::assert_same(&memory[4 * block..6 * block], &data, block, 0);
+    let outside = memory[..4 * block].iter().chain(&memory[6 * block..]);
     assert_eq!(outside.filter(|&&byte| byte != 0x5a).count(), 0, "bytes outside were written");
     Ok(())
 }
@@ -88,7 +88,8 @@ fn fua_and_limited_retry_change_no_data(
     #[case] (fua, lr): (bool, bool),
 ) -> Result {
     let bits = u32::from(fua) << 30 | u32::from(lr) << 31;
-    let data = pattern::buffer(nvme, ns, 77, 8, bits >> 24);
+    let blocks = pattern::largest(nvme, ns).min(8);
+    let data = pattern::buffer(nvme, ns, 77, blocks, bits >> 24);
     let mut back = nvme.buffer(data.len());
     ns.write(&data, 77).edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() | bits)).run(q)?;
     ns.read(&mut back, 77).edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() | bits)).run(q)?;
@@ -101,7 +102,7 @@ fn fua_and_limited_retry_change_no_data(
 fn dsm_hints_change_no_data(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
     // AF 0h to 8h, AL, sequential request, incompressible.
     for (hint, version) in [0x01, 0x05, 0x08, 0x10, 0x30, 0x40, 0x80, 0xf5].into_iter().zip(1..) {
-        let data = pattern::buffer(nvme, ns, 3, 4, version);
+        let data = pattern::buffer(nvme, ns, 3, pattern::largest(nvme, ns).min(4), version);
         let mut back = nvme.buffer(data.len());
         ns.write(&data, 3).edit(|sqe| sqe.cdw13 = U32::new(hint)).run(q)?;
         ns.read(&mut back, 3).edit(|sqe| sqe.cdw13 = U32::new(hint)).run(q)?;
@@ -113,9 +114,10 @@ fn dsm_hints_change_no_data(nvme: &Controller, q: &Qpair, ns: Namespace) -> Resu
 /// A full queue of writes, each of its own block, and then of reads: every block is where it belongs.
 #[nvme_test(spec = "Base 3.3.1", cases(two = 2, sixty_four = 64, deepest = u16::MAX))]
 fn a_full_queue_mixes_nothing_up(nvme: &Controller, ns: Namespace, #[case] depth: u16) -> Result {
-    let depth = depth.min(nvme.capabilities().cap.mqes_z()).min(1023).max(1);
+    let depth = depth.min(nvme.capabilities().cap.mqes_z()).clamp(1, 1023);
     let q = nvme.qpair(depth)?;
     let blocks = u32::from(depth) * 2;
+    pattern::needs(ns, blocks.into())?;
     let data = pattern::buffer(nvme, ns, 0, blocks, u32::from(depth));
     let mut back = nvme.buffer(data.len());
 
@@ -144,6 +146,7 @@ fn data_is_the_same_on_every_queue(nvme: &Controller, q: &Qpair, ns: Namespace) 
 #[nvme_test(spec = "NVM 3.3.6")]
 fn overlapping_writes_leave_the_last_data(nvme: &Controller, q: &Qpair, ns: Namespace) -> Result {
     const BLOCKS: u32 = 2048;
+    pattern::needs(ns, BLOCKS.into())?;
     let block = ns.block();
     let most = u64::from(pattern::largest(nvme, ns).min(100));
     let mut expected = pattern::buffer(nvme, ns, 0, BLOCKS, 0);

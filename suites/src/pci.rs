@@ -1,0 +1,228 @@
+//! The PCI function: configuration space, capabilities, Function Level Reset (PCIe transport 3.8).
+
+use std::collections::BTreeSet;
+
+use nvmetest::prelude::*;
+use nvmetest::spec::pci::{
+    self, Bar, CapabilityId, DeviceCapabilities, DeviceControl, MsixControl, MsixLocation, Pmcsr,
+    PowerManagementCapabilities, PowerState, express, msix, offset, power,
+};
+use nvmetest::spec::property::ShutdownStatus;
+use nvmetest::spec::{Cc, Property, doorbell};
+
+/// The function says that it is a Non-Volatile Memory controller for I/O with the NVM Express interface.
+#[nvme_test(spec = "PCIe transport 3.8.1.5")]
+fn the_class_code_is_that_of_an_nvme_io_controller(nvme: &Controller) -> Result {
+    let class = nvme.pci().read32(offset::REVISION_ID)? >> 8;
+    assert_eq!(class, pci::CLASS_NVME, "{class:#08x}");
+    Ok(())
+}
+
+/// VID and SSVID of Identify Controller are those of configuration space.
+#[nvme_test(spec = "Base 5.1.13.2.1")]
+fn the_vendor_of_identify_is_that_of_the_function(nvme: &Controller) -> Result {
+    let identify = &nvme.capabilities().controller;
+    assert_eq!(nvme.pci().read16(offset::VENDOR_ID)?, identify.vid.get());
+    assert_eq!(nvme.pci().read16(offset::SUBSYSTEM_VENDOR_ID)?, identify.ssvid.get());
+    Ok(())
+}
+
+/// The header is that of an endpoint.
+#[nvme_test(spec = "PCIe transport 3.8.1.8")]
+fn the_header_is_that_of_an_endpoint(nvme: &Controller) -> Result {
+    assert_eq!(nvme.pci().read8(offset::HEADER_TYPE)? & 0x7f, 0);
+    Ok(())
+}
+
+/// Fields that an NVMe function does not have are zero.
+#[nvme_test(
+    spec = "PCIe transport 3.8.1",
+    cases(
+        command = (offset::COMMAND, 0xfab8),
+        // Bit 0 became Immediate Readiness in PCIe 4.0.
+        status = (offset::STATUS, 0x08e6),
+        master_latency_timer = (offset::LATENCY_TIMER - 1, 0xff00),
+        cardbus_cis_pointer = (0x28, 0xffff),
+        cardbus_cis_pointer_upper = (0x2a, 0xffff),
+        grant_and_latency = (0x3e, 0xffff),
+    )
+)]
+fn a_field_of_the_header_without_use_is_zero(
+    nvme: &Controller,
+    #[case] (register, unused): (u16, u16),
+) -> Result {
+    assert_eq!(nvme.pci().read16(register)? & unused, 0, "offset {register:#04x}");
+    Ok(())
+}
+
+/// BAR0 is memory that is not prefetchable, of 16 KiB at least.
+#[nvme_test(spec = "PCIe transport 3.8.1.10")]
+fn bar0_is_memory_for_registers(nvme: &Controller) -> Result {
+    let low = nvme.pci().read32(offset::BAR0)?;
+    let bar = Bar::from(low);
+    assert!(!bar.io(), "{bar:?}");
+    assert!(!bar.prefetchable(), "{bar:?}");
+    assert!(matches!(bar.kind(), 0b00 | 0b10), "{bar:?}");
+    assert_eq!(low & 0x3ff0, 0, "a range of less than 16 KiB: {bar:?}");
+    Ok(())
+}
+
+/// The identifiers of a function cannot be written.
+#[nvme_test(
+    spec = "PCIe transport 3.8.1",
+    cases(
+        identifiers = offset::VENDOR_ID,
+        class_code = offset::REVISION_ID,
+        subsystem = offset::SUBSYSTEM_VENDOR_ID,
+    )
+)]
+fn an_identifier_of_the_function_ignores_writes(
+    nvme: &Controller,
+    #[case] register: u16,
+) -> Result {
+    let before = nvme.pci().read32(register)?;
+    nvme.function().config_write(register, &(!before).to_le_bytes())?;
+    assert_eq!(nvme.pci().read32(register)?, before, "offset {register:#04x}");
+    Ok(())
+}
+
+/// The list of capabilities ends, and each of its entries is a dword behind the header of its own.
+#[nvme_test(spec = "PCIe 7.5.1.1.11")]
+fn the_list_of_capabilities_is_well_formed(nvme: &Controller) -> Result {
+    let pci = nvme.pci();
+    assert!(pci::Status::from(pci.read16(offset::STATUS)?).capabilities_list());
+    let mut seen = BTreeSet::new();
+    let mut next = pci.read8(offset::CAPABILITIES_POINTER)?;
+    while next != 0 {
+        assert!(0x40 <= next && next.is_multiple_of(4), "an entry at {next:#04x}");
+        assert!(seen.insert(next), "the list comes back to {next:#04x}");
+        next = pci.read8(u16::from(next) + 1)?;
+    }
+    assert!(!seen.is_empty());
+    Ok(())
+}
+
+/// The capabilities that every NVMe function has are there.
+#[nvme_test(
+    spec = "PCIe transport 3.8",
+    cases(power_management = CapabilityId::POWER_MANAGEMENT, express = CapabilityId::PCI_EXPRESS)
+)]
+fn a_capability_of_every_function_is_there(nvme: &Controller, #[case] id: CapabilityId) -> Result {
+    let found = nvme.pci().capabilities()?.into_iter().filter(|&(known, _)| known == id.0);
+    assert_eq!(found.count(), 1, "{id}");
+    Ok(())
+}
+
+/// The function is in D0, does not make PME and keeps its state from D3hot to D0.
+#[nvme_test(spec = "PCIe transport 3.8.2")]
+fn the_power_management_capability_is_that_of_nvme(nvme: &Controller) -> Result {
+    let at = the_capability(nvme, CapabilityId::POWER_MANAGEMENT)?;
+    let capabilities = nvme.pci().read16(at + power::CAPABILITIES)?;
+    let capabilities = PowerManagementCapabilities::from(capabilities);
+    let status = Pmcsr::from(nvme.pci().read16(at + power::CONTROL_STATUS)?);
+    assert_eq!(status.power_state(), PowerState::D0, "{status:?}");
+    assert!(status.no_soft_reset(), "{status:?}");
+    assert_eq!(capabilities.pme(), 0, "{capabilities:?}");
+    assert_eq!(capabilities.aux_current(), 0, "{capabilities:?}");
+    Ok(())
+}
+
+/// Every NVMe function supports Function Level Reset, and reports errors by their role.
+#[nvme_test(spec = "PCIe transport 3.8.5.3")]
+fn the_express_capability_is_that_of_nvme(nvme: &Controller) -> Result {
+    let at = the_capability(nvme, CapabilityId::PCI_EXPRESS)?;
+    let capabilities = nvme.pci().read32(at + express::DEVICE_CAPABILITIES)?;
+    let capabilities = DeviceCapabilities::from(capabilities);
+    assert!(capabilities.flr(), "{capabilities:?}");
+    assert!(capabilities.role_based_error_reporting(), "{capabilities:?}");
+    Ok(())
+}
+
+/// The payload size in use is one that the function supports.
+#[nvme_test(spec = "PCIe 7.5.3.4")]
+fn the_payload_size_in_use_is_supported(nvme: &Controller) -> Result {
+    let at = the_capability(nvme, CapabilityId::PCI_EXPRESS)?;
+    let capabilities = nvme.pci().read32(at + express::DEVICE_CAPABILITIES)?;
+    let capabilities = DeviceCapabilities::from(capabilities);
+    let control = DeviceControl::from(nvme.pci().read16(at + express::DEVICE_CONTROL)?);
+    assert!(control.max_payload_size() <= capabilities.max_payload_size());
+    assert!(capabilities.max_payload_size() <= 5 && control.max_read_request_size() <= 5);
+    Ok(())
+}
+
+/// The MSI-X table and its Pending Bit Array are in BAR0 or BAR4, and share their pages with nothing else.
+#[nvme_test(spec = "PCIe transport 3.8.4", requires(MSIX))]
+fn the_msix_tables_share_their_pages_with_nothing(nvme: &Controller) -> Result {
+    let at = the_capability(nvme, CapabilityId::MSI_X)?;
+    let vectors = MsixControl::from(nvme.pci().read16(at + msix::CONTROL)?).table_size_z();
+    let vectors = u64::from(vectors) + 1;
+    let table = MsixLocation::from(nvme.pci().read32(at + msix::TABLE)?);
+    let pending = MsixLocation::from(nvme.pci().read32(at + msix::PBA)?);
+    assert!([0, 4, 5].contains(&table.bir()) && [0, 4, 5].contains(&pending.bir()));
+
+    let pages = |start: u32, len: u64| {
+        let start = u64::from(start);
+        (start / 4096)..(start + len).div_ceil(4096)
+    };
+    let table_pages = pages(table.offset(), vectors * 16);
+    let pending_pages = pages(pending.offset(), vectors.div_ceil(64) * 8);
+    // Each stride holds a doorbell, and the last one in use is that of the last completion queue.
+    let (submission, completion) = nvme.queues_granted();
+    let stride = doorbell::stride(nvme.capabilities().cap.dstrd());
+    let last = doorbell::cq_head(submission.max(completion), nvme.capabilities().cap.dstrd());
+    let registers = pages(0, u64::from(last + stride));
+    let overlap = |bir: u8, one: &std::ops::Range<u64>| bir == 0 && one.start < registers.end;
+    assert!(!overlap(table.bir(), &table_pages), "the table is among the registers: {table:?}");
+    assert!(!overlap(pending.bir(), &pending_pages), "the PBA is among the registers: {pending:?}");
+    Ok(())
+}
+
+/// A Function Level Reset disables the controller and clears the properties that the host wrote.
+#[nvme_test(spec = "Base 3.7.2", requires(FUNCTION_LEVEL_RESET))]
+fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result {
+    nvme.function().reset()?;
+    let registers = nvme.registers();
+    let (cc, csts) = (registers.cc()?, registers.csts()?);
+    let (aqa, mask) = (registers.aqa()?, registers.read32(Property::INTMS)?);
+    // The driver learns of the reset only now, and enables the controller again.
+    nvme.function_level_reset()?;
+
+    assert_eq!(cc, Cc::new());
+    assert!(!csts.rdy() && !csts.cfs(), "{csts:?}");
+    assert_eq!(csts.shst(), ShutdownStatus::NORMAL_OPERATION);
+    assert_eq!(u32::from(aqa), 0);
+    assert_eq!(mask, 0);
+    Ok(())
+}
+
+/// After a Function Level Reset the controller works as before, and has what was written to it.
+#[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
+fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
+    let block = nvme.namespace(1)?.block();
+    let mut data = nvme.buffer(8 * block);
+    data.iter_mut().zip((3..=250).cycle()).for_each(|(byte, value)| *byte = value);
+    let mut back = nvme.buffer(data.len());
+    nvme.namespace(1)?.write(&data, 11).run(&nvme.qpair(1)?)?;
+    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+
+    nvme.function_level_reset()?;
+
+    nvme.namespace(1)?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
+    assert_eq!(back[..], data[..]);
+    Ok(())
+}
+
+/// A Function Level Reset deletes the I/O queues.
+#[nvme_test(spec = "PCIe transport 3.3", requires(FUNCTION_LEVEL_RESET))]
+fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
+    crate::reset::create_queue_pair_1(nvme)?;
+    nvme.function_level_reset()?;
+    // A queue that is still there cannot be created.
+    crate::reset::create_queue_pair_1(nvme)?;
+    crate::reset::delete_queue_pair_1(nvme)
+}
+
+fn the_capability(nvme: &Controller, id: CapabilityId) -> Result<u16> {
+    let found = nvme.pci().capability(id.0)?;
+    found.ok_or_else(|| Error::Failed(format!("the function has no {id} capability")))
+}
