@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nvmetest::memory::Arena;
 use nvmetest::transport::vfio_user::{Options, SCHEME, VfioUser};
-use nvmetest::transport::{DeviceUri, DmaRange, Function, Scheme, TransportError};
+use nvmetest::transport::{DeviceUri, DmaRange, Function, TransportError};
 use tempfile::TempDir;
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
