@@ -55,17 +55,20 @@ impl Block {
     }
 
     /// Copies `bytes` to `at`, for memory that the device may read at any time: queues, PRP lists.
+    #[inline]
     pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
         self.check(at, bytes.len());
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
     /// Returns the 32-bit word at `at`, for memory that the device may write at any time.
+    #[inline]
     pub(crate) fn word(&self, at: usize) -> &std::sync::atomic::AtomicU32 {
         self.check(at, size_of::<u32>());
         self.domain.arena().mapping().word(self.spot.offset + at)
     }
 
+    #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);
         assert!(within, "{len} bytes at {at} are not within the {} bytes of the block", self.len);

@@ -133,6 +133,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the words are not aligned or not within the mapping.
+    #[inline]
     pub fn longs<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, size_of::<[AtomicU64; N]>());
         assert!(

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nvmetest::memory::Arena;
-use nvmetest::transport::vfio_user::{Options, VfioUser, VfioUserScheme};
-use nvmetest::transport::{DeviceUri, DmaRange, Function, Scheme, TransportError};
+use nvmetest::transport::vfio_user::{Options, SCHEME, VfioUser};
+use nvmetest::transport::{DeviceUri, DmaRange, Function, TransportError};
 use tempfile::TempDir;
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
@@ -485,7 +485,7 @@ fn the_scheme_opens_a_device_by_its_uri() {
     let running = Running::start(&PLAIN);
     let arena = Arc::new(Arena::new(4096).unwrap());
 
-    let function = VfioUserScheme.open(&running.uri(), &arena).unwrap();
+    let function = SCHEME.open(&running.uri(), &arena).unwrap();
 
     assert_eq!(function.read32(0x08).unwrap(), 0x0002_0100);
     function.check_alive().unwrap();
