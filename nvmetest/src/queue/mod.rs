@@ -20,7 +20,9 @@
 //!
 //! [`Command::submit`]: crate::Command::submit
 
+mod accounts;
 mod backoff;
+mod completion_side;
 mod core;
 mod creation;
 mod describe;
@@ -33,7 +35,8 @@ mod scope;
 mod slots;
 mod ticket;
 
-pub(crate) use core::{CompletionSide, Core};
+pub(crate) use completion_side::CompletionSide;
+pub(crate) use core::Core;
 pub(crate) use creation::Creation;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;

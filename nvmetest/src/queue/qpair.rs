@@ -8,7 +8,8 @@ use crate::memory::Data;
 use crate::transport::TransportError;
 use crate::{Error, Result};
 
-use super::core::{CompletionSide, Core};
+use super::completion_side::CompletionSide;
+use super::core::Core;
 use super::creation::Creation;
 use super::doorbell::Doorbell;
 use super::scope::{Io, Queue};
