@@ -101,6 +101,8 @@ pub(crate) struct Terms {
     pub(crate) name: fn(u8) -> String,
     /// Whether DPTR is the test's own, and not computed from the loan.
     pub(crate) verbatim: bool,
+    /// When the format of the namespace was learned that the transfer's length comes from: see `Shared::epoch`.
+    pub(crate) epoch: Option<u64>,
 }
 
 impl<S: CommandSet, D: Data> Command<S, D> {
@@ -112,6 +114,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
             site: Location::caller(),
             name: S::name,
             verbatim: false,
+            epoch: None,
         };
         Self {
             sqe,

@@ -71,6 +71,12 @@ impl Controller {
         }
         Ok(events)
     }
+
+    /// Whether event requests are outstanding that the controller was asked to abort, and another device like it
+    /// costs nothing.
+    pub(crate) fn is_better_renewed(&self) -> bool {
+        self.shared().has_requests_left() && self.function().abilities().terminates
+    }
 }
 
 impl Events<'_> {

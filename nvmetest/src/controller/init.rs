@@ -106,6 +106,7 @@ impl Controller {
         let function = &**shared.function();
         let page_shift = config.page_shift.clamp(12, LARGEST_PAGE);
         shared.set_page_size(1 << page_shift);
+        shared.set_entry_sizes(config);
 
         let creation = Creation(shared);
         let sq = creation.submission_ring(config.admin_sq_entries.into())?;

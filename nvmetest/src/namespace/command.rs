@@ -115,6 +115,7 @@ impl Namespace<'_> {
         let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
         command.block = Some(self.extended_block);
+        command.terms.epoch = Some(self.epoch);
         command
     }
 

@@ -141,6 +141,14 @@ impl Core {
             self.fail(owner, &outcome, gone);
             return outcome;
         }
+        if terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch()) {
+            let command = terms.describe(&sqe, self.sqid);
+            let why = "the namespace was formatted since it was identified: make it again with \
+                       `nvme.namespace`";
+            let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
+            self.fail(owner, &outcome, error);
+            return outcome;
+        }
         let mut slots = self.slots.borrow_mut();
         let Some(cid) = slots.reserve() else {
             let (queue, in_flight) = (self.name(), slots.in_flight());

@@ -23,6 +23,9 @@ pub(super) struct Attempt {
 pub(super) enum Repair {
     Nothing,
     Reset,
+    /// Another device of the same kind, for what a reset does not end.
+    Renew,
+    /// The same, after the device was lost.
     Reopen,
 }
 
@@ -90,6 +93,8 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
         return Attempt { finding, repair };
     }
     let repair = match nvme.leaks() {
+        // A reset should end event requests, and not every controller that cannot abort them does that.
+        Ok(leaks) if leaks.is_empty() && nvme.is_better_renewed() => Repair::Renew,
         Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
         Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {

@@ -102,7 +102,7 @@ impl Run {
             Ok(attempt) => attempt,
             Err(reason) => return Finding::new(Verdict::Blocked, reason),
         };
-        let mut finding = self.baseline.judge(session.uri(), test_name, attempt.finding);
+        let mut finding = self.baseline.judge(session.dut(), test_name, attempt.finding);
         if finding.verdict.is_failure() {
             if let Some(clause) = test.function.spec {
                 finding.message = format!("{}\nclause: {clause}", finding.message);

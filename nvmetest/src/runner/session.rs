@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::arguments::Options;
 use super::attempt::{AFTERWARDS, Attempt, Repair, attempt};
+use super::baseline::Dut;
 use super::registry::Test;
 use super::setup::SetupError;
 use super::watchdog::Watchdog;
 use crate::cmdlog::{CmdLog, Geometry};
 use crate::memory::Arena;
 use crate::transport::{DeviceUri, Scheme};
-use crate::{Controller, Result};
+use crate::{Controller, Result, Shutdown};
 
 /// So often a function may lose the device before its other cases are left out.
 const LOSSES: u32 = 3;
@@ -49,6 +50,8 @@ pub(super) struct Session {
     /// Why the device was lost for good.
     lost: Option<String>,
     identity: String,
+    /// FR of Identify Controller.
+    firmware: String,
     /// How often each function, by file and line, lost the device.
     losses: HashMap<(&'static str, u32), u32>,
 }
@@ -70,9 +73,18 @@ impl Session {
         supplies: Supplies,
     ) -> Result<Self, SetupError> {
         let controller = open(scheme, &uri, &supplies)?;
-        let identity = controller.identity();
+        let (identity, firmware) = (controller.identity(), controller.firmware());
         let (scheme, controller) = (Opener(scheme), Some(controller));
-        Ok(Self { scheme, uri, supplies, controller, lost: None, identity, losses: HashMap::new() })
+        Ok(Self {
+            scheme,
+            uri,
+            supplies,
+            controller,
+            lost: None,
+            identity,
+            firmware,
+            losses: HashMap::new(),
+        })
     }
 
     pub(super) fn uri(&self) -> &DeviceUri {
@@ -82,6 +94,11 @@ impl Session {
     /// Returns model, serial number and firmware.
     pub(super) fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Returns what a baseline wants to know.
+    pub(super) fn dut(&self) -> Dut<'_> {
+        Dut { uri: &self.uri, firmware: &self.firmware }
     }
 
     pub(super) fn controller(&self) -> Option<&Controller> {
@@ -116,6 +133,7 @@ impl Session {
         match repair {
             Repair::Nothing => {}
             Repair::Reset => self.reset(after),
+            Repair::Renew => self.renew(after, &format!("{} was to be renewed", self.uri)),
             Repair::Reopen => self.reopen(after, &format!("{} was lost", self.uri)),
         }
     }
@@ -125,7 +143,7 @@ impl Session {
         let Some(mut nvme) = self.controller.take() else { return Ok(()) };
         watchdog.watch(&format!("the shutdown of {}", self.uri), AFTERWARDS);
         nvme.set_deadline(Instant::now() + AFTERWARDS);
-        let result = nvme.shutdown();
+        let result = nvme.shut_down(Shutdown::Normal).map(drop);
         drop(nvme);
         watchdog.rest();
         result
@@ -141,11 +159,15 @@ impl Session {
 
     fn reopen(&mut self, after: Test, why: &str) {
         *self.losses.entry(place(after)).or_default() += 1;
+        self.renew(after, why);
+    }
+
+    fn renew(&mut self, after: Test, why: &str) {
         // The old process, socket or lock has to go before there can be a new one.
         self.controller = None;
         match open(self.scheme.0, &self.uri, &self.supplies) {
             Ok(nvme) => {
-                self.identity = nvme.identity();
+                (self.identity, self.firmware) = (nvme.identity(), nvme.firmware());
                 self.controller = Some(nvme);
             }
             Err(error) => {
