@@ -72,10 +72,10 @@ impl Controller {
         Ok(events)
     }
 
-    /// Whether event requests are outstanding that the controller was asked to abort, and another device like it
-    /// costs nothing.
-    pub(crate) fn is_better_renewed(&self) -> bool {
-        self.shared().has_requests_left() && self.function().abilities().terminates
+    /// Whether event requests are outstanding that the controller was asked to abort: it need not do so (Base
+    /// 5.1.1), and they may swallow an event.
+    pub fn keeps_event_requests(&self) -> bool {
+        self.shared().has_requests_left()
     }
 }
 

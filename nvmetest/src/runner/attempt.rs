@@ -94,7 +94,13 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
     }
     let repair = match nvme.leaks() {
         // A reset should end event requests, and not every controller that cannot abort them does that.
-        Ok(leaks) if leaks.is_empty() && nvme.is_better_renewed() => Repair::Renew,
+        Ok(leaks)
+            if leaks.is_empty()
+                && nvme.keeps_event_requests()
+                && nvme.capabilities().transport.terminates =>
+        {
+            Repair::Renew
+        }
         Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
         Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {
