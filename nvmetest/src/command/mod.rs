@@ -15,10 +15,17 @@ use std::time::Duration;
 
 use zerocopy::little_endian::U32;
 
+use crate::Error;
+use crate::Result;
 use crate::memory::Data;
-use crate::queue::{Io, Queue, Ticket};
-use crate::spec::{AdminOpcode, NvmOpcode, Sqe, Status, StatusField};
-use crate::{Error, Result};
+use crate::queue::Io;
+use crate::queue::Queue;
+use crate::queue::Ticket;
+use crate::spec::AdminOpcode;
+use crate::spec::NvmOpcode;
+use crate::spec::Sqe;
+use crate::spec::Status;
+use crate::spec::StatusField;
 
 pub use expected::Expected;
 pub use layout::Layout;

@@ -4,15 +4,24 @@ use std::sync::Arc;
 
 use zerocopy::FromBytes;
 
-use crate::cmdlog::{CmdLog, Geometry};
-use crate::memory::{Arena, Domain};
+use crate::Error;
+use crate::Result;
+use crate::cmdlog::CmdLog;
+use crate::cmdlog::Geometry;
+use crate::memory::Arena;
+use crate::memory::Domain;
+use crate::spec::Fid;
+use crate::spec::IdentifyController;
 use crate::spec::property::CommandSetSelected;
-use crate::spec::{Fid, IdentifyController};
 use crate::transport::Function;
-use crate::{Error, Result};
 
+use super::Capabilities;
+use super::Controller;
+use super::ControllerConfig;
+use super::Identify;
+use super::Shared;
 use super::hygiene::Baseline;
-use super::{Capabilities, Controller, ControllerConfig, Identify, Shared, init};
+use super::init;
 
 /// How many queues the host asks for: the command log has room for them, for the admin queue, and for some that
 /// were deleted and are still of interest.

@@ -1,7 +1,10 @@
 //! The PCI function that the controller lives on.
 
-use crate::spec::pci::{self, CapabilityId, offset};
-use crate::{Error, Result};
+use crate::Error;
+use crate::Result;
+use crate::spec::pci;
+use crate::spec::pci::CapabilityId;
+use crate::spec::pci::offset;
 
 use super::Controller;
 

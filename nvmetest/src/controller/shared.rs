@@ -1,15 +1,26 @@
 //! What the controller, its queues and its namespaces share.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::rc::Weak;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use crate::cmdlog::{CmdLog, Token, now_ns};
+use crate::cmdlog::CmdLog;
+use crate::cmdlog::Token;
+use crate::cmdlog::now_ns;
 use crate::command::DEFAULT_TIMEOUT;
-use crate::memory::{Block, Domain};
+use crate::memory::Block;
+use crate::memory::Domain;
 use crate::queue::Core;
-use crate::spec::{AdminOpcode, Cap, Cqe, Sqe, Status, doorbell};
+use crate::spec::AdminOpcode;
+use crate::spec::Cap;
+use crate::spec::Cqe;
+use crate::spec::Sqe;
+use crate::spec::Status;
+use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
+use super::Domain;
+use super::PAGE_SIZE;
 use super::domain::Spot;
-use super::{Domain, PAGE_SIZE};
 
 /// An I/O virtual address: an address as the device sees it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

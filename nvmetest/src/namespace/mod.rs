@@ -7,11 +7,14 @@ use std::marker::PhantomData;
 
 use zerocopy::FromBytes;
 
-use crate::controller::{Controller, Identify};
+use crate::Error;
+use crate::Result;
+use crate::controller::Controller;
+use crate::controller::Identify;
 use crate::spec::IdentifyNamespace;
-use crate::{Error, Result};
 
-pub use dsm::{DsmAttributes, DsmRange};
+pub use dsm::DsmAttributes;
+pub use dsm::DsmRange;
 
 /// A namespace as it was when it was made: Format NVM changes it.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,9 @@
 //! What completed and failed, for the scopes that are open on a queue.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::rc::Weak;
 
 use crate::Error;
 

@@ -1,7 +1,9 @@
 //! The host's half of a completion queue.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::rc::Weak;
 
 use crate::spec::Cqe;
 use crate::transport::TransportResult;

@@ -1,25 +1,39 @@
 //! The host's half of a queue pair: submitting, reaping, and who gets what completed.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::Cell;
+use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::cmdlog::{self, Ring};
-use crate::command::{Callback, Completion, Plan, Terms};
+use crate::cmdlog;
+use crate::cmdlog::Ring;
+use crate::command::Callback;
+use crate::command::Completion;
+use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Shared;
-use crate::memory::{Block, PAGE_SIZE, Places, hand_over};
-use crate::spec::{Cqe, Sqe};
+use crate::memory::Block;
+use crate::memory::PAGE_SIZE;
+use crate::memory::Places;
+use crate::memory::hand_over;
+use crate::spec::Cqe;
+use crate::spec::Sqe;
 
 use super::accounts::Accounts;
 use super::completion_side::CompletionSide;
 use super::describe;
 use super::doorbell::Doorbell;
-use super::invariant::{self, Violation};
+use super::invariant;
+use super::invariant::Violation;
 use super::ring::SubmissionRing;
-use super::slots::{Found, InFlight, Owner, Slots};
+use super::slots::Found;
+use super::slots::InFlight;
+use super::slots::Owner;
+use super::slots::Slots;
 use super::ticket::Outcome;
 
 /// A submission queue and the completion queue that its commands complete in.

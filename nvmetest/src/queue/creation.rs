@@ -5,9 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::controller::Shared;
-use crate::memory::{Block, MemoryError};
+use crate::memory::Block;
+use crate::memory::MemoryError;
 
-use super::{CompletionRing, SubmissionRing};
+use super::CompletionRing;
+use super::SubmissionRing;
 
 /// The memory of a queue that a command creates: the device keeps using it when the command is complete.
 ///

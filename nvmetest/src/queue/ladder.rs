@@ -11,12 +11,15 @@
 //! | end the device | kill its process | soft controller, QEMU |
 //! | abort | end this process: nobody reads the memory any more | all |
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::time::Duration;
+use std::time::Instant;
 
+use crate::Error;
+use crate::Result;
 use crate::cmdlog::now_ns;
 use crate::controller::Controller;
-use crate::{Error, Result};
 
 use super::backoff::Backoff;
 use super::core::Core;

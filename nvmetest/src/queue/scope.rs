@@ -3,21 +3,32 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::AssertUnwindSafe;
+use std::panic::Location;
+use std::panic::catch_unwind;
+use std::panic::resume_unwind;
 use std::rc::Rc;
 
-use crate::command::{Admin, Callback, Command, CommandSet, Plan, Terms};
+use crate::Error;
+use crate::Result;
+use crate::command::Admin;
+use crate::command::Callback;
+use crate::command::Command;
+use crate::command::CommandSet;
+use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Controller;
-use crate::memory::{Data, Places};
+use crate::memory::Data;
+use crate::memory::Places;
 use crate::spec::Sqe;
-use crate::{Error, Result};
 
 use super::backoff::Backoff;
 use super::core::Core;
 use super::ladder;
 use super::qpair::Qpair;
 use super::slots::Owner;
-use super::ticket::{Outcome, Ticket};
+use super::ticket::Outcome;
+use super::ticket::Ticket;
 
 /// A queue that commands of one set run on.
 #[diagnostic::on_unimplemented(

@@ -1,12 +1,16 @@
 //! One test, and what it left behind.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use super::panics;
 use super::registry::Test;
-use super::verdict::{Finding, Verdict};
+use super::verdict::Finding;
+use super::verdict::Verdict;
 use super::watchdog::Watchdog;
-use crate::{Controller, Error, Result};
+use crate::Controller;
+use crate::Error;
+use crate::Result;
 
 /// How long the checks after a test, its repair, and the shutdown may take.
 pub(super) const AFTERWARDS: Duration = Duration::from_secs(30);

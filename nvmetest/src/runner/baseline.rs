@@ -7,7 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::setup::SetupError;
-use super::verdict::{Finding, Verdict};
+use super::verdict::Finding;
+use super::verdict::Verdict;
 use crate::transport::DeviceUri;
 
 /// The failures that are expected, of all files that were given.

@@ -2,18 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use super::arguments::Options;
-use super::attempt::{AFTERWARDS, Attempt, Repair, attempt};
+use super::attempt::AFTERWARDS;
+use super::attempt::Attempt;
+use super::attempt::Repair;
+use super::attempt::attempt;
 use super::baseline::Dut;
 use super::registry::Test;
 use super::setup::SetupError;
 use super::watchdog::Watchdog;
-use crate::cmdlog::{CmdLog, Geometry};
+use crate::Controller;
+use crate::Result;
+use crate::Shutdown;
+use crate::cmdlog::CmdLog;
+use crate::cmdlog::Geometry;
 use crate::memory::Arena;
-use crate::transport::{DeviceUri, Scheme};
-use crate::{Controller, Result, Shutdown};
+use crate::transport::DeviceUri;
+use crate::transport::Scheme;
 
 /// So often a function may lose the device before its other cases are left out.
 const LOSSES: u32 = 3;

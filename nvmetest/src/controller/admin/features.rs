@@ -2,14 +2,19 @@
 
 use zerocopy::little_endian::U32;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
 use crate::controller::Controller;
-use crate::memory::{Data, DeviceRead, DeviceWrite};
+use crate::memory::Data;
+use crate::memory::DeviceRead;
+use crate::memory::DeviceWrite;
 use crate::spec::AdminOpcode;
-use crate::spec::command::{GetFeaturesCdw10, SetFeaturesCdw10};
+use crate::spec::command::GetFeaturesCdw10;
+use crate::spec::command::SetFeaturesCdw10;
 use crate::spec::feature::Select;
 
-use super::{admin, dword};
+use super::admin;
+use super::dword;
 
 impl Controller {
     /// Get Features (Base 5.1.11): the current value, in the completion's `cdw0`.

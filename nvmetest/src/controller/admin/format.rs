@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
 use crate::controller::Controller;
 use crate::spec::AdminOpcode;
-use crate::spec::command::{FormatNvmCdw10, SecureErase};
+use crate::spec::command::FormatNvmCdw10;
+use crate::spec::command::SecureErase;
 
-use super::{admin, dword};
+use super::admin;
+use super::dword;
 
 /// Format NVM, field by field (Base 5.1.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

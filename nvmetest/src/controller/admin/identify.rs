@@ -2,13 +2,18 @@
 
 use zerocopy::little_endian::U32;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
 use crate::controller::Controller;
 use crate::memory::DeviceWrite;
-use crate::spec::command::{IdentifyCdw10, IdentifyCdw11};
-use crate::spec::{AdminOpcode, Cns, Csi};
+use crate::spec::AdminOpcode;
+use crate::spec::Cns;
+use crate::spec::Csi;
+use crate::spec::command::IdentifyCdw10;
+use crate::spec::command::IdentifyCdw11;
 
-use super::{admin, dword};
+use super::admin;
+use super::dword;
 
 /// What Identify asks for (Base 5.1.13): one field for each of the command.
 ///

@@ -2,15 +2,23 @@
 
 use zerocopy::little_endian::U32;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
 use crate::controller::Controller;
-use crate::queue::{CompletionRing, Creation, QueueMemory, SubmissionRing};
-use crate::spec::command::{
-    CreateIoCqCdw11, CreateIoQueueCdw10, CreateIoSqCdw11, DeleteIoQueueCdw10, QueuePriority,
-};
-use crate::spec::{AdminOpcode, Sqe};
+use crate::queue::CompletionRing;
+use crate::queue::Creation;
+use crate::queue::QueueMemory;
+use crate::queue::SubmissionRing;
+use crate::spec::AdminOpcode;
+use crate::spec::Sqe;
+use crate::spec::command::CreateIoCqCdw11;
+use crate::spec::command::CreateIoQueueCdw10;
+use crate::spec::command::CreateIoSqCdw11;
+use crate::spec::command::DeleteIoQueueCdw10;
+use crate::spec::command::QueuePriority;
 
-use super::{admin, dword};
+use super::admin;
+use super::dword;
 
 /// Create I/O Completion Queue, field by field (Base 5.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

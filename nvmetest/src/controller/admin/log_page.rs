@@ -2,13 +2,20 @@
 
 use zerocopy::little_endian::U32;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
 use crate::controller::Controller;
-use crate::memory::{Data, DeviceWrite};
-use crate::spec::command::{GetLogPageCdw10, GetLogPageCdw11, GetLogPageCdw14};
-use crate::spec::{AdminOpcode, Csi, Lid};
+use crate::memory::Data;
+use crate::memory::DeviceWrite;
+use crate::spec::AdminOpcode;
+use crate::spec::Csi;
+use crate::spec::Lid;
+use crate::spec::command::GetLogPageCdw10;
+use crate::spec::command::GetLogPageCdw11;
+use crate::spec::command::GetLogPageCdw14;
 
-use super::{admin, dword};
+use super::admin;
+use super::dword;
 
 /// What Get Log Page asks for (Base 5.1.12). The length is that of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,15 +9,18 @@ mod log_page;
 use zerocopy::FromZeros;
 use zerocopy::little_endian::U32;
 
-use crate::command::{Admin, Command};
+use crate::command::Admin;
+use crate::command::Command;
+use crate::spec::AdminOpcode;
+use crate::spec::Sqe;
 use crate::spec::command::AbortCdw10;
-use crate::spec::{AdminOpcode, Sqe};
 
 use super::Controller;
 
 pub use format::Format;
 pub use identify::Identify;
-pub use io_queue::{CreateIoCq, CreateIoSq};
+pub use io_queue::CreateIoCq;
+pub use io_queue::CreateIoSq;
 pub use log_page::LogPage;
 
 impl Controller {

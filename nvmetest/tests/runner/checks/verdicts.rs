@@ -9,7 +9,8 @@ use expect_test::expect;
 use libtest_mimic::Failed;
 use tempfile::TempDir;
 
-use super::{command, suite};
+use super::command;
+use super::suite;
 use crate::AS_SUITE;
 
 pub fn each_outcome_has_its_verdict() -> Result<(), Failed> {
