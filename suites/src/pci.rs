@@ -197,16 +197,16 @@ fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result
 /// After a Function Level Reset the controller works as before, and has what was written to it.
 #[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
 fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
-    let block = nvme.namespace(1)?.block();
+    let block = nvme.first_namespace()?.block();
     let mut data = nvme.buffer(8 * block);
     data.iter_mut().zip((3..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 11).run(&nvme.qpair(1)?)?;
-    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.write(&data, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
 
     nvme.function_level_reset()?;
 
-    nvme.namespace(1)?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }

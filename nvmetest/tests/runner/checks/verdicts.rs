@@ -37,7 +37,7 @@ pub fn each_outcome_has_its_verdict() -> Result<(), Failed> {
         run it again: COMMAND
 
         ---- outcomes::panics ----
-        nvmetest/tests/runner/outcomes.rs:22:5: assertion `left == right` failed: the namespace is wrong
+        nvmetest/tests/runner/outcomes.rs:23:5: assertion `left == right` failed: the namespace is wrong
           left: 1
          right: 7
         evidence: EVIDENCE/outcomes.panics
