@@ -53,6 +53,10 @@ struct State {
     /// The completion queue that is flooded.
     flooded: Option<u16>,
     dead: bool,
+    /// It is pulled as soon as it is enabled.
+    dies_enabled: bool,
+    /// CC.EN became 0 before CSTS.RDY had become 1.
+    hurried: bool,
     /// CC.EN = 0 is not followed.
     stuck: bool,
     /// DMA mappings are kept, whatever the host asks for.
@@ -127,6 +131,8 @@ impl Fake {
             pending: Vec::new(),
             flooded: None,
             dead: false,
+            dies_enabled: false,
+            hurried: false,
             stuck: false,
             keeps_mappings: false,
             lag: 0,
@@ -192,6 +198,20 @@ impl Fake {
         self.state().lag = reads;
     }
 
+    /// Whether it was disabled before it had become ready.
+    pub fn was_hurried(&self) -> bool {
+        self.state().hurried
+    }
+
+    /// The device is pulled when it is enabled the next time.
+    pub fn die_when_enabled(&self) {
+        self.state().dies_enabled = true;
+    }
+
+    pub fn register(&self, property: Property) -> u64 {
+        self.state().registers[&property.0.into()]
+    }
+
     /// The device is pulled.
     pub fn die(&self) {
         self.state().dead = true;
@@ -223,6 +243,9 @@ impl Fake {
             if state.stuck && !cc.en() {
                 return;
             }
+            state.dead |= state.dies_enabled && cc.en();
+            let rises = state.next_csts.is_some_and(|(_, csts)| csts.rdy());
+            state.hurried |= rises && !cc.en();
             let lag = state.lag;
             state.next_csts = Some((lag, Csts::new().with_rdy(cc.en())));
             state.submission.clear();

@@ -1,9 +1,11 @@
 //! Memory that the device had, and has no more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nvmetest::prelude::*;
-use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::{AdminOpcode, Property};
 use nvmetest::transport::DmaModel;
 
 use super::fake::{Fake, Reply};
@@ -58,8 +60,51 @@ fn a_buffer_that_was_revoked_is_not_lent_again() {
     });
     let nvme = fake.open().unwrap();
     let mut page = nvme.buffer(4096);
-    let log = nvme.get_log_page(nvmetest::LogPage::of(2), &mut page);
-    let hung = log.timeout(Duration::from_millis(10)).run(&nvme);
-    assert!(matches!(hung, Err(Error::Timeout { .. })), "{hung:?}");
-    drop(nvme.identify(nvmetest::Identify::CONTROLLER, &mut page).run(&nvme));
+    for _ in 0..2 {
+        let log = nvme.get_log_page(nvmetest::LogPage::of(2), &mut page);
+        let hung = log.timeout(Duration::from_millis(10)).run(&nvme);
+        assert!(matches!(hung, Err(Error::Timeout { .. })), "{hung:?}");
+    }
+}
+
+/// What a test does with the queue, and with the command that created it, does not matter.
+#[test]
+fn the_memory_of_a_queue_is_kept_until_the_controller_is_disabled() -> Result {
+    let address = Arc::new(AtomicU64::new(0));
+    let seen = address.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid == 0 && sqe.admin_opcode() == AdminOpcode::CREATE_IO_CQ {
+            seen.store(sqe.dptr[0].get(), Ordering::Relaxed);
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let fields = nvmetest::CreateIoCq {
+        qid: 3,
+        size_z: 7,
+        contiguous: true,
+        interrupts: false,
+        vector: 0,
+        offset: 0,
+    };
+    nvme.create_io_cq(fields).run(&nvme)?;
+    let address = address.load(Ordering::Relaxed);
+    assert!(fake.write(address, &[0xdd; 16]));
+    nvme.disable()?;
+    assert!(!fake.write(address, &[0xdd; 16]));
+    Ok(())
+}
+
+/// Nobody knows whether the controller was enabled: it may use its admin queue, so nobody else does.
+#[test]
+fn the_admin_queue_is_kept_if_the_way_to_the_controller_is_lost_while_it_is_enabled() -> Result {
+    let fake = Fake::new(|_, _| Reply::Normal);
+    let mut nvme = fake.open()?;
+    fake.die_when_enabled();
+    let error = nvme.reset().expect_err("the device is gone");
+    assert!(error.is_lost(), "{error}");
+    for queue in [Property::ASQ, Property::ACQ] {
+        assert!(fake.write(fake.register(queue), &[0xdd; 16]), "{queue}");
+    }
+    Ok(())
 }
