@@ -40,6 +40,10 @@ pub enum Reply {
     Status(Status),
     /// Completes it with an entry that was changed.
     Entry(fn(&mut Cqe)),
+    /// Completes it with success, after this page was written to its data.
+    Page(fn(&Sqe) -> [u8; 4096]),
+    /// Ends the command that this Abort names, and says whether there was one.
+    Abort,
     /// Completes it twice.
     Twice,
     /// Fills the completion queue with entries of no command, again and again, and does not complete it.
@@ -69,6 +73,18 @@ struct State {
     /// The completion queue that is flooded.
     flooded: Option<u16>,
     dead: bool,
+    /// It is pulled as soon as it is enabled.
+    dies_enabled: bool,
+    /// CC.EN became 0 before CSTS.RDY had become 1.
+    hurried: bool,
+    /// CC.EN = 0 is not followed.
+    stuck: bool,
+    /// DMA mappings are kept, whatever the host asks for.
+    keeps_mappings: bool,
+    /// How often CSTS is read until it follows CC.
+    lag: u32,
+    /// What CSTS will be, and how often it is read before.
+    next_csts: Option<(u32, Csts)>,
 }
 
 #[derive(Clone, Copy)]
@@ -135,6 +151,12 @@ impl Fake {
             pending: Vec::new(),
             flooded: None,
             dead: false,
+            dies_enabled: false,
+            hurried: false,
+            stuck: false,
+            keeps_mappings: false,
+            lag: 0,
+            next_csts: None,
         };
         let uri = "fake:".parse().expect("a URI");
         Arc::new(Self { uri, abilities, arena, state: Mutex::new(state) })
@@ -162,6 +184,52 @@ impl Fake {
         let mut state = self.state();
         let (sqid, sqe) = state.pending.remove(index);
         self.complete(&mut state, sqid, entry(sqid, &sqe, Status::SUCCESS));
+    }
+
+    /// Writes to memory, as a device does that holds to nothing. Returns whether it could be reached.
+    pub fn write(&self, iova: u64, bytes: &[u8]) -> bool {
+        self.dma_write(&self.state(), iova, bytes)
+    }
+
+    /// Reads memory that the device can reach.
+    pub fn read(&self, iova: u64, bytes: &mut [u8]) {
+        let state = self.state();
+        let offset = self.translate(&state, iova, bytes.len()).expect("it is mapped");
+        self.arena.mapping().read(offset, bytes);
+    }
+
+    /// How many commands were not completed.
+    pub fn outstanding(&self) -> usize {
+        self.state().pending.len()
+    }
+
+    /// From now on CSTS.RDY does not follow when CC.EN becomes 0; a reset of the function helps.
+    pub fn stay_enabled(&self) {
+        self.state().stuck = true;
+    }
+
+    /// From now on the host cannot take memory away.
+    pub fn keep_mappings(&self) {
+        self.state().keeps_mappings = true;
+    }
+
+    /// From now on CSTS.RDY follows CC.EN when CSTS was read so many times.
+    pub fn take_time(&self, reads: u32) {
+        self.state().lag = reads;
+    }
+
+    /// Whether it was disabled before it had become ready.
+    pub fn was_hurried(&self) -> bool {
+        self.state().hurried
+    }
+
+    /// The device is pulled when it is enabled the next time.
+    pub fn die_when_enabled(&self) {
+        self.state().dies_enabled = true;
+    }
+
+    pub fn register(&self, property: Property) -> u64 {
+        self.state().registers[&property.0.into()]
     }
 
     /// The device is pulled.
@@ -192,8 +260,14 @@ impl Fake {
         let mut state = self.state();
         if offset == u64::from(Property::CC.0) {
             let cc = Cc::from(value as u32);
-            let csts = Csts::new().with_rdy(cc.en());
-            state.registers.insert(Property::CSTS.0.into(), u32::from(csts).into());
+            if state.stuck && !cc.en() {
+                return;
+            }
+            state.dead |= state.dies_enabled && cc.en();
+            let rises = state.next_csts.is_some_and(|(_, csts)| csts.rdy());
+            state.hurried |= rises && !cc.en();
+            let lag = state.lag;
+            state.next_csts = Some((lag, Csts::new().with_rdy(cc.en())));
             state.submission.clear();
             state.completion.clear();
             if cc.en() {
@@ -258,6 +332,22 @@ impl Fake {
                 cqe.sqhd = (state.submission[&qid].index as u16).into();
                 change(&mut cqe);
                 self.post(state, qid, cqe);
+            }
+            Reply::Page(page) => {
+                assert!(self.dma_write(state, sqe.dptr[0].get(), &page(sqe)));
+                self.complete(state, qid, cqe);
+            }
+            Reply::Abort => {
+                let cdw10 = sqe.cdw10.get();
+                let named = (cdw10 as u16, (cdw10 >> 16) as u16);
+                let index = state.pending.iter().position(|(sqid, it)| (*sqid, it.cid()) == named);
+                if let Some(index) = index {
+                    let (sqid, aborted) = state.pending.remove(index);
+                    let status = Status::COMMAND_ABORT_REQUESTED;
+                    self.complete(state, sqid, entry(sqid, &aborted, status));
+                }
+                cqe.dw0 = u32::from(index.is_none()).into();
+                self.complete(state, qid, cqe);
             }
             Reply::Twice => {
                 self.complete(state, qid, cqe);
@@ -383,7 +473,15 @@ impl Function for Fake {
 
     fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
         self.check_alive()?;
-        let state = self.state();
+        let mut state = self.state();
+        if offset == u64::from(Property::CSTS.0)
+            && let Some((reads, csts)) = state.next_csts
+        {
+            if reads == 0 {
+                state.registers.insert(offset, u32::from(csts).into());
+            }
+            state.next_csts = reads.checked_sub(1).map(|reads| (reads, csts));
+        }
         let value = state.registers.get(&offset).copied().unwrap_or(0);
         data.copy_from_slice(&value.to_le_bytes()[..data.len()]);
         Ok(())
@@ -412,7 +510,12 @@ impl Function for Fake {
     }
 
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
-        let removed = self.state().mapped.remove(&iova);
+        let mut state = self.state();
+        if state.keeps_mappings {
+            let (device, how) = (self.uri.to_string(), "it keeps the memory".to_owned());
+            return Err(TransportError::Lost { device, how });
+        }
+        let removed = state.mapped.remove(&iova);
         assert_eq!(removed.map(|(size, _)| size), Some(len), "exactly what was mapped is unmapped");
         Ok(())
     }
@@ -422,6 +525,7 @@ impl Function for Fake {
     }
 
     fn reset(&self) -> TransportResult {
+        self.state().stuck = false;
         self.write_register(Property::CC.0.into(), 0);
         Ok(())
     }

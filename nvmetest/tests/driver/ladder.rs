@@ -161,3 +161,84 @@ fn disabling_the_controller_ends_what_is_in_flight() -> Result {
     nvme.namespace(1)?;
     Ok(())
 }
+
+/// An Abort that works leaves the queue as it is.
+#[test]
+fn a_hung_command_is_aborted_before_its_queue_is_deleted() -> Result {
+    let fake = Fake::new(|qid, sqe| match (qid, sqe.admin_opcode()) {
+        (0, AdminOpcode::ABORT) => Reply::Abort,
+        _ if is_read(qid, sqe) => Reply::Silence,
+        _ => Reply::Normal,
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    let result = ns.read(&mut buf, 0).timeout(SOON).run(&q);
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert_eq!(fake.outstanding(), 0);
+    ns.flush().run(&q)?;
+    // The memory was not taken away either.
+    let identify = nvme.identify(nvmetest::Identify::CONTROLLER, &mut buf);
+    identify.run(&nvme)?;
+    Ok(())
+}
+
+/// The device says that the queue is deleted, and goes on with its commands.
+#[test]
+fn memory_is_revoked_also_when_the_queue_was_deleted() -> Result {
+    let fake = Fake::new(|qid, sqe| match (qid, sqe.admin_opcode()) {
+        (0, AdminOpcode::DELETE_IO_SQ) => Reply::Status(Status::SUCCESS),
+        _ if is_read(qid, sqe) => Reply::Silence,
+        _ => Reply::Normal,
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(512);
+    let result = ns.read(&mut buf, 0).timeout(SOON).run(&q);
+    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
+    assert!(!fake.late_write(0, 0xdd));
+    assert!(buf.iter().all(|&byte| byte == 0));
+    Ok(())
+}
+
+#[test]
+fn a_controller_that_cannot_be_disabled_is_reset() -> Result {
+    let fake = Fake::with_model(DmaModel::Whole, |qid, sqe| {
+        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
+        if hangs { Reply::Silence } else { Reply::Normal }
+    });
+    let mut nvme = fake.open()?;
+    let mut log = nvme.buffer(512);
+    fake.stay_enabled();
+    let command = nvme.get_log_page(nvmetest::LogPage::of(2), &mut log).timeout(SOON);
+    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
+    let gone = nvme.identify_namespace(1).unwrap_err();
+    assert!(gone.to_string().contains("the function was reset to end a command"), "{gone}");
+    nvme.reset()?;
+    nvme.identify_namespace(1)?;
+    Ok(())
+}
+
+/// The identifier of a command that was given up is free when its completion has come after all.
+#[test]
+fn a_completion_that_comes_too_late_frees_its_identifier() -> Result {
+    let fake = Fake::new(|qid, sqe| {
+        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
+        if hangs { Reply::Silence } else { Reply::Normal }
+    });
+    let mut nvme = fake.open()?;
+    let tiny = nvmetest::ControllerConfig { admin_sq_entries: 2, ..*nvme.config() };
+    nvme.reset_with(&tiny)?;
+    let mut log = nvme.buffer(512);
+    let command = nvme.get_log_page(nvmetest::LogPage::of(2), &mut log).timeout(SOON);
+    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
+    assert!(matches!(nvme.keep_alive().run(&nvme), Err(Error::QueueFull { .. })));
+    fake.late_completion(0);
+    // Whoever waits for anything takes it.
+    let events = nvme.events(0)?;
+    assert_eq!(events.poll(Duration::ZERO)?, None);
+    nvme.keep_alive().run(&nvme)?;
+    Ok(())
+}

@@ -1,7 +1,10 @@
 //! The driver: on the soft controller where that will do, and on one that does wrong where it must.
 
 mod fake;
+mod hygiene;
+mod initialization;
 mod ladder;
+mod memory;
 mod nonsense;
 mod queues;
 mod scope;

@@ -1,5 +1,8 @@
 //! A device may send anything: it gives an error, and never a hang, a panic, or memory without end.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -95,19 +98,44 @@ fn absurd_capabilities_are_refused() {
     check_cap(cap.with_mpsmin(15).with_mpsmax(15).into(), "no host has pages that large");
 }
 
-/// A list of active namespaces that has no end: each one is asked for, and never is there a zero.
+fn is_namespace_list(qid: u16, sqe: &Sqe) -> bool {
+    let is_identify = qid == 0 && sqe.admin_opcode() == AdminOpcode::IDENTIFY;
+    is_identify && sqe.cdw10.get() as u8 == 0x02
+}
+
+/// The 1024 namespaces behind the one that the list was asked for.
+fn the_next_1024(sqe: &Sqe) -> [u8; 4096] {
+    let mut page = [0; 4096];
+    for (after, entry) in page.chunks_exact_mut(4).zip(1..) {
+        after.copy_from_slice(&sqe.nsid.get().saturating_add(entry).to_le_bytes());
+    }
+    page
+}
+
+/// Each list is full, and so is the next one.
 #[test]
-fn a_namespace_list_without_end_is_an_error() -> Result {
-    let fake = Fake::new(|qid, sqe| {
-        let is_list = qid == 0
-            && sqe.admin_opcode() == AdminOpcode::IDENTIFY
-            && sqe.cdw10.get() as u8 == 0x02;
-        if is_list { Reply::Status(Status::SUCCESS) } else { Reply::Normal }
+fn a_namespace_list_without_end_is_an_error() {
+    // A driver that has asked so often would ask until there are no identifiers left.
+    const TOO_MANY: usize = 4096;
+    let lists = Arc::new(AtomicUsize::new(0));
+    let asked = lists.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        let endless = is_namespace_list(qid, sqe) && asked.fetch_add(1, Relaxed) < TOO_MANY;
+        if endless { Reply::Page(the_next_1024) } else { Reply::Normal }
     });
-    let nvme = fake.open()?;
-    // The page that the fake does not write holds what the test put there: nothing ascending.
-    assert_eq!(nvme.active_namespaces()?, Vec::<u32>::new());
-    Ok(())
+    let error = fake.open().expect_err("the driver takes it for good").to_string();
+    assert!(error.contains("an active namespace list of more than"), "{error}");
+    assert!(lists.load(Relaxed) < TOO_MANY);
+}
+
+#[test]
+fn a_namespace_list_that_does_not_ascend_is_an_error() {
+    let fake = Fake::new(|qid, sqe| {
+        let is_list = is_namespace_list(qid, sqe);
+        if is_list { Reply::Page(|_| [7; 4096]) } else { Reply::Normal }
+    });
+    let error = fake.open().expect_err("the driver takes it for good").to_string();
+    assert!(error.contains("namespace 117901063 behind 117901063"), "{error}");
 }
 
 /// A controller that completes nothing, and fills the completion queue for ever.

@@ -44,7 +44,7 @@ fn controllers_that_share_an_arena_do_not_share_memory() -> Result {
 fn addresses_that_are_used_up_are_an_error() -> Result {
     let fake = Fake::with_addresses(0..(4 << 30) + (8 << 20), |_, _| Reply::Normal);
     let nvme = fake.open()?;
-    let error = (0..).find_map(|_| nvme.try_buffer(1 << 20).err());
+    let error = (0..100).find_map(|_| nvme.try_buffer(1 << 20).err());
     assert!(matches!(error, Some(MemoryError::Addresses { .. })), "{error:?}");
     Ok(())
 }
@@ -195,6 +195,88 @@ fn a_skewed_entry_does_not_make_data_a_list() -> Result {
     Ok(())
 }
 
+/// Whatever a controller makes of a skewed entry, it stays within the loan.
+#[test]
+fn a_skew_needs_a_page_to_spare() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(3 * 4096);
+    let why = "needs less than a page, and a loan with a page of 4096 bytes more";
+    let skew = |by| Layout::SkewedPrp { entry: 1, by };
+    refused(|| ns.read(buf.slice_mut(0..8192), 0).layout(skew(4)).run(&q), why);
+    let tight = buf.slice_mut(0..3 * 4096 - 512);
+    refused(|| ns.read(tight, 0).transfer_only(16, 8192).layout(skew(4)).run(&q), why);
+    refused(|| ns.read(&mut buf, 0).transfer_only(16, 8192).layout(skew(4096)).run(&q), why);
+    ns.read(&mut buf, 0).transfer_only(16, 8192).layout(skew(4092)).run(&q)?;
+    Ok(())
+}
+
+/// A controller that takes an offset within a PRP List for good needs an entry more than there would be.
+#[test]
+fn a_skewed_list_has_an_entry_to_spare() -> Result {
+    let list = Arc::new(Mutex::new(0));
+    let seen = list.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 && sqe.opcode() == READ {
+            *seen.lock().unwrap() = sqe.dptr[1].get();
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let mut buf = nvme.buffer(4 * 4096);
+    let start = buf.iova().0;
+    let read = ns.read(&mut buf, 0).transfer_only(24, 3 * 4096);
+    read.layout(Layout::SkewedPrp { entry: 2, by: 4 }).run(&q)?;
+    let mut entries = [0; 32];
+    fake.read(*list.lock().unwrap(), &mut entries);
+    let entries = entries.map(u64::from);
+    let entry = |number: usize| {
+        entries[8 * number..][..8].iter().rev().fold(0, |value, byte| value << 8 | byte)
+    };
+    let expected = [start + 4096, start + 2 * 4096 + 4, start + 3 * 4096, 0];
+    assert_eq!([entry(0), entry(1), entry(2), entry(3)], expected);
+    Ok(())
+}
+
+/// The command that created the queue returns its memory: it is no buffer for another.
+#[test]
+fn the_memory_of_a_queue_is_not_for_io_commands() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    let fields =
+        CreateIoCq { qid: 3, size_z: 7, contiguous: true, interrupts: false, vector: 0, offset: 0 };
+    let memory = nvme.scope(|io| nvme.create_io_cq(fields).submit(io).wait())?;
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(READ);
+    let why = "the memory of a queue was lent to an I/O command";
+    refused(|| Command::<Nvm, _>::raw(sqe, memory).run(&q), why);
+    Ok(())
+}
+
+/// FFFFh is not to be used (Base 4.1): the Error Information log says it for "no command".
+#[test]
+fn no_command_has_the_identifier_of_none() -> Result {
+    let last = Arc::new(AtomicUsize::new(0));
+    let seen = last.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 {
+            seen.fetch_max(sqe.cid().into(), Ordering::Relaxed);
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(1)?;
+    let ns = nvme.namespace(1)?;
+    for _ in 0..1 << 16 {
+        ns.flush().run(&q)?;
+    }
+    assert_eq!(last.load(Ordering::Relaxed), 0xfffe);
+    Ok(())
+}
+
 #[test]
 fn the_memory_of_a_queue_is_for_creating_it_only() -> Result {
     let nvme = Fake::new(|_, _| Reply::Normal).open()?;
@@ -226,6 +308,9 @@ fn registers_do_not_give_the_device_memory() -> Result {
         refused(|| registers.write32(part, 0), "claim host memory");
     }
     refused(|| registers.write64(Property::INTMC, 1 << 32), "change a part of CC");
+    for part in [Property::AQA, Property::ASQ, Property::ACQ, Property(Property::ACQ.0 + 4)] {
+        refused(|| registers.write32(part, 0x1000), "change the admin queue");
+    }
 
     // Enabled again, the controller would start at the first entry of a queue that holds old commands.
     let cc = registers.cc()?;
