@@ -1,4 +1,69 @@
 //! NVMe compliance tests in Rust.
+//!
+//! A test is a function; what it needs, it names in its signature. [`nvme_test`] registers it, and
+//! [`runner::main`] runs it on whatever device it is given.
+//!
+//! ```
+//! use nvmetest::prelude::*;
+//!
+//! /// A read past the end fails, and with the status that the standard names.
+//! #[nvme_test(spec = "NVM 3.3.4")]
+//! fn a_read_past_the_end_fails(q: &Qpair, ns: Namespace, mut data: Buffer) -> Result {
+//!     ns.read(&mut data, ns.capacity()).expect(Status::LBA_OUT_OF_RANGE).run(q)?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Five nouns and three verbs
+//!
+//! A [`Controller`] lives for the session, a [`Qpair`] for the test, and a [`Buffer`] is memory that the device
+//! can reach. A [`Command`] is a value: what is sent, what is lent, what is expected. It is **run**, which waits
+//! for it; or **submitted** within a scope, [`Io`], shaped like [`std::thread::scope`], in which `waitdone`
+//! and tickets wait.
+//!
+//! ```
+//! # use nvmetest::prelude::*;
+//! # fn main() -> Result {
+//! # let nvme = nvmetest_fixtures::soft::controller("soft:")?;
+//! let q = nvme.qpair(32)?;
+//! let ns = nvme.first_namespace()?;
+//! let mut memory = nvme.buffer(32 * ns.block());
+//! let mut completed = 0;
+//!
+//! // All in flight at a time, each in its own part of the memory.
+//! q.scope(|io| {
+//!     for (chunk, lba) in memory.chunks_mut(ns.block()).zip(0..) {
+//!         ns.read(chunk, lba).submit(io);
+//!     }
+//!     io.waitdone(32)?;
+//!     completed += 32;
+//!     Ok(())
+//! })?;
+//! assert_eq!(completed, 32);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the compiler and the runner see to
+//!
+//! - Memory that a command in flight was lent cannot be read, written or freed: see [`queue`] for the argument
+//!   and [`memory`] for the contract with the device.
+//! - A queue pair cannot outlive its controller, nor a reset.
+//! - An unexpected status is an error that names the line of the test that built the command, whether the test
+//!   looks at it or not; and each completion is checked against what holds for all.
+//! - Every wait has a deadline. A command that hangs is an error, and its memory comes back.
+//! - A test leaves the controller as it found it, or fails: see [`Controller::leaks`].
+//!
+//! # Where things are
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`spec`] | the standard's wire formats, by clause |
+//! | [`command`], [`queue`], [`memory`] | how commands come and go, and what they lend |
+//! | [`capability`] | what a test may require of a controller |
+//! | [`cmdlog`] | the command log |
+//! | [`runner`] | sessions, verdicts, evidence |
+//! | [`transport`] | the seam for another way to a device |
 
 pub mod capability;
 pub mod cmdlog;
