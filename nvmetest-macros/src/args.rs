@@ -1,10 +1,19 @@
 //! The arguments of `#[nvme_test]`.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
+use proc_macro2::TokenTree;
+use syn::Error;
+use syn::Expr;
+use syn::Ident;
+use syn::LitStr;
+use syn::Path;
+use syn::Result;
+use syn::Token;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parenthesized;
+use syn::parse::ParseStream;
+use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, LitStr, Path, Result, Token, parenthesized};
 
 use crate::errors::Errors;
 

@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{Error, Result};
+use syn::Error;
+use syn::Result;
 
 /// The errors that were found so far.
 #[derive(Default)]

@@ -5,11 +5,14 @@
 //! else.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
+use quote::quote_spanned;
+use syn::Expr;
+use syn::ReturnType;
 use syn::spanned::Spanned;
-use syn::{Expr, ReturnType};
 
-use crate::args::{Args, Case};
+use crate::args::Args;
+use crate::args::Case;
 use crate::errors::Errors;
 use crate::fixtures::Fixtures;
 use crate::function::Function;

@@ -1,9 +1,15 @@
 //! What stands between a test's parameters and the call of it.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::Ident;
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use quote::quote;
+use quote::quote_spanned;
+use syn::FnArg;
+use syn::Signature;
+use syn::Type;
+use syn::TypeReference;
 use syn::spanned::Spanned;
-use syn::{FnArg, Signature, Type, TypeReference};
 
 use crate::errors::Errors;
 

@@ -2,8 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, FnArg, Item, Result, Safety, Signature, Token, Visibility};
+use syn::Attribute;
+use syn::Error;
+use syn::FnArg;
+use syn::Item;
+use syn::Result;
+use syn::Safety;
+use syn::Signature;
+use syn::Token;
+use syn::Visibility;
+use syn::parse::Parse;
+use syn::parse::ParseStream;
 
 use crate::errors::Errors;
 

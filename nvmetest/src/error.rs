@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::command::Expected;
 use crate::memory::MemoryError;
-use crate::spec::{Csts, Status};
+use crate::spec::Csts;
+use crate::spec::Status;
 use crate::transport::TransportError;
 
 /// The result of a command, or of a test.

@@ -2,7 +2,14 @@
 
 use std::error::Error as StdError;
 
-use crate::{Buffer, Controller, Error, Events, Namespace, PciFunction, Qpair, Result};
+use crate::Buffer;
+use crate::Controller;
+use crate::Error;
+use crate::Events;
+use crate::Namespace;
+use crate::PciFunction;
+use crate::Qpair;
+use crate::Result;
 
 /// A value that the harness makes for each test.
 ///

@@ -11,9 +11,10 @@ use crate::pattern;
 /// How long a test that formats may take: a drive may need minutes.
 const MINUTES: Duration = Duration::from_secs(900);
 
-/// How namespace 1 is formatted, which it is again when this is dropped.
+/// How the first namespace is formatted, which it is again when this is dropped.
 struct Formatted<'c> {
     nvme: &'c Controller,
+    nsid: u32,
     before: Format,
 }
 
@@ -21,16 +22,17 @@ impl Fixture for Formatted<'_> {
     type Value<'c> = Formatted<'c>;
 
     fn setup(nvme: &Controller) -> Result<Formatted<'_>> {
-        Ok(Formatted { nvme, before: current(&*nvme.identify_namespace(1)?) })
+        let nsid = nvme.first_namespace()?.nsid();
+        Ok(Formatted { nvme, nsid, before: current(&*nvme.identify_namespace(nsid)?) })
     }
 }
 
 impl Drop for Formatted<'_> {
     fn drop(&mut self) {
         // If it does not go back, the check for leaks after the test says so.
-        let now = self.nvme.identify_namespace(1).map(|id| current(&id));
+        let now = self.nvme.identify_namespace(self.nsid).map(|id| current(&id));
         if now.is_ok_and(|now| now != self.before) {
-            drop(self.nvme.format(1, self.before).run(self.nvme));
+            drop(self.nvme.format(self.nsid, self.before).run(self.nvme));
         }
     }
 }
@@ -81,7 +83,7 @@ fn a_cryptographic_erase_leaves_no_data(nvme: &Controller, formatted: Formatted)
 }
 
 fn leaves_no_data(nvme: &Controller, format: Format) -> Result {
-    let (ns, q) = (nvme.namespace(1)?, nvme.qpair(4)?);
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(1)?);
     let places = [0, ns.capacity() / 2, ns.capacity() - 8];
     let mut written = Vec::new();
     for slba in places {
@@ -89,9 +91,9 @@ fn leaves_no_data(nvme: &Controller, format: Format) -> Result {
     }
     drop(q);
 
-    nvme.format(1, format).run(nvme)?;
+    nvme.format(ns.nsid(), format).run(nvme)?;
 
-    let (ns, q) = (nvme.namespace(1)?, nvme.qpair(4)?);
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(1)?);
     for (slba, written) in places.into_iter().zip(&written) {
         let mut back = nvme.buffer(written.len());
         // An encrypted or unwritten block may fail to read, and then returns no data either.
@@ -106,13 +108,13 @@ fn leaves_no_data(nvme: &Controller, format: Format) -> Result {
 /// Blocks are written and read after a format.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), timeout = MINUTES)]
 fn a_formatted_namespace_works(nvme: &Controller, formatted: Formatted) -> Result {
-    nvme.format(1, formatted.before).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(1)?), formatted.before);
-    works(nvme, nvme.namespace(1)?)
+    nvme.format(formatted.nsid, formatted.before).run(nvme)?;
+    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
+    works(nvme, nvme.first_namespace()?)
 }
 
 fn works(nvme: &Controller, ns: Ns) -> Result {
-    let q = nvme.qpair(4)?;
+    let q = nvme.qpair(1)?;
     for slba in [0, ns.capacity() - 8] {
         let data = pattern::write(nvme, &q, ns, slba, 8, 7)?;
         pattern::assert_same(&pattern::read(nvme, &q, ns, slba, 8)?, &data, ns.block(), slba);
@@ -125,7 +127,7 @@ fn works(nvme: &Controller, ns: Ns) -> Result {
 /// Each LBA format can be had: Identify says so, the size is the same in bytes or less, and blocks work.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), timeout = MINUTES)]
 fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
-    let id = nvme.identify_namespace(1)?;
+    let id = nvme.identify_namespace(formatted.nsid)?;
     let size = |id: &IdentifyNamespace| {
         u128::from(id.nsze.get()) * u128::from(id.format().data_size().unwrap_or(0))
     };
@@ -134,14 +136,14 @@ fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
     let formats = id.formats().iter().enumerate().take(16);
     for (lbaf, format) in formats.filter(|(_, format)| format.lbads() != 0) {
         let wanted = Format { lbaf: lbaf as u8, ..Format::default() };
-        nvme.format(1, wanted).run(nvme)?;
-        let id = nvme.identify_namespace(1)?;
+        nvme.format(formatted.nsid, wanted).run(nvme)?;
+        let id = nvme.identify_namespace(formatted.nsid)?;
         assert_eq!(usize::from(id.flbas.format_index()), lbaf);
         let now = size(&id);
         assert!(0 < now && now <= 2 * before, "{now} bytes in format {lbaf}, and {before} before");
         // Blocks with metadata want a buffer for them.
         if format.ms() == 0 {
-            let ns = nvme.namespace(1)?;
+            let ns = nvme.first_namespace()?;
             assert_eq!(Some(ns.block() as u32), format.data_size());
             works(nvme, ns)?;
         }
@@ -153,15 +155,15 @@ fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
 /// A format that is not there fails with Invalid Format, and changes nothing.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM))]
 fn a_format_that_is_not_there_fails(nvme: &Controller, formatted: Formatted) -> Result {
-    let id = nvme.identify_namespace(1)?;
+    let id = nvme.identify_namespace(formatted.nsid)?;
     let missing =
         (0..16).find(|&lbaf| id.formats().get(lbaf).is_none_or(|format| format.lbads() == 0));
     let Some(lbaf) = missing else {
         return Err(Error::NotApplicable("all 16 formats are there".to_owned()));
     };
     let wanted = Format { lbaf: lbaf as u8, ..Format::default() };
-    nvme.format(1, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(1)?), formatted.before);
+    nvme.format(formatted.nsid, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
+    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
     Ok(())
 }
 
@@ -172,10 +174,10 @@ fn protection_without_metadata_fails(
     formatted: Formatted,
     #[case] protection: u8,
 ) -> Result {
-    let lbaf = without_metadata(&*nvme.identify_namespace(1)?)?;
+    let lbaf = without_metadata(&*nvme.identify_namespace(formatted.nsid)?)?;
     let wanted = Format { lbaf, protection, ..Format::default() };
-    nvme.format(1, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(1)?), formatted.before);
+    nvme.format(formatted.nsid, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
+    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
     Ok(())
 }
 
@@ -197,14 +199,14 @@ fn a_reserved_value_fails(
 ) -> Result {
     let wanted = Format { protection, secure_erase, ..formatted.before };
     // A reserved type of protection is an invalid format as well.
-    let format = nvme.format(1, wanted);
+    let format = nvme.format(formatted.nsid, wanted);
     let format = if protection == 0 {
         format.expect(Status::INVALID_FIELD_IN_COMMAND)
     } else {
         format.expect(&[Status::INVALID_FIELD_IN_COMMAND, Status::INVALID_FORMAT])
     };
     format.run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(1)?), formatted.before);
+    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
     Ok(())
 }
 
@@ -235,5 +237,5 @@ fn all_namespaces_are_formatted_as_fna_says(nvme: &Controller, formatted: Format
     for (nsid, format) in before {
         assert_eq!(current(&*nvme.identify_namespace(nsid)?), format, "namespace {nsid}");
     }
-    works(nvme, nvme.namespace(1)?)
+    works(nvme, nvme.first_namespace()?)
 }

@@ -98,14 +98,14 @@ fn each_memory_page_size_works(nvme: &mut Controller) -> Result {
     for mps in cap.mpsmin()..=cap.mpsmax() {
         nvme.reset_with(&ControllerConfig { page_shift: 12 + mps, ..*nvme.config() })?;
         assert_eq!(nvme.registers().cc()?.mps(), mps);
-        let block = nvme.namespace(1)?.block();
+        let block = nvme.first_namespace()?.block();
         let page = 4096_usize << mps;
         let most = nvme.capabilities().max_transfer().map_or(usize::MAX, |most| most as usize);
         let len = (3 * page).min(most) / block * block;
         let mut data = nvme.buffer(len + block);
         let mut back = nvme.buffer(len + block);
         data.iter_mut().zip((mps..=250).cycle()).for_each(|(byte, value)| *byte = value);
-        let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
+        let (q, ns) = (nvme.qpair(1)?, nvme.first_namespace()?);
         ns.write(data.slice(block..len + block), 64).run(&q)?;
         ns.read(back.slice_mut(block..len + block), 64).run(&q)?;
         assert_eq!(back[block..], data[block..], "memory pages of {page} bytes");
@@ -118,7 +118,7 @@ fn each_memory_page_size_works(nvme: &mut Controller) -> Result {
 fn all_command_sets_can_be_selected(nvme: &mut Controller) -> Result {
     nvme.reset_with(&ControllerConfig { css: CommandSetSelected::ALL, ..*nvme.config() })?;
     assert_eq!(nvme.registers().cc()?.css(), CommandSetSelected::ALL);
-    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
     nvme.reset_to_default()
 }
 
@@ -145,7 +145,7 @@ fn a_controller_recovers_from_a_configuration_it_does_not_support(
     let _ = nvme.reset_with(&config);
     nvme.reset_to_default()?;
     identify(nvme)?;
-    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
     Ok(())
 }
 

@@ -130,7 +130,7 @@ fn a_queue_goes_on_when_msix_is_disabled(nvme: &Controller, ns: Namespace) -> Re
 fn vectors(nvme: &Controller, most: u16) -> u16 {
     let (submission, completion) = nvme.queues_granted();
     let queues = submission.min(completion);
-    nvme.function().abilities().msix_vectors.min(queues.saturating_add(1)).min(most)
+    nvme.capabilities().transport.msix_vectors.min(queues.saturating_add(1)).min(most)
 }
 
 fn queue(nvme: &Controller, entries: u32, vector: Option<u16>) -> Result<Qpair<'_>> {

@@ -81,7 +81,7 @@ fn an_identifier_of_the_function_ignores_writes(
     #[case] register: u16,
 ) -> Result {
     let before = nvme.pci().read32(register)?;
-    nvme.function().config_write(register, &(!before).to_le_bytes())?;
+    nvme.pci().write32(register, !before)?;
     assert_eq!(nvme.pci().read32(register)?, before, "offset {register:#04x}");
     Ok(())
 }
@@ -180,12 +180,11 @@ fn the_msix_tables_share_their_pages_with_nothing(nvme: &Controller) -> Result {
 /// A Function Level Reset disables the controller and clears the properties that the host wrote.
 #[nvme_test(spec = "Base 3.7.2", requires(FUNCTION_LEVEL_RESET))]
 fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result {
-    nvme.function().reset()?;
+    nvme.function_level_reset_only()?;
     let registers = nvme.registers();
     let (cc, csts) = (registers.cc()?, registers.csts()?);
     let (aqa, mask) = (registers.aqa()?, registers.read32(Property::INTMS)?);
-    // The driver learns of the reset only now, and enables the controller again.
-    nvme.function_level_reset()?;
+    nvme.reset()?;
 
     assert_eq!(cc, Cc::new());
     assert!(!csts.rdy() && !csts.cfs(), "{csts:?}");
@@ -198,16 +197,16 @@ fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result
 /// After a Function Level Reset the controller works as before, and has what was written to it.
 #[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
 fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
-    let block = nvme.namespace(1)?.block();
+    let block = nvme.first_namespace()?.block();
     let mut data = nvme.buffer(8 * block);
     data.iter_mut().zip((3..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 11).run(&nvme.qpair(1)?)?;
-    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.write(&data, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
 
     nvme.function_level_reset()?;
 
-    nvme.namespace(1)?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }

@@ -27,7 +27,7 @@ fn a_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
 fn queues_can_be_created_again_after_a_reset(nvme: &mut Controller) -> Result {
     for _ in 0..3 {
         {
-            let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(1)?, nvme.first_namespace()?);
             for _ in 0..7 {
                 ns.flush().run(&q)?;
             }
@@ -89,13 +89,13 @@ fn a_reset_ends_the_event_requests(nvme: &mut Controller) -> Result {
 /// What was written before a reset is read after it.
 #[nvme_test(spec = "Base 3.7.2")]
 fn data_survives_a_reset(nvme: &mut Controller) -> Result {
-    let block = nvme.namespace(1)?.block();
+    let block = nvme.first_namespace()?.block();
     let mut data = nvme.buffer(16 * block);
     data.iter_mut().zip((7..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 23).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.write(&data, 23).run(&nvme.qpair(1)?)?;
     nvme.reset()?;
-    nvme.namespace(1)?.read(&mut back, 23).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.read(&mut back, 23).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }
@@ -104,12 +104,12 @@ fn data_survives_a_reset(nvme: &mut Controller) -> Result {
 #[nvme_test(spec = "Base 3.7.2", timeout = Duration::from_secs(300))]
 fn a_reset_under_load_ends_all_commands(nvme: &mut Controller) -> Result {
     const MARK: u8 = 0xa5;
-    let block = nvme.namespace(1)?.block();
+    let block = nvme.first_namespace()?.block();
     let commands = nvme.capabilities().cap.mqes_z().min(32);
     for turn in 0..10 {
         let mut data = nvme.buffer(usize::from(commands) * 8 * block);
         {
-            let (q, ns) = (nvme.qpair(commands)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(commands)?, nvme.first_namespace()?);
             // The commands that the reset overtakes fail, and that is what it is for.
             let _ = q.scope(|io| {
                 for (chunk, lba) in data.chunks_mut(8 * block).zip((0..).step_by(8)) {
@@ -121,7 +121,7 @@ fn a_reset_under_load_ends_all_commands(nvme: &mut Controller) -> Result {
         data.fill(MARK);
         nvme.reset()?;
         {
-            let (q, ns) = (nvme.qpair(1)?, nvme.namespace(1)?);
+            let (q, ns) = (nvme.qpair(1)?, nvme.first_namespace()?);
             let mut other = nvme.buffer(block);
             for lba in 0..8 {
                 ns.read(&mut other, lba).run(&q)?;

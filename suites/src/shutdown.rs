@@ -16,7 +16,7 @@ fn a_shutdown_completes_and_a_reset_ends_it(
     nvme.shut_down(how)?;
     nvme.reset()?;
     let after = nvme.registers().csts()?.shst();
-    nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
 
     assert_eq!(before, ShutdownStatus::NORMAL_OPERATION);
     assert_eq!(after, ShutdownStatus::NORMAL_OPERATION);
@@ -26,14 +26,14 @@ fn a_shutdown_completes_and_a_reset_ends_it(
 /// What was written is durable after a normal shutdown, whether or not it was flushed.
 #[nvme_test(spec = "Base 3.6.1")]
 fn data_survives_a_normal_shutdown(nvme: &mut Controller) -> Result {
-    let block = nvme.namespace(1)?.block();
+    let block = nvme.first_namespace()?.block();
     let mut data = nvme.buffer(32 * block);
     data.iter_mut().zip((5..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.namespace(1)?.write(&data, 40).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.write(&data, 40).run(&nvme.qpair(1)?)?;
     nvme.shut_down(Shutdown::Normal)?;
     nvme.reset()?;
-    nvme.namespace(1)?.read(&mut back, 40).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.read(&mut back, 40).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }
@@ -76,7 +76,7 @@ fn a_shutdown_can_be_repeated(nvme: &mut Controller) -> Result {
     for how in [Shutdown::Normal, Shutdown::Abrupt, Shutdown::Normal] {
         nvme.shut_down(how)?;
         nvme.reset()?;
-        nvme.namespace(1)?.flush().run(&nvme.qpair(1)?)?;
+        nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
     }
     Ok(())
 }

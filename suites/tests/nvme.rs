@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use nvmetest_fixtures::{qemu, soft};
+use nvmetest_fixtures::qemu;
+use nvmetest_fixtures::soft;
 use nvmetest_suites as _;
 
 fn main() -> ExitCode {

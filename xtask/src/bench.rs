@@ -1,7 +1,8 @@
 //! `cargo xtask bench`.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::process::Command;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;

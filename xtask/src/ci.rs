@@ -1,14 +1,19 @@
 //! `cargo xtask ci`.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+use anyhow::ensure;
 use clap::Args;
-use xshell::{Shell, cmd};
+use xshell::Shell;
+use xshell::cmd;
 
-use crate::suites::{Suites, root};
-use crate::{outside, system};
+use crate::outside;
+use crate::suites::Suites;
+use crate::suites::root;
+use crate::system;
 
 /// Do everything that has to pass before a change lands
 ///

@@ -9,7 +9,9 @@ mod test;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
 
 /// The chores of the project
 #[derive(Parser)]

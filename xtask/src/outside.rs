@@ -5,10 +5,13 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
-use xshell::{Shell, cmd};
+use anyhow::Context;
+use anyhow::ensure;
+use xshell::Shell;
+use xshell::cmd;
 
 use crate::suites::root;
 

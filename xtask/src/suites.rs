@@ -1,11 +1,14 @@
 //! The suites' test target: building it, and running it on one device.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, ensure};
-use xshell::{Shell, cmd};
+use anyhow::Context;
+use anyhow::ensure;
+use xshell::Shell;
+use xshell::cmd;
 
 /// Where the known failures of the devices are, one file a scheme.
 const BASELINES: &str = "suites/baselines";

@@ -1,10 +1,13 @@
 //! What of the system the project needs beside Rust.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
-use xshell::{Shell, cmd};
+use anyhow::Context;
+use anyhow::bail;
+use xshell::Shell;
+use xshell::cmd;
 
 /// Installs QEMU, and is what a person runs who is not root.
 const INSTALL_QEMU: &str = "xtask/install-qemu.sh";

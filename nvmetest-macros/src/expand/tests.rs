@@ -1,6 +1,7 @@
 //! The expansion, as text.
 
-use expect_test::{Expect, expect};
+use expect_test::Expect;
+use expect_test::expect;
 use proc_macro2::TokenStream;
 use quote::quote;
 

@@ -1,6 +1,7 @@
 //! Capabilities that Identify Controller tells (Base 5.1.13.2.1).
 
-use super::{Capability, Presence};
+use super::Capability;
+use super::Presence;
 
 /// Defines capabilities that are a bit of a field of Identify Controller.
 macro_rules! bits {

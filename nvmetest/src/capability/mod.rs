@@ -94,9 +94,15 @@ mod tests {
     use zerocopy::FromZeros;
 
     use super::*;
-    use crate::spec::identify::{Fna, Oacs, Oncs, Vwc};
-    use crate::spec::{Cap, IdentifyController, Vs};
-    use crate::transport::{Abilities, DmaModel};
+    use crate::spec::Cap;
+    use crate::spec::IdentifyController;
+    use crate::spec::Vs;
+    use crate::spec::identify::Fna;
+    use crate::spec::identify::Oacs;
+    use crate::spec::identify::Oncs;
+    use crate::spec::identify::Vwc;
+    use crate::transport::Abilities;
+    use crate::transport::DmaModel;
 
     fn nothing() -> Capabilities {
         let transport = Abilities {

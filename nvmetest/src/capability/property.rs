@@ -1,6 +1,7 @@
 //! Capabilities that the properties CAP and VS tell (Base 3.1.4).
 
-use super::{Capability, Presence};
+use super::Capability;
+use super::Presence;
 use crate::spec::Vs;
 
 /// I/O queues have to be physically contiguous (CAP.CQR).

@@ -1,6 +1,7 @@
 //! Capabilities of the way to the device.
 
-use super::{Capability, Presence};
+use super::Capability;
+use super::Presence;
 
 /// Function Level Reset, or what the transport has for it (PCIe 6.6.2).
 pub static FUNCTION_LEVEL_RESET: Capability = Capability {

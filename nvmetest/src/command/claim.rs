@@ -3,10 +3,15 @@
 use std::any::TypeId;
 
 use crate::memory::Places;
-use crate::spec::command::{GetLogPageCdw10, GetLogPageCdw11};
-use crate::spec::{AdminOpcode, Cqe, NvmOpcode, Sqe};
+use crate::spec::AdminOpcode;
+use crate::spec::Cqe;
+use crate::spec::NvmOpcode;
+use crate::spec::Sqe;
+use crate::spec::command::GetLogPageCdw10;
+use crate::spec::command::GetLogPageCdw11;
 
-use super::{Admin, CommandSet};
+use super::Admin;
+use super::CommandSet;
 
 /// Bit 1 of an opcode: the controller writes host memory (Base 4.1.1, Data Transfer).
 const CONTROLLER_TO_HOST: u8 = 0b10;

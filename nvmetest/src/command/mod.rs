@@ -15,10 +15,17 @@ use std::time::Duration;
 
 use zerocopy::little_endian::U32;
 
+use crate::Error;
+use crate::Result;
 use crate::memory::Data;
-use crate::queue::{Io, Queue, Ticket};
-use crate::spec::{AdminOpcode, NvmOpcode, Sqe, Status, StatusField};
-use crate::{Error, Result};
+use crate::queue::Io;
+use crate::queue::Queue;
+use crate::queue::Ticket;
+use crate::spec::AdminOpcode;
+use crate::spec::NvmOpcode;
+use crate::spec::Sqe;
+use crate::spec::Status;
+use crate::spec::StatusField;
 
 pub use expected::Expected;
 pub use layout::Layout;
@@ -101,6 +108,8 @@ pub(crate) struct Terms {
     pub(crate) name: fn(u8) -> String,
     /// Whether DPTR is the test's own, and not computed from the loan.
     pub(crate) verbatim: bool,
+    /// When the format of the namespace was learned that the transfer's length comes from: see `Shared::epoch`.
+    pub(crate) epoch: Option<u64>,
 }
 
 impl<S: CommandSet, D: Data> Command<S, D> {
@@ -112,6 +121,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
             site: Location::caller(),
             name: S::name,
             verbatim: false,
+            epoch: None,
         };
         Self {
             sqe,

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use crate::memory::Data;
 use crate::spec::Sqe;
 
-use super::{Command, CommandSet};
+use super::Command;
+use super::CommandSet;
 
 impl<S: CommandSet, D: Data> Command<S, D> {
     /// Any submission queue entry, for what has no command of its own or has to be wrong.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use zerocopy::FromZeros;
 
-use crate::spec::{Cap, IdentifyController, Vs};
-use crate::transport::{Abilities, Function};
+use crate::spec::Cap;
+use crate::spec::IdentifyController;
+use crate::spec::Vs;
+use crate::transport::Abilities;
+use crate::transport::Function;
 
 /// A snapshot of what does not change while the controller is enabled.
 #[derive(Debug, Clone)]

@@ -4,13 +4,17 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use crate::command::{Expected, Layout, Plan};
+use crate::Error;
+use crate::Result;
+use crate::command::Expected;
+use crate::command::Layout;
+use crate::command::Plan;
 use crate::memory::Places;
 use crate::queue::Owner;
 use crate::spec::Status;
-use crate::{Error, Result};
 
 use super::Controller;
 
@@ -70,6 +74,12 @@ impl Controller {
             events.request()?;
         }
         Ok(events)
+    }
+
+    /// Whether event requests are outstanding that the controller was asked to abort: it need not do so (Base
+    /// 5.1.1), and they may swallow an event.
+    pub fn keeps_event_requests(&self) -> bool {
+        self.shared().has_requests_left()
     }
 }
 

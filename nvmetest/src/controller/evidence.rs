@@ -1,11 +1,14 @@
 //! What is kept of a test that failed.
 
 use std::fmt::Write;
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::BufWriter;
 use std::path::Path;
 
-use crate::cmdlog::{Dump, Selection};
+use crate::cmdlog::Dump;
+use crate::cmdlog::Selection;
 use crate::spec::Property;
 
 use super::Controller;

@@ -2,13 +2,16 @@
 
 use zerocopy::FromBytes;
 
+use crate::Error;
 use crate::Result;
+use crate::Status;
 use crate::command::Expected;
-use crate::spec::{Fid, IdentifyNamespace};
-use crate::{Error, Status};
+use crate::spec::Fid;
+use crate::spec::IdentifyNamespace;
 
+use super::Controller;
+use super::Identify;
 use super::shared::Touched;
-use super::{Controller, Identify};
 
 /// What the controller was like before the first test.
 #[derive(Debug, Default)]

@@ -1,14 +1,24 @@
 //! Enabling, disabling and shutting down (Base 3.5.1, Base 3.6.1, Base 3.7.2).
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use crate::queue::{CompletionSide, Core, Creation, Doorbell};
-use crate::spec::property::{
-    ArbitrationMechanism, CommandSetSelected, ShutdownNotification, ShutdownStatus,
-};
-use crate::spec::{Aqa, Cap, Cc, Csts, Property};
-use crate::{Error, Result};
+use crate::Error;
+use crate::Result;
+use crate::queue::CompletionSide;
+use crate::queue::Core;
+use crate::queue::Creation;
+use crate::queue::Doorbell;
+use crate::spec::Aqa;
+use crate::spec::Cap;
+use crate::spec::Cc;
+use crate::spec::Csts;
+use crate::spec::Property;
+use crate::spec::property::ArbitrationMechanism;
+use crate::spec::property::CommandSetSelected;
+use crate::spec::property::ShutdownNotification;
+use crate::spec::property::ShutdownStatus;
 
 use super::Controller;
 use super::shared::Shared;
@@ -106,6 +116,7 @@ impl Controller {
         let function = &**shared.function();
         let page_shift = config.page_shift.clamp(12, LARGEST_PAGE);
         shared.set_page_size(1 << page_shift);
+        shared.set_entry_sizes(config);
 
         let creation = Creation(shared);
         let sq = creation.submission_ring(config.admin_sq_entries.into())?;

@@ -2,9 +2,11 @@
 
 use std::os::fd::AsFd;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
 
-use crate::{Error, Result};
+use crate::Error;
+use crate::Result;
 
 use super::Controller;
 

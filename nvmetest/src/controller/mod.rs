@@ -7,6 +7,7 @@ mod evidence;
 mod hygiene;
 mod init;
 mod interrupts;
+mod lifecycle;
 mod pci;
 mod queues;
 mod registers;
@@ -15,21 +16,35 @@ mod shared;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use zerocopy::FromBytes;
-
-use crate::cmdlog::{CmdLog, Geometry};
-use crate::memory::{Arena, Buffer, Domain, MemoryError, PAGE_SIZE};
-use crate::queue::{CompletionQueue, Core, CqOptions, Io, Qpair, SqOptions};
-use crate::spec::IdentifyController;
+use crate::Admin;
+use crate::Error;
+use crate::Result;
+use crate::cmdlog::CmdLog;
+use crate::memory::Buffer;
+use crate::memory::MemoryError;
+use crate::memory::PAGE_SIZE;
+use crate::queue::CompletionQueue;
+use crate::queue::Core;
+use crate::queue::CqOptions;
+use crate::queue::Io;
+use crate::queue::Qpair;
+use crate::queue::SqOptions;
+use crate::transport::DeviceUri;
 use crate::transport::Function;
-use crate::{Admin, Error, Result};
 
-pub use admin::{CreateIoCq, CreateIoSq, Format, Identify, LogPage};
+pub use admin::CreateIoCq;
+pub use admin::CreateIoSq;
+pub use admin::Format;
+pub use admin::Identify;
+pub use admin::LogPage;
 pub use capabilities::Capabilities;
-pub use events::{Event, Events};
-pub use init::{ControllerConfig, Shutdown};
+pub use events::Event;
+pub use events::Events;
+pub use init::ControllerConfig;
+pub use init::Shutdown;
 pub use interrupts::Interrupts;
 pub use pci::PciFunction;
 pub use registers::Registers;
@@ -63,116 +78,7 @@ pub struct Controller {
     baseline: Baseline,
 }
 
-/// How many queues the host asks for: the command log has room for them, for the admin queue, and for some that
-/// were deleted and are still of interest.
-const QUEUES_WANTED: u16 = 48;
-
 impl Controller {
-    /// Takes over the controller behind `function`: resets it, enables it by the canonical sequence (Base
-    /// 3.5.1) and identifies it. The memory of the session is `arena`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the controller does not come up, or says of itself what cannot be.
-    pub fn open(function: Arc<dyn Function>, arena: Arc<Arena>) -> Result<Self> {
-        let log = CmdLog::new(Geometry::default()).map_err(|error| {
-            Error::Blocked(format!("there is no memory for the command log: {error}"))
-        })?;
-        Self::open_with_log(function, arena, log)
-    }
-
-    /// As [`open`](Self::open), with a command log of the caller's.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open).
-    pub fn open_with_log(
-        function: Arc<dyn Function>,
-        arena: Arc<Arena>,
-        log: CmdLog,
-    ) -> Result<Self> {
-        function.check_alive()?;
-        let cap = init::capabilities(&*function)?;
-        let domain = Domain::new(function.clone(), arena)?;
-        let shared = Shared::new(function, domain, log, cap);
-        let config = ControllerConfig::for_controller(cap);
-        let admin = Self::enable(&shared, &config)?;
-        let capabilities = Capabilities::unknown(cap);
-        let baseline = Baseline::default();
-        let mut controller = Self { admin, shared, config, capabilities, baseline };
-        controller.take_stock()?;
-        Ok(controller)
-    }
-
-    /// Resets the controller (Base 3.7.2) and enables it again as it was.
-    ///
-    /// Exclusive: no queue pair survives a reset.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the controller does not come up again.
-    pub fn reset(&mut self) -> Result {
-        let config = self.config;
-        self.reset_with(&config)
-    }
-
-    /// Resets the controller and enables it with another configuration, until the next reset with one.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the controller does not come up; it is disabled then, and the next reset may go back to the
-    /// [configuration](ControllerConfig) of the session with [`reset_to_default`](Self::reset_to_default).
-    ///
-    /// # Panics
-    ///
-    /// Panics if an admin queue has less than two entries: it would hold no command.
-    pub fn reset_with(&mut self, config: &ControllerConfig) -> Result {
-        assert!(2 <= config.admin_sq_entries && 2 <= config.admin_cq_entries);
-        self.admin = Self::enable(&self.shared, config)?;
-        self.config = *config;
-        self.grant_queues()
-    }
-
-    /// Resets the controller and enables it as at the start of the session.
-    ///
-    /// # Errors
-    ///
-    /// As for [`reset`](Self::reset).
-    pub fn reset_to_default(&mut self) -> Result {
-        self.reset_with(&self.default_config())?;
-        self.take_stock()
-    }
-
-    /// Resets the function (PCI Express 6.6.2) and enables the controller again.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the transport has no such reset, or if the controller does not come up again.
-    pub fn function_level_reset(&mut self) -> Result {
-        self.shared.function().reset()?;
-        self.shared.retire_queues("the function was reset");
-        self.reset()
-    }
-
-    /// Disables the controller: CC.EN = 0, and CSTS.RDY = 0 seen. Every queue is gone; what was in flight has
-    /// no more claim on memory, and its scopes end with an error.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the controller does not follow within CAP.TO.
-    pub fn disable(&self) -> Result {
-        self.disable_for_ladder("the controller was disabled")
-    }
-
-    /// Shuts the controller down, normally (Base 3.6.1): the end of a session.
-    ///
-    /// # Errors
-    ///
-    /// As for [`shut_down`](Self::shut_down).
-    pub fn shutdown(&mut self) -> Result {
-        self.shut_down(Shutdown::Normal).map(drop)
-    }
-
     /// Returns how the controller was enabled.
     pub fn config(&self) -> &ControllerConfig {
         &self.config
@@ -193,8 +99,12 @@ impl Controller {
         self.shared.queues().granted()
     }
 
-    /// Returns the way to the device.
-    pub fn function(&self) -> &Arc<dyn Function> {
+    /// Returns the URI of the device.
+    pub fn uri(&self) -> &DeviceUri {
+        self.function().uri()
+    }
+
+    pub(crate) fn function(&self) -> &Arc<dyn Function> {
         self.shared.function()
     }
 
@@ -206,7 +116,12 @@ impl Controller {
     /// Returns the model, the serial number and the firmware revision in one line.
     pub fn identity(&self) -> String {
         let id = &self.capabilities.controller;
-        format!("{} (serial {}, firmware {})", id.mn.text(), id.sn.text(), id.fr.text())
+        format!("{} (serial {}, firmware {})", id.mn.text(), id.sn.text(), self.firmware())
+    }
+
+    /// Returns the firmware revision (FR of Identify Controller).
+    pub fn firmware(&self) -> String {
+        self.capabilities.controller.fr.text()
     }
 
     /// Changes the time that a command may take unless it says otherwise.
@@ -318,53 +233,6 @@ impl Controller {
             return Some(Error::Deadline { waiting_for });
         }
         self.shared.function().check_alive().err().map(Error::from)
-    }
-
-    /// Learns what the controller is, after it was enabled for the first time.
-    fn take_stock(&mut self) -> Result {
-        let vs = self.registers().vs()?;
-        let mut page = self.try_buffer(size_of::<IdentifyController>())?;
-        self.identify(Identify::CONTROLLER, &mut page).run(&*self)?;
-        let identify = IdentifyController::read_from_bytes(&page);
-        let identify = identify.expect("the buffer has the size of the structure");
-        self.capabilities = Capabilities::new(self.shared.cap(), vs, identify, self.function());
-        self.grant_queues()?;
-        self.baseline = Baseline::take(self)?;
-        Ok(())
-    }
-
-    /// Asks for as many I/O queues as there are, or enough (Base 5.1.25.2.1).
-    fn grant_queues(&self) -> Result {
-        const NUMBER_OF_QUEUES: u8 = 0x07;
-        if self.config.css == crate::spec::property::CommandSetSelected::ADMIN_ONLY {
-            self.shared.queues().grant(0, 0);
-            return Ok(());
-        }
-        let wanted = u32::from(QUEUES_WANTED - 1);
-        let asked = self.set_features(NUMBER_OF_QUEUES, wanted | wanted << 16).run(self)?;
-        let granted = |field: u32| (field as u16).saturating_add(1).min(QUEUES_WANTED);
-        self.shared.queues().grant(granted(asked.cdw0), granted(asked.cdw0 >> 16));
-        self.shared.take_touched();
-        Ok(())
-    }
-}
-
-impl Drop for Controller {
-    /// Takes all memory back: a controller that stays enabled would use the queues for ever.
-    fn drop(&mut self) {
-        if self.disable().is_ok() || self.function().check_alive().is_err() {
-            return;
-        }
-        let function = self.function().clone();
-        let ended = (function.abilities().function_reset && function.reset().is_ok())
-            || (function.abilities().terminates && function.terminate().is_ok());
-        if ended {
-            self.shared.retire_queues("the function was reset");
-        } else {
-            // The device may use its queues as long as it has power: their memory is never used again.
-            std::mem::forget(self.shared.clone());
-            std::mem::forget(self.admin.clone());
-        }
     }
 }
 

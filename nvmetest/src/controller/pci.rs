@@ -1,6 +1,10 @@
 //! The PCI function that the controller lives on.
 
+use crate::Error;
 use crate::Result;
+use crate::spec::pci;
+use crate::spec::pci::CapabilityId;
+use crate::spec::pci::offset;
 
 use super::Controller;
 
@@ -48,6 +52,31 @@ impl PciFunction<'_> {
         self.read(offset).map(u32::from_le_bytes)
     }
 
+    /// Writes a dword.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device cannot be reached, and for the registers that the driver depends on: Command, the Base
+    /// Address Registers, and MSI and MSI-X, through which a device can be made to write anywhere.
+    pub fn write32(&self, offset: u16, value: u32) -> Result {
+        let dword = offset..offset.saturating_add(4);
+        let meets = |start: u16, end: u16| dword.start < end && start < dword.end;
+        let mut theirs = meets(offset::COMMAND, offset::COMMAND + 2)
+            || meets(offset::BAR0, offset::BAR0 + 24)
+            || meets(offset::EXPANSION_ROM, offset::EXPANSION_ROM + 4);
+        for (id, at) in self.capabilities()? {
+            // MSI has up to 24 bytes, MSI-X has 12.
+            let is_interrupt = id == CapabilityId::MSI.0 || id == CapabilityId::MSI_X.0;
+            theirs |= is_interrupt && meets(at, at + 24);
+        }
+        if theirs {
+            let what =
+                format!("a write to offset {offset:#04x} of configuration space is the driver's");
+            return Err(Error::Failed(what));
+        }
+        Ok(self.controller.function().config_write(offset, &value.to_le_bytes())?)
+    }
+
     /// Returns the offset of the first capability with this identifier (PCI Express 7.5.1.1.11).
     ///
     /// # Errors
@@ -66,15 +95,13 @@ impl PciFunction<'_> {
     ///
     /// Fails if the device cannot be reached.
     pub fn capabilities(&self) -> Result<Vec<(u8, u16)>> {
-        const STATUS: u16 = 0x06;
-        const CAPABILITIES_LIST: u16 = 1 << 4;
-        const CAPABILITIES_POINTER: u16 = 0x34;
+        /// No capability stands in the header.
         const HEADER: u8 = 0x40;
         let mut found = Vec::new();
-        if self.read16(STATUS)? & CAPABILITIES_LIST == 0 {
+        if !pci::Status::from(self.read16(offset::STATUS)?).capabilities_list() {
             return Ok(found);
         }
-        let mut next = self.read8(CAPABILITIES_POINTER)? & !0b11;
+        let mut next = self.read8(offset::CAPABILITIES_POINTER)? & !0b11;
         while HEADER <= next && found.len() < MOST_CAPABILITIES {
             let offset = u16::from(next);
             found.push((self.read8(offset)?, offset));

@@ -1,9 +1,11 @@
 //! Which I/O queues there are.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use crate::{Error, Result};
+use crate::Error;
+use crate::Result;
 
 /// The I/O queue identifiers: which are taken by the host, and which the device has.
 ///

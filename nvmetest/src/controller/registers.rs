@@ -1,8 +1,16 @@
 //! Controller properties (Base 3.1.4).
 
-use crate::spec::{Aqa, Cap, Cc, Crto, Csts, Property, Vs};
-use crate::transport::{Function, TransportResult};
-use crate::{Error, Result};
+use crate::Error;
+use crate::Result;
+use crate::spec::Aqa;
+use crate::spec::Cap;
+use crate::spec::Cc;
+use crate::spec::Crto;
+use crate::spec::Csts;
+use crate::spec::Property;
+use crate::spec::Vs;
+use crate::transport::Function;
+use crate::transport::TransportResult;
 
 use super::Controller;
 

@@ -1,17 +1,29 @@
 //! What the controller, its queues and its namespaces share.
 
-use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::rc::Weak;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use crate::cmdlog::{CmdLog, Token, now_ns};
+use crate::cmdlog::CmdLog;
+use crate::cmdlog::Token;
+use crate::cmdlog::now_ns;
 use crate::command::DEFAULT_TIMEOUT;
-use crate::memory::{Block, Domain};
+use crate::memory::Block;
+use crate::memory::Domain;
 use crate::queue::Core;
-use crate::spec::{AdminOpcode, Cap, Sqe, Status, doorbell};
+use crate::spec::AdminOpcode;
+use crate::spec::Cap;
+use crate::spec::Cqe;
+use crate::spec::Sqe;
+use crate::spec::Status;
+use crate::spec::doorbell;
 use crate::transport::Function;
 
+use super::ControllerConfig;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -21,6 +33,8 @@ pub(crate) struct Shared {
     log: CmdLog,
     cap: Cap,
     page_size: Cell<u64>,
+    /// The sizes of submission and completion queue entries that CC says, in bytes.
+    entry_sizes: Cell<(usize, usize)>,
     timeout: Cell<Duration>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
@@ -32,6 +46,8 @@ pub(crate) struct Shared {
     complaints: RefCell<Vec<String>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
+    /// How often namespaces were formatted, attached, or the like.
+    epoch: Cell<u64>,
     /// Asynchronous Event Requests that the controller did not abort.
     requests_left: Cell<usize>,
     /// When the device was last asked whether it is alive.
@@ -67,6 +83,7 @@ impl Shared {
             log,
             cap,
             page_size: Cell::new(cap.min_page_size().max(4096)),
+            entry_sizes: Cell::new((size_of::<Sqe>(), size_of::<Cqe>())),
             timeout: Cell::new(DEFAULT_TIMEOUT),
             deadline: Cell::new(None),
             queues: Queues::default(),
@@ -75,6 +92,7 @@ impl Shared {
             complaints: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
+            epoch: Cell::new(0),
             requests_left: Cell::new(0),
             last_look_ns: Cell::new(0),
             began_ns: Cell::new(0),
@@ -109,6 +127,18 @@ impl Shared {
 
     pub(super) fn set_page_size(&self, bytes: u64) {
         self.page_size.set(bytes);
+    }
+
+    /// What a controller may take for an entry of a submission and of a completion queue, in bytes: what CC.IOSQES
+    /// and CC.IOCQES say, and no less than what the driver takes for one.
+    pub(crate) fn entry_sizes(&self) -> (usize, usize) {
+        self.entry_sizes.get()
+    }
+
+    pub(super) fn set_entry_sizes(&self, config: &ControllerConfig) {
+        let size = |least: usize, shift: u8| least.max(1 << shift.min(15));
+        let submission = size(size_of::<Sqe>(), config.iosqes);
+        self.entry_sizes.set((submission, size(size_of::<Cqe>(), config.iocqes)));
     }
 
     /// How long a command may take that does not say otherwise.
@@ -214,6 +244,11 @@ impl Shared {
         self.climbing.get()
     }
 
+    /// A number that changes when a namespace may have another format: what was learned before is not to be used.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }
@@ -235,6 +270,7 @@ impl Shared {
             | AdminOpcode::NAMESPACE_MANAGEMENT
             | AdminOpcode::NAMESPACE_ATTACHMENT => {
                 self.touched.set(Touched { namespaces: true, ..touched });
+                self.epoch.set(self.epoch.get() + 1);
             }
             _ => {}
         }

@@ -3,11 +3,17 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::FcntlArg;
+use nix::fcntl::SealFlag;
+use nix::fcntl::fcntl;
+use nix::sys::memfd::MFdFlags;
+use nix::sys::memfd::memfd_create;
 
 use super::PAGE_SIZE;
 use super::mapping::Mapping;

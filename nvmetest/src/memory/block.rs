@@ -3,10 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
+use super::Domain;
+use super::PAGE_SIZE;
 use super::domain::Spot;
-use super::{Domain, PAGE_SIZE};
 
 /// An I/O virtual address: an address as the device sees it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,17 +57,20 @@ impl Block {
     }
 
     /// Copies `bytes` to `at`, for memory that the device may read at any time: queues, PRP lists.
+    #[inline]
     pub(crate) fn write(&self, at: usize, bytes: &[u8]) {
         self.check(at, bytes.len());
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
     /// Returns the 32-bit word at `at`, for memory that the device may write at any time.
+    #[inline]
     pub(crate) fn word(&self, at: usize) -> &std::sync::atomic::AtomicU32 {
         self.check(at, size_of::<u32>());
         self.domain.arena().mapping().word(self.spot.offset + at)
     }
 
+    #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);
         assert!(within, "{len} bytes at {at} are not within the {} bytes of the block", self.len);

@@ -2,10 +2,16 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::Deref;
+use std::ops::DerefMut;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Block, Iova, Sink, Slice, SliceMut};
+use super::Block;
+use super::Iova;
+use super::Sink;
+use super::Slice;
+use super::SliceMut;
 
 /// An owned, zero-initialised, page-aligned buffer that the device can reach.
 ///

@@ -1,11 +1,19 @@
 //! The memory that one device can reach.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use crate::transport::{DmaModel, DmaRange, Function, TransportError};
+use crate::transport::DmaModel;
+use crate::transport::DmaRange;
+use crate::transport::Function;
+use crate::transport::TransportError;
 
-use super::{Arena, Block, PAGE_SIZE};
+use super::Arena;
+use super::Block;
+use super::PAGE_SIZE;
 
 /// Why memory could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

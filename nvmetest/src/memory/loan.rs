@@ -1,10 +1,13 @@
 //! What a command holds of the memory that it lends to the device.
 
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::Deref;
+use std::ops::DerefMut;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Block, Buffer};
+use super::Block;
+use super::Buffer;
 
 /// Memory lent to the device for reading.
 #[derive(Clone)]

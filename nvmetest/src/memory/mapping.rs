@@ -3,9 +3,15 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
+use nix::sys::mman::MapFlags;
+use nix::sys::mman::MmapAdvise;
+use nix::sys::mman::ProtFlags;
+use nix::sys::mman::madvise;
+use nix::sys::mman::mmap;
+use nix::sys::mman::munmap;
 
 /// A range of a file that is mapped (mostly shared), and unmapped when dropped.
 ///
@@ -133,6 +139,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the words are not aligned or not within the mapping.
+    #[inline]
     pub fn longs<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, size_of::<[AtomicU64; N]>());
         assert!(

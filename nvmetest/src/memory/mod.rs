@@ -40,7 +40,14 @@ pub use block::Iova;
 pub use buffer::Buffer;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
-pub use loan::{Data, DeviceRead, DeviceWrite, Place, Places, Sink, Slice, SliceMut};
+pub use loan::Data;
+pub use loan::DeviceRead;
+pub use loan::DeviceWrite;
+pub use loan::Place;
+pub use loan::Places;
+pub use loan::Sink;
+pub use loan::Slice;
+pub use loan::SliceMut;
 pub use mapping::Mapping;
 
 /// The unit of mapping: no two buffers share a page.

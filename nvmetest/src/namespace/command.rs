@@ -3,12 +3,18 @@
 use zerocopy::FromZeros;
 use zerocopy::little_endian::U32;
 
-use crate::command::{Command, Nvm};
-use crate::memory::{Data, DeviceRead, DeviceWrite};
-use crate::spec::command::{ReadWriteCdw12, WriteZeroesCdw12};
-use crate::spec::{NvmOpcode, Sqe};
+use crate::command::Command;
+use crate::command::Nvm;
+use crate::memory::Data;
+use crate::memory::DeviceRead;
+use crate::memory::DeviceWrite;
+use crate::spec::NvmOpcode;
+use crate::spec::Sqe;
+use crate::spec::command::ReadWriteCdw12;
+use crate::spec::command::WriteZeroesCdw12;
 
-use super::{DsmAttributes, Namespace};
+use super::DsmAttributes;
+use super::Namespace;
 
 impl Namespace<'_> {
     /// Read (NVM 3.3.4): as many blocks from `slba` on as `data` holds.
@@ -115,6 +121,7 @@ impl Namespace<'_> {
         let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
         command.block = Some(self.extended_block);
+        command.terms.epoch = Some(self.epoch);
         command
     }
 

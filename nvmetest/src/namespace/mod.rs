@@ -7,11 +7,14 @@ use std::marker::PhantomData;
 
 use zerocopy::FromBytes;
 
-use crate::controller::{Controller, Identify};
+use crate::Error;
+use crate::Result;
+use crate::controller::Controller;
+use crate::controller::Identify;
 use crate::spec::IdentifyNamespace;
-use crate::{Error, Result};
 
-pub use dsm::{DsmAttributes, DsmRange};
+pub use dsm::DsmAttributes;
+pub use dsm::DsmRange;
 
 /// A namespace as it was when it was made: Format NVM changes it.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +24,8 @@ pub struct Namespace<'c> {
     /// What a block has in a transfer: its metadata may be part of it.
     extended_block: usize,
     blocks: u64,
+    /// See `Shared::epoch`.
+    epoch: u64,
     _controller: PhantomData<&'c Controller>,
 }
 
@@ -42,13 +47,19 @@ impl Controller {
         let nonsense = |what| Err(Error::Nonsense { what, clause: "NVM 4.1.5.1" });
         let format = identify.format();
         // MTELBAS: the metadata of a block follows its data (NVM 4.1.5.1).
-        let metadata = if identify.flbas.mtelba() { usize::from(format.ms()) } else { 0 };
+        let metadata = usize::from(format.ms());
+        if metadata != 0 && !identify.flbas.mtelba() {
+            return Err(Error::NotApplicable(format!(
+                "namespace {nsid} has {metadata} bytes of metadata in a buffer apart, which cannot be lent yet"
+            )));
+        }
         match format.data_size() {
             Some(block) if (512..=LARGEST_BLOCK).contains(&block) => Ok(Namespace {
                 nsid,
                 block: block as usize,
                 extended_block: block as usize + metadata,
                 blocks: identify.nsze.get(),
+                epoch: self.shared().epoch(),
                 _controller: PhantomData,
             }),
             _ => nonsense(format!("LBADS {} of the LBA format in use", format.lbads())),

@@ -1,6 +1,7 @@
 //! How a poll loop spends the time until the next look.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 /// Spins at first, for a fast device; then yields, for one that shares this processor; then sleeps, for a
 /// command that takes its time.

@@ -1,24 +1,39 @@
 //! The host's half of a queue pair: submitting, reaping, and who gets what completed.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::Cell;
+use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cmdlog::{self, Ring};
-use crate::command::{Callback, Completion, Plan, Terms};
+use crate::Error;
+use crate::cmdlog;
+use crate::cmdlog::Ring;
+use crate::command::Callback;
+use crate::command::Completion;
+use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Shared;
-use crate::memory::{Block, PAGE_SIZE, Places, hand_over};
-use crate::spec::{Cqe, Sqe};
-use crate::transport::TransportResult;
-use crate::{Error, Result};
+use crate::memory::Block;
+use crate::memory::PAGE_SIZE;
+use crate::memory::Places;
+use crate::memory::hand_over;
+use crate::spec::Cqe;
+use crate::spec::Sqe;
 
+use super::accounts::Accounts;
+use super::completion_side::CompletionSide;
 use super::describe;
 use super::doorbell::Doorbell;
-use super::invariant::{self, Violation};
-use super::ring::{CompletionRing, SubmissionRing};
-use super::slots::{Found, InFlight, Owner, Slots};
+use super::invariant;
+use super::invariant::Violation;
+use super::ring::SubmissionRing;
+use super::slots::Found;
+use super::slots::InFlight;
+use super::slots::Owner;
+use super::slots::Slots;
 use super::ticket::Outcome;
 
 /// A submission queue and the completion queue that its commands complete in.
@@ -38,92 +53,10 @@ pub struct Core {
     /// A page for each slot, for PRP Lists and SGL segments.
     lists: OnceCell<Arc<Block>>,
     log: Ring,
-    scopes: RefCell<Vec<Account>>,
-    next_scope: Cell<u64>,
+    accounts: Accounts,
     /// Findings that belong to no command.
     findings: RefCell<Vec<Error>>,
     gone: RefCell<Option<String>>,
-}
-
-/// What is known of an open scope.
-struct Account {
-    scope: u64,
-    in_flight: usize,
-    /// Completions that no `waitdone` and no ticket has asked for yet.
-    done: usize,
-    /// Failures that nobody has looked at, with the outcome of their command.
-    failures: Vec<(Weak<Outcome>, Error)>,
-}
-
-/// A completion queue, and the submission queues that complete in it.
-#[derive(Debug)]
-pub(crate) struct CompletionSide {
-    cqid: u16,
-    ring: CompletionRing,
-    doorbell: Doorbell,
-    head: Cell<u32>,
-    phase: Cell<bool>,
-    /// The head that the controller was told of.
-    rung: Cell<u32>,
-    submission: RefCell<Vec<(u16, Weak<Core>)>>,
-}
-
-impl CompletionSide {
-    pub(crate) fn new(cqid: u16, ring: CompletionRing, doorbell: Doorbell) -> Rc<Self> {
-        Rc::new(Self {
-            cqid,
-            ring,
-            doorbell,
-            head: Cell::new(0),
-            // The memory is zero, and the first pass through the queue writes ones (Base 4.2.4).
-            phase: Cell::new(true),
-            rung: Cell::new(0),
-            submission: RefCell::default(),
-        })
-    }
-
-    pub(crate) fn cqid(&self) -> u16 {
-        self.cqid
-    }
-
-    pub(crate) fn ring(&self) -> &CompletionRing {
-        &self.ring
-    }
-
-    /// Takes the next entry, if it is there.
-    fn reap(&self) -> Option<Cqe> {
-        let cqe = self.ring.read(self.head.get(), self.phase.get())?;
-        let next = self.head.get() + 1;
-        if next == self.ring.entries() {
-            self.head.set(0);
-            self.phase.set(!self.phase.get());
-        } else {
-            self.head.set(next);
-        }
-        Some(cqe)
-    }
-
-    /// Gives the entries that were taken back to the controller.
-    fn release(&self) -> TransportResult {
-        let head = self.head.get();
-        if head == self.rung.get() {
-            return Ok(());
-        }
-        self.rung.set(head);
-        self.doorbell.ring(head)
-    }
-
-    /// Whether half of the queue waits to be given back.
-    fn should_release(&self) -> bool {
-        let entries = self.ring.entries();
-        let taken = (self.head.get() + entries - self.rung.get()) % entries;
-        entries / 2 <= taken
-    }
-
-    fn submission_queue(&self, sqid: u16) -> Option<Rc<Core>> {
-        let submission = self.submission.borrow();
-        submission.iter().find(|(known, _)| *known == sqid).and_then(|(_, core)| core.upgrade())
-    }
 }
 
 impl Core {
@@ -134,7 +67,7 @@ impl Core {
         doorbell: Doorbell,
         completions: &Rc<CompletionSide>,
     ) -> Rc<Self> {
-        let log = shared.log().ring(sqid, completions.cqid);
+        let log = shared.log().ring(sqid, completions.cqid());
         // One entry stays empty, or a full queue would look like an empty one (Base 3.3.1.5).
         let capacity = ring.entries() as usize - 1;
         let core = Rc::new(Self {
@@ -149,15 +82,11 @@ impl Core {
             next_due_ns: Cell::new(u64::MAX),
             lists: OnceCell::new(),
             log,
-            scopes: RefCell::default(),
-            next_scope: Cell::new(1),
+            accounts: Accounts::default(),
             findings: RefCell::default(),
             gone: RefCell::default(),
         });
-        let mut submission = completions.submission.borrow_mut();
-        submission.retain(|(_, core)| core.strong_count() != 0);
-        submission.push((sqid, Rc::downgrade(&core)));
-        drop(submission);
+        completions.attach(&core);
         core
     }
 
@@ -218,12 +147,20 @@ impl Core {
         callback: Option<Callback<'static>>,
     ) -> Rc<Outcome> {
         let outcome = Rc::new(Outcome::default());
-        if !self.takes_from(owner) {
+        if !self.accounts.take_from(owner) {
             outcome.refused.set(true);
             return outcome;
         }
         if let Some(gone) = self.gone() {
             self.fail(owner, &outcome, gone);
+            return outcome;
+        }
+        if terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch()) {
+            let command = terms.describe(&sqe, self.sqid);
+            let why = "the namespace was formatted since it was identified: make it again with \
+                       `nvme.namespace`";
+            let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
+            self.fail(owner, &outcome, error);
             return outcome;
         }
         let mut slots = self.slots.borrow_mut();
@@ -268,7 +205,7 @@ impl Core {
         };
         slots.occupy(cid, command);
         drop(slots);
-        self.with_account(owner, |account| account.in_flight += 1);
+        self.accounts.submitted(owner);
 
         let tail = self.tail.get();
         self.ring.write(tail, &sqe);
@@ -306,8 +243,7 @@ impl Core {
     /// Notes a failure of a command that was never submitted.
     fn fail(&self, owner: Owner, outcome: &Rc<Outcome>, error: Error) {
         outcome.refused.set(true);
-        let outcome = Rc::downgrade(outcome);
-        self.with_account(owner, |account| account.failures.push((outcome, error)));
+        self.accounts.failed(owner, outcome, error);
     }
 
     /// Reaps at most one completion, and runs its callback.
@@ -336,7 +272,7 @@ impl Core {
 
     /// Reaps what is there, but no more than a queue's worth: a device may go on for ever.
     pub(crate) fn poll_all(&self) {
-        for _ in 0..self.completions.ring.entries() {
+        for _ in 0..self.completions.ring().entries() {
             if !self.poll() {
                 break;
             }
@@ -391,13 +327,10 @@ impl Core {
         if verdict.is_err() {
             self.shared.blame(logged);
         }
-        self.with_account(owner, |account| {
-            account.in_flight -= 1;
-            account.done += 1;
-            if let Err(error) = verdict {
-                account.failures.push((Rc::downgrade(&outcome), error));
-            }
-        });
+        self.accounts.completed(owner);
+        if let Err(error) = verdict {
+            self.accounts.failed(owner, &outcome, error);
+        }
         // The slot is free and nothing is borrowed: the callback may submit.
         if let Some(callback) = callback {
             callback(completion.cdw0, completion.status);
@@ -405,7 +338,7 @@ impl Core {
     }
 
     fn find(&self, violation: Violation, cqe: &Cqe) {
-        self.note(violation.of(self.completions.cqid, cqe));
+        self.note(violation.of(self.completions.cqid(), cqe));
     }
 
     /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.
@@ -455,60 +388,9 @@ impl Core {
         Some(format!("{name}, built at {}", oldest.terms.site))
     }
 
-    pub(super) fn open_scope(&self) -> u64 {
-        let scope = self.next_scope.get();
-        self.next_scope.set(scope + 1);
-        let account = Account { scope, in_flight: 0, done: 0, failures: Vec::new() };
-        self.scopes.borrow_mut().push(account);
-        scope
-    }
-
-    /// Ends the account of a scope. Returns the first failure that nobody has looked at.
-    pub(super) fn close_scope(&self, scope: u64) -> Option<Error> {
-        let mut scopes = self.scopes.borrow_mut();
-        let index = scopes.iter().position(|account| account.scope == scope)?;
-        let account = scopes.swap_remove(index);
-        account.failures.into_iter().next().map(|(_, error)| error)
-    }
-
-    pub(super) fn in_flight(&self, scope: u64) -> usize {
-        self.with_account(Owner::Scope(scope), |account| account.in_flight).unwrap_or(0)
-    }
-
-    /// Takes up to `n` completions that nobody has asked for. Returns how many there were.
-    pub(super) fn take_done(&self, scope: u64, n: usize) -> usize {
-        let take = |account: &mut Account| {
-            let taken = account.done.min(n);
-            account.done -= taken;
-            taken
-        };
-        self.with_account(Owner::Scope(scope), take).unwrap_or(0)
-    }
-
-    /// Returns the first failure of the scope that nobody has looked at.
-    pub(super) fn take_failure(&self, scope: u64) -> Option<Error> {
-        let take = |account: &mut Account| {
-            let some = !account.failures.is_empty();
-            some.then(|| account.failures.remove(0).1)
-        };
-        self.with_account(Owner::Scope(scope), take).flatten()
-    }
-
-    /// Returns the failure of one command.
-    pub(super) fn take_failure_of(&self, scope: u64, outcome: &Rc<Outcome>) -> Option<Error> {
-        let take = |account: &mut Account| {
-            let of_it =
-                |(failed, _): &(Weak<Outcome>, Error)| failed.as_ptr() == Rc::as_ptr(outcome);
-            let index = account.failures.iter().position(of_it)?;
-            Some(account.failures.remove(index).1)
-        };
-        self.with_account(Owner::Scope(scope), take).flatten()
-    }
-
-    /// Notes a failure that belongs to the scope as a whole.
-    pub(super) fn blame_scope(&self, scope: u64, error: Error) {
-        let nobody = Weak::new();
-        self.with_account(Owner::Scope(scope), |account| account.failures.push((nobody, error)));
+    /// The accounts of the scopes that are open on the queue.
+    pub(super) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// The identifiers of a scope's commands in flight.
@@ -533,19 +415,8 @@ impl Core {
         for command in &abandoned {
             self.log.abandoned(command.logged, now);
         }
-        self.with_account(owner, |account| account.in_flight = 0);
+        self.accounts.abandoned(scope);
         abandoned
-    }
-
-    /// Whether commands of `owner` may be submitted: a scope that has ended takes none.
-    fn takes_from(&self, owner: Owner) -> bool {
-        owner == Owner::Session || self.with_account(owner, |_| ()).is_some()
-    }
-
-    fn with_account<T>(&self, owner: Owner, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
-        let Owner::Scope(scope) = owner else { return None };
-        let mut scopes = self.scopes.borrow_mut();
-        scopes.iter_mut().rev().find(|account| account.scope == scope).map(change)
     }
 }
 
@@ -553,7 +424,7 @@ impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
             .field("sqid", &self.sqid)
-            .field("cqid", &self.completions.cqid)
+            .field("cqid", &self.completions.cqid())
             .field("entries", &self.ring.entries())
             .field("in_flight", &self.slots.borrow().in_flight())
             .finish_non_exhaustive()

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::controller::Shared;
-use crate::memory::{Block, MemoryError};
-use crate::spec::{Cqe, Sqe};
+use crate::memory::Block;
+use crate::memory::MemoryError;
 
-use super::{CompletionRing, SubmissionRing};
+use super::CompletionRing;
+use super::SubmissionRing;
 
 /// The memory of a queue that a command creates: the device keeps using it when the command is complete.
 ///
@@ -39,12 +40,12 @@ pub(crate) struct Creation<'s>(pub(crate) &'s Rc<Shared>);
 
 impl Creation<'_> {
     pub(crate) fn submission_ring(&self, entries: u32) -> Result<SubmissionRing, MemoryError> {
-        let block = self.block(entries as usize * size_of::<Sqe>())?;
+        let block = self.block(entries as usize * self.0.entry_sizes().0)?;
         Ok(SubmissionRing::new(block, entries))
     }
 
     pub(crate) fn completion_ring(&self, entries: u32) -> Result<CompletionRing, MemoryError> {
-        let block = self.block(entries as usize * size_of::<Cqe>())?;
+        let block = self.block(entries as usize * self.0.entry_sizes().1)?;
         Ok(CompletionRing::new(block, entries))
     }
 

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U64;
 
-use crate::command::{self, Layout, Plan};
+use crate::command;
+use crate::command::Layout;
+use crate::command::Plan;
 use crate::controller::Shared;
-use crate::memory::prp::{self, Piece, Prps};
-use crate::memory::{Block, PAGE_SIZE, Places, sgl};
+use crate::memory::Block;
+use crate::memory::PAGE_SIZE;
+use crate::memory::Places;
+use crate::memory::prp;
+use crate::memory::prp::Piece;
+use crate::memory::prp::Prps;
+use crate::memory::sgl;
+use crate::spec::SglDescriptor;
+use crate::spec::Sqe;
 use crate::spec::sqe::Psdt;
-use crate::spec::{SglDescriptor, Sqe};
 
 /// How many PRP entries the slot's own page holds.
 const ENTRIES: usize = PAGE_SIZE / size_of::<u64>();

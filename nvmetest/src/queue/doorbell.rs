@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::transport::{Function, Mmio, TransportResult};
+use crate::transport::Function;
+use crate::transport::Mmio;
+use crate::transport::TransportResult;
 
 /// One doorbell register, reached in the fastest way that the device offers.
 #[derive(Debug)]

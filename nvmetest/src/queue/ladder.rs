@@ -11,12 +11,15 @@
 //! | end the device | kill its process | soft controller, QEMU |
 //! | abort | end this process: nobody reads the memory any more | all |
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::time::Duration;
+use std::time::Instant;
 
+use crate::Error;
+use crate::Result;
 use crate::cmdlog::now_ns;
 use crate::controller::Controller;
-use crate::{Error, Result};
 
 use super::backoff::Backoff;
 use super::core::Core;
@@ -36,7 +39,7 @@ pub(super) fn close(
     scope: u64,
     in_order: bool,
 ) -> Vec<InFlight> {
-    if core.in_flight(scope) == 0 {
+    if core.accounts().in_flight(scope) == 0 {
         return Vec::new();
     }
     let bomb = AbortOnUnwind;
@@ -46,11 +49,11 @@ pub(super) fn close(
         _ => grace_ns,
     };
     drain(controller, core, scope, until_ns);
-    let stragglers = if core.in_flight(scope) == 0 {
+    let stragglers = if core.accounts().in_flight(scope) == 0 {
         Vec::new()
     } else {
         if let Some(error) = core.timed_out(scope) {
-            core.blame_scope(scope, error);
+            core.accounts().blame(scope, error);
         }
         climb(controller, core, scope)
     };
@@ -69,7 +72,7 @@ fn deadline_ns(controller: &Controller) -> u64 {
 fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
     let mut backoff = Backoff::default();
     let mut polls = 0_u32;
-    while 0 < core.in_flight(scope) {
+    while 0 < core.accounts().in_flight(scope) {
         polls = polls.wrapping_add(1);
         let mut look = polls.is_multiple_of(LOOK_EVERY);
         // A callback that panics here would leave the scope; it must not.
@@ -83,7 +86,7 @@ fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
                 let message = panic_message(&*panic);
                 // The value may panic in its drop.
                 std::mem::forget(panic);
-                core.blame_scope(scope, Error::Callback { message });
+                core.accounts().blame(scope, Error::Callback { message });
             }
         }
         if look && (until_ns < now_ns() || !has_claim(controller, core)) {
@@ -121,7 +124,7 @@ fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
             }
         }
         drain(controller, core, scope, now_ns() + GRACE.as_nanos() as u64);
-        if core.in_flight(scope) == 0 || !has_claim(controller, core) {
+        if core.accounts().in_flight(scope) == 0 || !has_claim(controller, core) {
             return end();
         }
         if core.sqid() != 0 && controller.delete_sq_for_ladder(core.sqid()).is_ok() {

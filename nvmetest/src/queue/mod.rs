@@ -20,7 +20,9 @@
 //!
 //! [`Command::submit`]: crate::Command::submit
 
+mod accounts;
 mod backoff;
+mod completion_side;
 mod core;
 mod creation;
 mod describe;
@@ -33,12 +35,19 @@ mod scope;
 mod slots;
 mod ticket;
 
-pub(crate) use core::{CompletionSide, Core};
+pub(crate) use completion_side::CompletionSide;
+pub(crate) use core::Core;
 pub(crate) use creation::Creation;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
-pub use qpair::{CompletionQueue, CqOptions, Qpair, SqOptions};
-pub(crate) use ring::{CompletionRing, SubmissionRing};
-pub use scope::{Io, Queue, scope_all};
+pub use qpair::CompletionQueue;
+pub use qpair::CqOptions;
+pub use qpair::Qpair;
+pub use qpair::SqOptions;
+pub(crate) use ring::CompletionRing;
+pub(crate) use ring::SubmissionRing;
+pub use scope::Io;
+pub use scope::Queue;
+pub use scope::scope_all;
 pub(crate) use slots::Owner;
 pub use ticket::Ticket;

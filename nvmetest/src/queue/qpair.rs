@@ -2,16 +2,20 @@
 
 use std::rc::Rc;
 
-use crate::command::{Command, Nvm};
+use crate::Error;
+use crate::Result;
+use crate::command::Command;
+use crate::command::Nvm;
 use crate::controller::Controller;
 use crate::memory::Data;
 use crate::transport::TransportError;
-use crate::{Error, Result};
 
-use super::core::{CompletionSide, Core};
+use super::completion_side::CompletionSide;
+use super::core::Core;
 use super::creation::Creation;
 use super::doorbell::Doorbell;
-use super::scope::{Io, Queue};
+use super::scope::Io;
+use super::scope::Queue;
 
 /// How to create a completion queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

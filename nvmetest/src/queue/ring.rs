@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use zerocopy::{IntoBytes, transmute};
+use zerocopy::IntoBytes;
+use zerocopy::transmute;
 
 use crate::memory::Block;
-use crate::spec::{Cqe, Sqe};
+use crate::spec::Cqe;
+use crate::spec::Sqe;
 
 /// A submission queue's entries, as the host writes them.
 #[derive(Debug)]

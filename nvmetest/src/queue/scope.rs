@@ -3,21 +3,32 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::AssertUnwindSafe;
+use std::panic::Location;
+use std::panic::catch_unwind;
+use std::panic::resume_unwind;
 use std::rc::Rc;
 
-use crate::command::{Admin, Callback, Command, CommandSet, Plan, Terms};
+use crate::Error;
+use crate::Result;
+use crate::command::Admin;
+use crate::command::Callback;
+use crate::command::Command;
+use crate::command::CommandSet;
+use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Controller;
-use crate::memory::{Data, Places};
+use crate::memory::Data;
+use crate::memory::Places;
 use crate::spec::Sqe;
-use crate::{Error, Result};
 
 use super::backoff::Backoff;
 use super::core::Core;
 use super::ladder;
 use super::qpair::Qpair;
 use super::slots::Owner;
-use super::ticket::{Outcome, Ticket};
+use super::ticket::Outcome;
+use super::ticket::Ticket;
 
 /// A queue that commands of one set run on.
 #[diagnostic::on_unimplemented(
@@ -88,12 +99,12 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         let site = Location::caller();
         let mut done = 0;
         let waited = self.poller().until(|| {
-            done += self.core.take_done(self.scope, n - done);
-            let idle = done < n && self.core.in_flight(self.scope) == 0;
+            done += self.core.accounts().take_done(self.scope, n - done);
+            let idle = done < n && self.core.accounts().in_flight(self.scope) == 0;
             (done == n || idle).then_some(())
         });
         waited?;
-        if let Some(error) = self.core.take_failure(self.scope) {
+        if let Some(error) = self.core.accounts().take_failure(self.scope) {
             return Err(error);
         }
         if done < n {
@@ -175,7 +186,7 @@ impl Core {
         Io {
             core: self,
             controller,
-            scope: self.open_scope(),
+            scope: self.accounts().open(),
             _set: PhantomData,
             _scope: PhantomData,
             _env: PhantomData,
@@ -205,13 +216,14 @@ fn enter<'scope, 'env, S, T>(
     let in_order = matches!(result, Ok(Ok(_)));
     let mut stragglers = Vec::new();
     // A callback that runs while one scope closes may submit to another that was closed before it.
-    while ios.iter().any(|io| 0 < io.core.in_flight(io.scope)) {
+    while ios.iter().any(|io| 0 < io.core.accounts().in_flight(io.scope)) {
         for io in ios {
             stragglers.extend(ladder::close(io.controller, io.core, io.scope, in_order));
         }
     }
     // From here on the scopes take no commands.
-    let failures: Vec<Error> = ios.iter().filter_map(|io| io.core.close_scope(io.scope)).collect();
+    let failures: Vec<Error> =
+        ios.iter().filter_map(|io| io.core.accounts().close(io.scope)).collect();
     let findings = ios.iter().find_map(|io| io.core.take_finding());
     // The device has lost it all. Only now may code of the test run again: that of the callbacks that were
     // never called, as they are dropped.
@@ -291,8 +303,8 @@ impl Poller<'_> {
 
     /// Takes the failure of one command, and counts its completion as waited for.
     pub(super) fn claim(&self, outcome: &Rc<Outcome>) -> Result {
-        self.core.take_done(self.scope, 1);
-        match self.core.take_failure_of(self.scope, outcome) {
+        self.core.accounts().take_done(self.scope, 1);
+        match self.core.accounts().take_failure_of(self.scope, outcome) {
             Some(error) => Err(error),
             None => Ok(()),
         }

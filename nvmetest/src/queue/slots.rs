@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Error;
-use crate::cmdlog::{Token, now_ns};
-use crate::command::{Callback, Terms};
-use crate::memory::{Block, Places};
+use crate::cmdlog::Token;
+use crate::cmdlog::now_ns;
+use crate::command::Callback;
+use crate::command::Terms;
+use crate::memory::Block;
+use crate::memory::Places;
 use crate::spec::Sqe;
 
 use super::ticket::Outcome;

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory;
+use clap::FromArgMatches;
+use clap::Parser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser};
 
 use super::setup::SetupError;
 use crate::memory::PAGE_SIZE;
-use crate::transport::{DeviceUri, Scheme, parse_size};
+use crate::transport::DeviceUri;
+use crate::transport::Scheme;
+use crate::transport::parse_size;
 
 /// What the command line and the environment ask for.
 #[derive(Debug, Parser)]

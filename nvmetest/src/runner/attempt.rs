@@ -1,12 +1,16 @@
 //! One test, and what it left behind.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use super::panics;
 use super::registry::Test;
-use super::verdict::{Finding, Verdict};
+use super::verdict::Finding;
+use super::verdict::Verdict;
 use super::watchdog::Watchdog;
-use crate::{Controller, Error, Result};
+use crate::Controller;
+use crate::Error;
+use crate::Result;
 
 /// How long the checks after a test, its repair, and the shutdown may take.
 pub(super) const AFTERWARDS: Duration = Duration::from_secs(30);
@@ -23,6 +27,9 @@ pub(super) struct Attempt {
 pub(super) enum Repair {
     Nothing,
     Reset,
+    /// Another device of the same kind, for what a reset does not end.
+    Renew,
+    /// The same, after the device was lost.
     Reopen,
 }
 
@@ -90,6 +97,14 @@ fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
         return Attempt { finding, repair };
     }
     let repair = match nvme.leaks() {
+        // A reset should end event requests, and not every controller that cannot abort them does that.
+        Ok(leaks)
+            if leaks.is_empty()
+                && nvme.keeps_event_requests()
+                && nvme.capabilities().transport.terminates =>
+        {
+            Repair::Renew
+        }
         Ok(leaks) if leaks.is_empty() && nvme.wants_reset() => Repair::Reset,
         Ok(leaks) if leaks.is_empty() => Repair::Nothing,
         Ok(leaks) => {

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::setup::SetupError;
-use super::verdict::{Finding, Verdict};
+use super::verdict::Finding;
+use super::verdict::Verdict;
 use crate::transport::DeviceUri;
 
 /// The failures that are expected, of all files that were given.
@@ -26,6 +27,7 @@ pub(super) struct Baseline {
 /// verdict = "Fail"
 /// clause = "NVM 3.3.1"
 /// reason = "the device compares only the first block"
+/// firmware = ["10.", "11.0"]   # optional: only for firmware revisions that begin so
 /// ```
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +44,15 @@ struct Expected {
     verdict: Verdict,
     clause: String,
     reason: String,
+    firmware: Option<Vec<String>>,
+}
+
+/// What decides which entries apply.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dut<'a> {
+    pub(super) uri: &'a DeviceUri,
+    /// FR of Identify Controller.
+    pub(super) firmware: &'a str,
 }
 
 impl Baseline {
@@ -62,9 +73,9 @@ impl Baseline {
         Ok(Self { files })
     }
 
-    /// Compares what was found with what is expected of `test` on `device`.
-    pub(super) fn judge(&self, device: &DeviceUri, test: &str, finding: Finding) -> Finding {
-        let Some(expected) = self.expected(device, test) else { return finding };
+    /// Compares what was found with what is expected of `test` on `dut`.
+    pub(super) fn judge(&self, dut: Dut<'_>, test: &str, finding: Finding) -> Finding {
+        let Some(expected) = self.expected(dut, test) else { return finding };
         let Expected { verdict, clause, reason, .. } = expected;
         match finding.verdict {
             found if found == *verdict => Finding::new(
@@ -85,12 +96,18 @@ impl Baseline {
         }
     }
 
-    fn expected(&self, device: &DeviceUri, test: &str) -> Option<&Expected> {
-        let device = device.to_string();
-        let applies =
-            |file: &&File| file.device.as_ref().is_none_or(|start| device.starts_with(start));
-        let mut entries = self.files.iter().filter(applies).flat_map(|file| &file.expected);
-        entries.find(|entry| entry.test == test)
+    fn expected(&self, dut: Dut<'_>, test: &str) -> Option<&Expected> {
+        let uri = dut.uri.to_string();
+        let is_for = |file: &&File| file.device.as_ref().is_none_or(|start| uri.starts_with(start));
+        let mut entries = self.files.iter().filter(is_for).flat_map(|file| &file.expected);
+        entries.find(|entry| entry.test == test && entry.is_for(dut.firmware))
+    }
+}
+
+impl Expected {
+    fn is_for(&self, firmware: &str) -> bool {
+        let starts = |start: &String| firmware.starts_with(start.as_str());
+        self.firmware.as_ref().is_none_or(|revisions| revisions.iter().any(starts))
     }
 }
 
@@ -102,7 +119,7 @@ impl File {
             format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
         let mut seen = BTreeMap::new();
-        for Expected { test, verdict, .. } in &file.expected {
+        for Expected { test, verdict, firmware, .. } in &file.expected {
             if !exists(test) {
                 return Err(format!(
                     "there is no test `{test}`; delete the entry or correct the name"
@@ -113,7 +130,7 @@ impl File {
                     "`{test}` expects {verdict}, which is no failure; write Fail, Timeout or DutLost"
                 ));
             }
-            if seen.insert(test, verdict).is_some() {
+            if seen.insert((test, firmware), verdict).is_some() {
                 return Err(format!("`{test}` is there twice; delete one entry"));
             }
         }
@@ -137,7 +154,22 @@ mod tests {
 
     fn judge(device: &str, test: &str, finding: Finding) -> Finding {
         let baseline = Baseline { files: vec![File::parse(TEXT, |_| true).unwrap()] };
-        baseline.judge(&device.parse().unwrap(), test, finding)
+        let uri = device.parse().unwrap();
+        baseline.judge(Dut { uri: &uri, firmware: "10.0.2" }, test, finding)
+    }
+
+    #[test]
+    fn an_entry_may_be_for_some_firmware_only() {
+        let text = format!("{TEXT}\nfirmware = [\"7.\", \"10.\"]");
+        let baseline = Baseline { files: vec![File::parse(&text, |_| true).unwrap()] };
+        let uri = "qemu:".parse().unwrap();
+        let verdict = |firmware| {
+            let fail = Finding::new(Verdict::Fail, "wrong");
+            baseline.judge(Dut { uri: &uri, firmware }, "compare", fail).verdict
+        };
+        assert_eq!(verdict("10.0.2"), Verdict::ExpectedFail);
+        assert_eq!(verdict("11.1.3"), Verdict::Fail);
+        assert_eq!(verdict("1.7"), Verdict::Fail);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 
 use super::shuffle;
 use super::verdict::Finding;

@@ -3,21 +3,34 @@
 use std::cell::RefCell;
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
+use std::io::Write;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, FormatSetting, Trial};
+use libtest_mimic::Arguments;
+use libtest_mimic::Failed;
+use libtest_mimic::FormatSetting;
+use libtest_mimic::Trial;
 
-use super::arguments::{Options, Stop, scheme};
+use super::arguments::Options;
+use super::arguments::Stop;
+use super::arguments::scheme;
 use super::baseline::Baseline;
 use super::panics;
 use super::registry;
-use super::run::{Run, locked};
-use super::select::{Planned, plan, reports, select};
-use super::session::{Session, Supplies};
+use super::run::Run;
+use super::run::locked;
+use super::select::Planned;
+use super::select::plan;
+use super::select::reports;
+use super::select::select;
+use super::session::Session;
+use super::session::Supplies;
 use super::setup::SetupError;
 use super::shuffle;
-use crate::transport::{ROLE_ARGUMENT, Scheme, vfio_user};
+use crate::transport::ROLE_ARGUMENT;
+use crate::transport::Scheme;
+use crate::transport::vfio_user;
 
 const UNEXPECTED: u8 = 1;
 const SETUP: u8 = 2;

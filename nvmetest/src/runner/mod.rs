@@ -71,4 +71,6 @@ pub use shuffle::seed;
 pub use verdict::Verdict;
 
 #[doc(hidden)]
-pub use registry::{Case, TESTS, TestCase};
+pub use registry::Case;
+pub use registry::TESTS;
+pub use registry::TestCase;

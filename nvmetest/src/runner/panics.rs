@@ -1,8 +1,14 @@
 //! Panics become messages.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
-use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::backtrace::Backtrace;
+use std::backtrace::BacktraceStatus;
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::panic::PanicHookInfo;
+use std::panic::catch_unwind;
+use std::panic::set_hook;
+use std::panic::take_hook;
 use std::sync::Once;
 
 thread_local! {

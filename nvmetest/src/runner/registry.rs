@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::setup::SetupError;
+use crate::Controller;
+use crate::Result;
 use crate::capability::Capability;
-use crate::{Controller, Result};
 
 /// The functions with `#[nvme_test]` of all crates that are linked in, in the order of the linker, which is
 /// none.

@@ -1,21 +1,28 @@
 //! The tests of a run, one after the other.
 
 use std::process;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use libtest_mimic::{Completion, Failed};
+use libtest_mimic::Completion;
+use libtest_mimic::Failed;
 
 use super::arguments::Options;
 use super::baseline::Baseline;
-use super::evidence::{Evidence, rerun};
-use super::main::{LOST, complain};
+use super::evidence::Evidence;
+use super::evidence::rerun;
+use super::main::LOST;
+use super::main::complain;
 use super::select::Planned;
 use super::session::Session;
 use super::setup::SetupError;
 use super::shuffle;
 use super::tally::Tally;
-use super::verdict::{Finding, Verdict};
+use super::verdict::Finding;
+use super::verdict::Verdict;
 use super::watchdog::Watchdog;
 use crate::transport::DeviceUri;
 
@@ -102,7 +109,7 @@ impl Run {
             Ok(attempt) => attempt,
             Err(reason) => return Finding::new(Verdict::Blocked, reason),
         };
-        let mut finding = self.baseline.judge(session.uri(), test_name, attempt.finding);
+        let mut finding = self.baseline.judge(session.dut(), test_name, attempt.finding);
         if finding.verdict.is_failure() {
             if let Some(clause) = test.function.spec {
                 finding.message = format!("{}\nclause: {clause}", finding.message);

@@ -73,7 +73,8 @@ pub(super) fn reports(planned: &Planned, arguments: &Arguments) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::{Case, TestCase};
+    use crate::runner::Case;
+    use crate::runner::TestCase;
 
     static CASES: [Case; 1] = [Case { name: None, run: |_| Ok(()) }];
 

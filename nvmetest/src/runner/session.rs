@@ -2,17 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use super::arguments::Options;
-use super::attempt::{AFTERWARDS, Attempt, Repair, attempt};
+use super::attempt::AFTERWARDS;
+use super::attempt::Attempt;
+use super::attempt::Repair;
+use super::attempt::attempt;
+use super::baseline::Dut;
 use super::registry::Test;
 use super::setup::SetupError;
 use super::watchdog::Watchdog;
-use crate::cmdlog::{CmdLog, Geometry};
+use crate::Controller;
+use crate::Result;
+use crate::Shutdown;
+use crate::cmdlog::CmdLog;
+use crate::cmdlog::Geometry;
 use crate::memory::Arena;
-use crate::transport::{DeviceUri, Scheme};
-use crate::{Controller, Result};
+use crate::transport::DeviceUri;
+use crate::transport::Scheme;
 
 /// So often a function may lose the device before its other cases are left out.
 const LOSSES: u32 = 3;
@@ -49,6 +58,8 @@ pub(super) struct Session {
     /// Why the device was lost for good.
     lost: Option<String>,
     identity: String,
+    /// FR of Identify Controller.
+    firmware: String,
     /// How often each function, by file and line, lost the device.
     losses: HashMap<(&'static str, u32), u32>,
 }
@@ -70,9 +81,18 @@ impl Session {
         supplies: Supplies,
     ) -> Result<Self, SetupError> {
         let controller = open(scheme, &uri, &supplies)?;
-        let identity = controller.identity();
+        let (identity, firmware) = (controller.identity(), controller.firmware());
         let (scheme, controller) = (Opener(scheme), Some(controller));
-        Ok(Self { scheme, uri, supplies, controller, lost: None, identity, losses: HashMap::new() })
+        Ok(Self {
+            scheme,
+            uri,
+            supplies,
+            controller,
+            lost: None,
+            identity,
+            firmware,
+            losses: HashMap::new(),
+        })
     }
 
     pub(super) fn uri(&self) -> &DeviceUri {
@@ -82,6 +102,11 @@ impl Session {
     /// Returns model, serial number and firmware.
     pub(super) fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Returns what a baseline wants to know.
+    pub(super) fn dut(&self) -> Dut<'_> {
+        Dut { uri: &self.uri, firmware: &self.firmware }
     }
 
     pub(super) fn controller(&self) -> Option<&Controller> {
@@ -116,6 +141,7 @@ impl Session {
         match repair {
             Repair::Nothing => {}
             Repair::Reset => self.reset(after),
+            Repair::Renew => self.renew(after, &format!("{} was to be renewed", self.uri)),
             Repair::Reopen => self.reopen(after, &format!("{} was lost", self.uri)),
         }
     }
@@ -125,7 +151,7 @@ impl Session {
         let Some(mut nvme) = self.controller.take() else { return Ok(()) };
         watchdog.watch(&format!("the shutdown of {}", self.uri), AFTERWARDS);
         nvme.set_deadline(Instant::now() + AFTERWARDS);
-        let result = nvme.shutdown();
+        let result = nvme.shut_down(Shutdown::Normal).map(drop);
         drop(nvme);
         watchdog.rest();
         result
@@ -141,11 +167,15 @@ impl Session {
 
     fn reopen(&mut self, after: Test, why: &str) {
         *self.losses.entry(place(after)).or_default() += 1;
+        self.renew(after, why);
+    }
+
+    fn renew(&mut self, after: Test, why: &str) {
         // The old process, socket or lock has to go before there can be a new one.
         self.controller = None;
         match open(self.scheme.0, &self.uri, &self.supplies) {
             Ok(nvme) => {
-                self.identity = nvme.identity();
+                (self.identity, self.firmware) = (nvme.identity(), nvme.firmware());
                 self.controller = Some(nvme);
             }
             Err(error) => {

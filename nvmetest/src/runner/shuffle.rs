@@ -1,6 +1,7 @@
 //! The seed of a run.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 use std::sync::OnceLock;
 
 static SEED: OnceLock<u64> = OnceLock::new();

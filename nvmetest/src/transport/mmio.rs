@@ -1,7 +1,8 @@
 //! Registers that are mapped into this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use crate::memory::Mapping;
 

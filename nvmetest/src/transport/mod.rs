@@ -19,11 +19,15 @@ use std::sync::Arc;
 
 use crate::memory::Arena;
 
-pub use claim::{Claim, ClaimError};
-pub use error::{OpenError, TransportError};
+pub use claim::Claim;
+pub use claim::ClaimError;
+pub use error::OpenError;
+pub use error::TransportError;
 pub use mmio::Mmio;
 pub use process::Process;
-pub use uri::{DeviceUri, UriOptions, parse_size};
+pub use uri::DeviceUri;
+pub use uri::UriOptions;
+pub use uri::parse_size;
 
 /// The result of an access to a function.
 pub type TransportResult<T = ()> = Result<T, TransportError>;

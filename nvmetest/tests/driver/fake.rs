@@ -1,16 +1,36 @@
 //! A controller that does what a test says, right or wrong, in the thread that rings the doorbell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 
+use nvmetest::Controller;
+use nvmetest::Result;
 use nvmetest::memory::Arena;
-use nvmetest::spec::{AdminOpcode, Aqa, Cap, Cc, Cqe, Csts, Property, Sqe, Status, StatusField};
-use nvmetest::transport::{
-    Abilities, DeviceUri, DmaModel, DmaRange, Function, Mmio, TransportError, TransportResult,
-};
-use nvmetest::{Controller, Result};
-use zerocopy::{FromBytes, FromZeros, IntoBytes};
+use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Aqa;
+use nvmetest::spec::Cap;
+use nvmetest::spec::Cc;
+use nvmetest::spec::Cqe;
+use nvmetest::spec::Csts;
+use nvmetest::spec::Property;
+use nvmetest::spec::Sqe;
+use nvmetest::spec::Status;
+use nvmetest::spec::StatusField;
+use nvmetest::transport::Abilities;
+use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaModel;
+use nvmetest::transport::DmaRange;
+use nvmetest::transport::Function;
+use nvmetest::transport::Mmio;
+use nvmetest::transport::TransportError;
+use nvmetest::transport::TransportResult;
+use zerocopy::FromBytes;
+use zerocopy::FromZeros;
+use zerocopy::IntoBytes;
 
 /// What the controller does with a command.
 pub enum Reply {

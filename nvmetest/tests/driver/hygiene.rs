@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use nvmetest::ControllerConfig;
+use nvmetest::Format;
 use nvmetest::prelude::*;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::transport::DmaModel;
-use nvmetest::{ControllerConfig, Format};
 use nvmetest_fixtures::soft;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 /// Nobody holds the queues any more, and nobody will delete them.
 #[test]

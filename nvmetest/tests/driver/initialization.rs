@@ -1,10 +1,12 @@
 //! Enabling and disabling.
 
 use nvmetest::prelude::*;
-use nvmetest::spec::{Cc, Property};
+use nvmetest::spec::Cc;
+use nvmetest::spec::Property;
 use nvmetest::transport::Function;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 /// CSTS.RDY follows CC.EN when it has been looked at some times, and the driver waits for that.
 #[test]

@@ -1,12 +1,14 @@
 //! Commands that do not complete, and how their memory comes back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use nvmetest::prelude::*;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::transport::DmaModel;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 const READ: u8 = 0x02;
 const SOON: Duration = Duration::from_millis(10);

@@ -1,14 +1,17 @@
 //! Memory that the device had, and has no more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nvmetest::prelude::*;
-use nvmetest::spec::{AdminOpcode, Property};
+use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Property;
 use nvmetest::transport::DmaModel;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 #[test]
 fn a_buffer_that_was_dropped_is_out_of_reach() -> Result {

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use nvmetest::prelude::*;
-use nvmetest::spec::{AdminOpcode, Cap, Property, Sqe};
+use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Cap;
+use nvmetest::spec::Property;
+use nvmetest::spec::Sqe;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 fn is_flush(qid: u16, sqe: &Sqe) -> bool {
     qid != 0 && sqe.opcode() == 0

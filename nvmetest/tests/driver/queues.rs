@@ -1,7 +1,8 @@
 //! Queues of every shape, on the soft controller.
 
+use nvmetest::CqOptions;
+use nvmetest::SqOptions;
 use nvmetest::prelude::*;
-use nvmetest::{CqOptions, SqOptions};
 use nvmetest_fixtures::soft;
 
 #[test]

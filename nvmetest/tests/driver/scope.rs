@@ -1,13 +1,16 @@
 //! What safe code can do to a command in flight.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nvmetest::prelude::*;
 use nvmetest_fixtures::soft;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 const READ: u8 = 0x02;
 

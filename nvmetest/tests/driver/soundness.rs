@@ -1,18 +1,27 @@
 //! What safe code tries in order to get at memory that the device may write.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nvmetest::ControllerConfig;
+use nvmetest::CreateIoCq;
+use nvmetest::Identify;
+use nvmetest::LogPage;
 use nvmetest::memory::MemoryError;
 use nvmetest::prelude::*;
-use nvmetest::spec::{AdminOpcode, Property, Sqe};
-use nvmetest::{ControllerConfig, CreateIoCq, Identify, LogPage};
+use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Property;
+use nvmetest::spec::Sqe;
 use nvmetest_fixtures::soft;
 use zerocopy::FromZeros;
 
-use super::fake::{Fake, Reply};
+use super::fake::Fake;
+use super::fake::Reply;
 
 const READ: u8 = 0x02;
 

@@ -2,14 +2,23 @@
 
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use nvmetest::memory::Arena;
-use nvmetest::transport::{
-    Abilities, DeviceUri, DmaModel, DmaRange, Function, Mmio, OpenError, Scheme, TransportError,
-    TransportResult,
-};
+use nvmetest::transport::Abilities;
+use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaModel;
+use nvmetest::transport::DmaRange;
+use nvmetest::transport::Function;
+use nvmetest::transport::Mmio;
+use nvmetest::transport::OpenError;
+use nvmetest::transport::Scheme;
+use nvmetest::transport::TransportError;
+use nvmetest::transport::TransportResult;
 
 use crate::fake_controller::FakeController;
 

@@ -3,13 +3,25 @@
 use std::sync::Arc;
 
 use nvmetest::memory::Arena;
-use nvmetest::spec::identify::{ControllerType, LbaFormat, QueueEntrySizes};
+use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Ascii;
+use nvmetest::spec::Cap;
+use nvmetest::spec::Cc;
+use nvmetest::spec::Cqe;
+use nvmetest::spec::Csts;
+use nvmetest::spec::IdentifyController;
+use nvmetest::spec::IdentifyNamespace;
+use nvmetest::spec::Sqe;
+use nvmetest::spec::Status;
+use nvmetest::spec::StatusField;
+use nvmetest::spec::Vs;
+use nvmetest::spec::identify::ControllerType;
+use nvmetest::spec::identify::LbaFormat;
+use nvmetest::spec::identify::QueueEntrySizes;
 use nvmetest::spec::property::ShutdownStatus;
-use nvmetest::spec::{
-    AdminOpcode, Ascii, Cap, Cc, Cqe, Csts, IdentifyController, IdentifyNamespace, Sqe, Status,
-    StatusField, Vs,
-};
-use zerocopy::{FromBytes, FromZeros, IntoBytes};
+use zerocopy::FromBytes;
+use zerocopy::FromZeros;
+use zerocopy::IntoBytes;
 
 const REGISTERS: usize = 0x1000;
 const CC: usize = 0x14;

@@ -4,14 +4,14 @@ use nvmetest::prelude::*;
 
 #[nvme_test]
 fn kills_the_device(nvme: &Controller) -> Result {
-    nvme.function().terminate()?;
+    nvme.pull()?;
     nvme.qpair(2)?;
     Ok(())
 }
 
 #[nvme_test]
 fn kills_it_and_says_nothing(nvme: &Controller) -> Result {
-    Ok(nvme.function().terminate()?)
+    nvme.pull()
 }
 
 #[nvme_test]

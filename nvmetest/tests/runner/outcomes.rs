@@ -1,6 +1,7 @@
 //! Tests with every kind of outcome.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use nvmetest::capability::MSIX;
 use nvmetest::prelude::*;

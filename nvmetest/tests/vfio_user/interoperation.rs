@@ -2,27 +2,46 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::eventfd::EfdFlags;
+use nix::sys::eventfd::EventFd;
 use nvmetest::memory::Arena;
-use nvmetest::transport::vfio_user::{Options, VfioUser, VfioUserScheme};
-use nvmetest::transport::{DeviceUri, DmaRange, Function, Scheme, TransportError};
+use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaRange;
+use nvmetest::transport::Function;
+use nvmetest::transport::TransportError;
+use nvmetest::transport::vfio_user::Options;
+use nvmetest::transport::vfio_user::SCHEME;
+use nvmetest::transport::vfio_user::VfioUser;
 use tempfile::TempDir;
-use vfio_bindings::bindings::vfio::{
-    VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX,
-    VFIO_PCI_MSIX_IRQ_INDEX, VFIO_PCI_NUM_IRQS, VFIO_PCI_NUM_REGIONS, VFIO_REGION_INFO_FLAG_MMAP,
-    VFIO_REGION_INFO_FLAG_READ, VFIO_REGION_INFO_FLAG_WRITE, vfio_region_info,
-    vfio_region_sparse_mmap_area,
-};
-use vfio_user::{
-    DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion, SparseArea,
-};
+use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_PCI_BAR0_REGION_INDEX;
+use vfio_bindings::bindings::vfio::VFIO_PCI_CONFIG_REGION_INDEX;
+use vfio_bindings::bindings::vfio::VFIO_PCI_MSIX_IRQ_INDEX;
+use vfio_bindings::bindings::vfio::VFIO_PCI_NUM_IRQS;
+use vfio_bindings::bindings::vfio::VFIO_PCI_NUM_REGIONS;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_MMAP;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_READ;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_WRITE;
+use vfio_bindings::bindings::vfio::vfio_region_info;
+use vfio_bindings::bindings::vfio::vfio_region_sparse_mmap_area;
+use vfio_user::DmaMapFlags;
+use vfio_user::DmaUnmapFlags;
+use vfio_user::IrqInfo;
+use vfio_user::Server;
+use vfio_user::ServerBackend;
+use vfio_user::ServerRegion;
+use vfio_user::SparseArea;
 
 const VECTORS: u16 = 20;
 const MSIX: usize = 0x40;
@@ -485,7 +504,7 @@ fn the_scheme_opens_a_device_by_its_uri() {
     let running = Running::start(&PLAIN);
     let arena = Arc::new(Arena::new(4096).unwrap());
 
-    let function = VfioUserScheme.open(&running.uri(), &arena).unwrap();
+    let function = SCHEME.open(&running.uri(), &arena).unwrap();
 
     assert_eq!(function.read32(0x08).unwrap(), 0x0002_0100);
     function.check_alive().unwrap();

@@ -1,24 +1,47 @@
 //! Servers that break the protocol or stop following it, after the device was opened.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::io::Read;
 use std::mem;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use nix::sys::eventfd::EventFd;
 use nvmetest::memory::Arena;
-use nvmetest::transport::vfio_user::{Options, VfioUser};
-use nvmetest::transport::{DmaRange, Function, Process, TransportError};
+use nvmetest::transport::DmaRange;
+use nvmetest::transport::Function;
+use nvmetest::transport::Process;
+use nvmetest::transport::TransportError;
+use nvmetest::transport::vfio_user::Options;
+use nvmetest::transport::vfio_user::VfioUser;
 use proptest::collection::vec;
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::ProptestConfig;
+use proptest::prelude::any;
+use proptest::prelude::proptest;
 
-use crate::script::{
-    Answer, DEVICE_RESET, DMA_MAP, DMA_UNMAP, GET_REGION_INFO, LONG, REGION_READ, REGION_WRITE,
-    Request, SET_IRQS, SHORT, Script, VERSION, header, proper, region_info, reply,
-};
+use crate::script::Answer;
+use crate::script::DEVICE_RESET;
+use crate::script::DMA_MAP;
+use crate::script::DMA_UNMAP;
+use crate::script::GET_REGION_INFO;
+use crate::script::LONG;
+use crate::script::REGION_READ;
+use crate::script::REGION_WRITE;
+use crate::script::Request;
+use crate::script::SET_IRQS;
+use crate::script::SHORT;
+use crate::script::Script;
+use crate::script::VERSION;
+use crate::script::header;
+use crate::script::proper;
+use crate::script::region_info;
+use crate::script::reply;
 
 /// Opens a device whose server answers accesses to BAR0 as given.
 fn open(

@@ -1,14 +1,22 @@
 //! Why a device could not be opened: a sentence on what is wrong, and the way out.
 
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
+use std::os::unix::net::UnixStream;
 
 use nvmetest::transport::OpenError;
-use nvmetest::transport::vfio_user::{Options, VfioUser};
+use nvmetest::transport::vfio_user::Options;
+use nvmetest::transport::vfio_user::VfioUser;
 
-use crate::script::{
-    Answer, GET_INFO, GET_REGION_INFO, REGION_READ, Request, SHORT, Script, VERSION, region_info,
-    uri,
-};
+use crate::script::Answer;
+use crate::script::GET_INFO;
+use crate::script::GET_REGION_INFO;
+use crate::script::REGION_READ;
+use crate::script::Request;
+use crate::script::SHORT;
+use crate::script::Script;
+use crate::script::VERSION;
+use crate::script::region_info;
+use crate::script::uri;
 
 #[track_caller]
 fn check(error: &OpenError, what: &str, way_out: &str) {

@@ -6,7 +6,11 @@ use std::os::unix::fs::FileExt;
 use nvmetest::transport::Function;
 use nvmetest::transport::vfio_user::VfioUser;
 
-use crate::script::{Answer, GET_REGION_INFO, LONG, Script, region_info};
+use crate::script::Answer;
+use crate::script::GET_REGION_INFO;
+use crate::script::LONG;
+use crate::script::Script;
+use crate::script::region_info;
 
 const BAR_SIZE: u64 = 0x4000;
 const MMAP: u32 = 7;

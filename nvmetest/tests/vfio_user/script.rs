@@ -1,15 +1,27 @@
 //! A server whose answers a test decides.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::io;
+use std::io::IoSlice;
+use std::io::IoSliceMut;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg};
-use nvmetest::transport::vfio_user::{Options, VfioUser};
-use nvmetest::transport::{DeviceUri, OpenError};
+use nix::sys::socket::ControlMessage;
+use nix::sys::socket::ControlMessageOwned;
+use nix::sys::socket::MsgFlags;
+use nix::sys::socket::UnixAddr;
+use nix::sys::socket::recvmsg;
+use nix::sys::socket::sendmsg;
+use nvmetest::transport::DeviceUri;
+use nvmetest::transport::OpenError;
+use nvmetest::transport::vfio_user::Options;
+use nvmetest::transport::vfio_user::VfioUser;
 
 pub const VERSION: u16 = 1;
 pub const DMA_MAP: u16 = 2;

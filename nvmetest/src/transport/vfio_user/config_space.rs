@@ -1,11 +1,18 @@
 //! Configuration space of the function, as far as the client itself uses it.
 
 use super::VfioUser;
-use crate::spec::pci::{
-    CapabilityId, Command, DeviceCapabilities, DeviceControl, MsixControl, Status, express,
-    header::CONFIG_SIZE, msix, offset,
-};
-use crate::transport::{Function, TransportResult};
+use crate::spec::pci::CapabilityId;
+use crate::spec::pci::Command;
+use crate::spec::pci::DeviceCapabilities;
+use crate::spec::pci::DeviceControl;
+use crate::spec::pci::MsixControl;
+use crate::spec::pci::Status;
+use crate::spec::pci::express;
+use crate::spec::pci::header::CONFIG_SIZE;
+use crate::spec::pci::msix;
+use crate::spec::pci::offset;
+use crate::transport::Function;
+use crate::transport::TransportResult;
 
 /// Where the capabilities stand that the client uses.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,17 +6,32 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use nix::errno::Errno;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::FromBytes;
+use zerocopy::Immutable;
+use zerocopy::IntoBytes;
+use zerocopy::KnownLayout;
+use zerocopy::Unaligned;
 
-use super::incoming::{FD_LIMIT, Incoming, Message, Missing};
+use super::incoming::FD_LIMIT;
+use super::incoming::Incoming;
+use super::incoming::Message;
+use super::incoming::Missing;
 use super::socket;
-use super::wire::{Command, Header};
-use crate::transport::{Process, TransportError, TransportResult};
+use super::wire::Command;
+use super::wire::Header;
+use crate::transport::Process;
+use crate::transport::TransportError;
+use crate::transport::TransportResult;
 
 /// The most requests whose replies are not waited for: more could fill the socket's buffer with error
 /// replies, and then neither side would read.

@@ -3,18 +3,29 @@
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use vfio_bindings::bindings::vfio::{VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE};
+use vfio_bindings::bindings::vfio::VFIO_DMA_MAP_FLAG_READ;
+use vfio_bindings::bindings::vfio::VFIO_DMA_MAP_FLAG_WRITE;
 use zerocopy::IntoBytes;
 
 use super::VfioUser;
-use super::region::{BAR0, CONFIG};
-use super::wire::{Command, DmaMap, DmaUnmap, RegionAccess};
-use crate::spec::{Csts, Property};
-use crate::transport::{
-    Abilities, DeviceUri, DmaRange, Function, Mmio, TransportError, TransportResult,
-};
+use super::region::BAR0;
+use super::region::CONFIG;
+use super::wire::Command;
+use super::wire::DmaMap;
+use super::wire::DmaUnmap;
+use super::wire::RegionAccess;
+use crate::spec::Csts;
+use crate::spec::Property;
+use crate::transport::Abilities;
+use crate::transport::DeviceUri;
+use crate::transport::DmaRange;
+use crate::transport::Function;
+use crate::transport::Mmio;
+use crate::transport::TransportError;
+use crate::transport::TransportResult;
 
 impl Function for VfioUser {
     fn uri(&self) -> &DeviceUri {

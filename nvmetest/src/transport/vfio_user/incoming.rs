@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use zerocopy::FromBytes;
 
-use super::socket::{self, Received};
+use super::socket;
+use super::socket::Received;
 use super::wire::Header;
 
 /// The longest message that is accepted, in bytes. The longest that a server has to send here is the

@@ -36,7 +36,13 @@ use std::time::Duration;
 use self::config_space::Capabilities;
 use self::connection::Connection;
 use self::msix::Vectors;
-use super::{Abilities, Claim, DeviceUri, DmaModel, Mmio, OpenError, Process};
+use super::Abilities;
+use super::Claim;
+use super::DeviceUri;
+use super::DmaModel;
+use super::Mmio;
+use super::OpenError;
+use super::Process;
 
 pub use scheme::SCHEME;
 

@@ -1,17 +1,22 @@
 //! MSI-X vectors, and the eventfds that they signal.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
-use vfio_bindings::bindings::vfio::{
-    VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE,
-    VFIO_PCI_MSIX_IRQ_INDEX,
-};
+use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_ACTION_TRIGGER;
+use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_DATA_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_DATA_NONE;
+use vfio_bindings::bindings::vfio::VFIO_PCI_MSIX_IRQ_INDEX;
 use zerocopy::IntoBytes;
 
 use super::VfioUser;
-use super::wire::{Command, IrqSet};
+use super::wire::Command;
+use super::wire::IrqSet;
 use crate::transport::TransportResult;
 
 /// The most eventfds in one message: what servers are known to take, whatever they announce.

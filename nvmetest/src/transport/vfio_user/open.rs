@@ -7,21 +7,34 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use vfio_bindings::bindings::vfio::{
-    VFIO_DEVICE_FLAGS_PCI, VFIO_DEVICE_FLAGS_RESET, VFIO_IRQ_INFO_EVENTFD, VFIO_PCI_MSIX_IRQ_INDEX,
-};
+use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_PCI;
+use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_RESET;
+use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_PCI_MSIX_IRQ_INDEX;
 use zerocopy::IntoBytes;
 
+use super::Options;
+use super::VfioUser;
 use super::config_space::Capabilities;
 use super::connection::Connection;
 use super::msix::Vectors;
-use super::region::{BAR0, CONFIG, DOORBELLS, Region};
-use super::wire::{Command, DeviceInfo, IrqInfo};
-use super::{Options, VfioUser, socket, version};
+use super::region::BAR0;
+use super::region::CONFIG;
+use super::region::DOORBELLS;
+use super::region::Region;
+use super::socket;
+use super::version;
+use super::wire::Command;
+use super::wire::DeviceInfo;
+use super::wire::IrqInfo;
 use crate::spec::pci::CLASS_NVME;
-use crate::transport::{
-    Abilities, Claim, ClaimError, DeviceUri, OpenError, TransportError, TransportResult,
-};
+use crate::transport::Abilities;
+use crate::transport::Claim;
+use crate::transport::ClaimError;
+use crate::transport::DeviceUri;
+use crate::transport::OpenError;
+use crate::transport::TransportError;
+use crate::transport::TransportResult;
 
 /// The shortest BAR0 that holds the registers and the doorbells of the admin queues, in bytes.
 const BAR_MIN: u64 = DOORBELLS + 8;

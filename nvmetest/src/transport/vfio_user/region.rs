@@ -3,18 +3,26 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use vfio_bindings::bindings::vfio::{
-    VFIO_PCI_BAR0_REGION_INDEX, VFIO_PCI_CONFIG_REGION_INDEX, VFIO_REGION_INFO_CAP_SPARSE_MMAP,
-    VFIO_REGION_INFO_FLAG_CAPS, VFIO_REGION_INFO_FLAG_MMAP,
-};
-use zerocopy::{FromBytes, IntoBytes};
+use vfio_bindings::bindings::vfio::VFIO_PCI_BAR0_REGION_INDEX;
+use vfio_bindings::bindings::vfio::VFIO_PCI_CONFIG_REGION_INDEX;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_CAPS;
+use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_MMAP;
+use zerocopy::FromBytes;
+use zerocopy::IntoBytes;
 
 use super::connection::Connection;
-use super::incoming::{MESSAGE_LIMIT, Message};
-use super::wire::{CapabilityHeader, Command, RegionInfo, SparseArea, SparseMmap};
+use super::incoming::MESSAGE_LIMIT;
+use super::incoming::Message;
+use super::wire::CapabilityHeader;
+use super::wire::Command;
+use super::wire::RegionInfo;
+use super::wire::SparseArea;
+use super::wire::SparseMmap;
 use crate::memory::Mapping;
 use crate::spec::doorbell;
-use crate::transport::{Mmio, TransportResult};
+use crate::transport::Mmio;
+use crate::transport::TransportResult;
 
 /// BAR0: the controller's registers.
 pub(super) const BAR0: u32 = VFIO_PCI_BAR0_REGION_INDEX;

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Options, VfioUser};
+use super::Options;
+use super::VfioUser;
 use crate::memory::Arena;
-use crate::transport::{DeviceUri, DmaModel, Function, OpenError, Scheme};
+use crate::transport::DeviceUri;
+use crate::transport::DmaModel;
+use crate::transport::Function;
+use crate::transport::OpenError;
+use crate::transport::Scheme;
 
 /// Opens `vfio-user:/path/to/socket[,dma=whole|per-buffer]`.
 #[derive(Debug, Clone, Copy, Default)]

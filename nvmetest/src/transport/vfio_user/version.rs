@@ -1,11 +1,14 @@
 //! Agreeing on a version of the protocol.
 
-use serde::{Deserialize, Serialize};
-use zerocopy::{FromBytes, IntoBytes};
+use serde::Deserialize;
+use serde::Serialize;
+use zerocopy::FromBytes;
+use zerocopy::IntoBytes;
 
 use super::connection::Connection;
 use super::incoming::FD_LIMIT;
-use super::wire::{Command, Version};
+use super::wire::Command;
+use super::wire::Version;
 use crate::transport::TransportResult;
 
 const MAJOR: u16 = 0;

@@ -5,7 +5,8 @@ use std::io;
 use expect_test::expect;
 use libtest_mimic::Failed;
 
-use super::{command, suite};
+use super::command;
+use super::suite;
 
 pub fn a_list_is_names_and_touches_no_device() -> Result<(), Failed> {
     let list = |more: &[&str]| -> io::Result<String> {

@@ -6,7 +6,9 @@ mod usage;
 mod verdicts;
 
 use std::io;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
 
 use expect_test::Expect;
 use libtest_mimic::Trial;

@@ -5,7 +5,8 @@ use std::io;
 use expect_test::expect;
 use libtest_mimic::Failed;
 
-use super::{command, suite};
+use super::command;
+use super::suite;
 
 pub fn what_is_wrong_is_one_sentence_and_exit_code_2() -> Result<(), Failed> {
     let mut said = String::new();

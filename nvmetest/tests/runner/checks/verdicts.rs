@@ -9,7 +9,8 @@ use expect_test::expect;
 use libtest_mimic::Failed;
 use tempfile::TempDir;
 
-use super::{command, suite};
+use super::command;
+use super::suite;
 use crate::AS_SUITE;
 
 pub fn each_outcome_has_its_verdict() -> Result<(), Failed> {
@@ -36,7 +37,7 @@ pub fn each_outcome_has_its_verdict() -> Result<(), Failed> {
         run it again: COMMAND
 
         ---- outcomes::panics ----
-        nvmetest/tests/runner/outcomes.rs:22:5: assertion `left == right` failed: the namespace is wrong
+        nvmetest/tests/runner/outcomes.rs:23:5: assertion `left == right` failed: the namespace is wrong
           left: 1
          right: 7
         evidence: EVIDENCE/outcomes.panics
