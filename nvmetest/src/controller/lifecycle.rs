@@ -174,13 +174,16 @@ impl Controller {
 impl Drop for Controller {
     /// Takes all memory back: a controller that stays enabled would use the queues for ever.
     fn drop(&mut self) {
-        if self.disable().is_ok() || self.function().check_alive().is_err() {
+        if self.disable().is_ok() {
             return;
         }
-        let function = self.function().clone();
-        let ended = (function.abilities().function_reset && function.reset().is_ok())
-            || (function.abilities().terminates && function.terminate().is_ok());
-        if ended {
+        // A connection that is lost does not mean that the device has ended.
+        let function = self.function();
+        let abilities = function.abilities();
+        let is_reset = || function.check_alive().is_ok() && function.reset().is_ok();
+        let has_ended = (abilities.function_reset && is_reset())
+            || (abilities.terminates && function.terminate().is_ok());
+        if has_ended {
             self.shared.retire_queues("the function was reset");
         } else {
             // The device may use its queues as long as it has power: their memory is never used again.

@@ -39,10 +39,15 @@ impl Identifiers {
 }
 
 impl Queues {
-    /// Notes how many queues the controller granted.
+    /// Notes how many queues the controller granted, after it was reset: nobody holds a queue then, but for those
+    /// that were forgotten.
     pub(super) fn grant(&self, submission: u16, completion: u16) {
-        self.submission.granted.set(submission);
-        self.completion.granted.set(completion);
+        for (identifiers, granted) in
+            [(&self.submission, submission), (&self.completion, completion)]
+        {
+            identifiers.granted.set(granted);
+            identifiers.taken.borrow_mut().clear();
+        }
     }
 
     /// How many submission and completion queues the controller granted.

@@ -277,6 +277,13 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
+        self.parked.take().into_iter().for_each(std::mem::forget);
+    }
+}
+
 /// The ladder is being climbed as long as this lives.
 pub(crate) struct Climbing<'s>(&'s Shared);
 

@@ -114,3 +114,16 @@ fn event_requests_that_cannot_be_aborted_need_a_reset() -> Result {
     assert_eq!(fake.outstanding(), 0);
     Ok(())
 }
+
+#[test]
+fn the_identifiers_of_forgotten_queue_pairs_come_back_with_a_reset() -> Result {
+    let mut nvme = soft::controller("soft:size=1MiB,queues=2")?;
+    for _ in 0..3 {
+        for _ in 0..2 {
+            std::mem::forget(nvme.qpair(2)?);
+        }
+        assert!(matches!(nvme.qpair(2), Err(Error::NoQueue { .. })));
+        nvme.reset()?;
+    }
+    Ok(())
+}
