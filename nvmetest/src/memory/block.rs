@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use super::Domain;
@@ -63,11 +64,11 @@ impl Block {
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
-    /// Returns the 32-bit word at `at`, for memory that the device may write at any time.
+    /// Returns the 32-bit words from `at` on, for memory that the device may write at any time.
     #[inline]
-    pub(crate) fn word(&self, at: usize) -> &std::sync::atomic::AtomicU32 {
-        self.check(at, size_of::<u32>());
-        self.domain.arena().mapping().word(self.spot.offset + at)
+    pub(crate) fn words<const N: usize>(&self, at: usize) -> &[AtomicU32; N] {
+        self.check(at, size_of::<[AtomicU32; N]>());
+        self.domain.arena().mapping().words(self.spot.offset + at)
     }
 
     #[inline]

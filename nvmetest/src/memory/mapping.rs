@@ -134,6 +134,22 @@ impl Mapping {
         unsafe { self.base.add(offset).cast().as_ref() }
     }
 
+    /// Returns the `N` 32-bit words from `offset` on: one check for all of them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the words are not aligned or not within the mapping.
+    #[inline]
+    pub fn words<const N: usize>(&self, offset: usize) -> &[AtomicU32; N] {
+        self.check(offset, size_of::<[AtomicU32; N]>());
+        assert!(
+            offset.is_multiple_of(align_of::<AtomicU32>()),
+            "offset {offset:#x} is not aligned"
+        );
+        // SAFETY: As in `word`.
+        unsafe { self.base.add(offset).cast().as_ref() }
+    }
+
     /// Returns the `N` 64-bit words from `offset` on: one check for all of them.
     ///
     /// # Panics

@@ -56,7 +56,8 @@ pub struct Core {
     accounts: Accounts,
     /// Findings that belong to no command.
     findings: RefCell<Vec<Error>>,
-    gone: RefCell<Option<String>>,
+    /// What became of the queue, if it takes no more commands.
+    gone: OnceCell<String>,
 }
 
 impl Core {
@@ -84,7 +85,7 @@ impl Core {
             log,
             accounts: Accounts::default(),
             findings: RefCell::default(),
-            gone: RefCell::default(),
+            gone: OnceCell::new(),
         });
         completions.attach(&core);
         core
@@ -127,13 +128,13 @@ impl Core {
 
     /// Why the queue takes no more commands, if that is so.
     pub(crate) fn gone(&self) -> Option<Error> {
-        let why = self.gone.borrow().clone()?;
+        let why = self.gone.get()?.clone();
         Some(Error::QueueGone { queue: self.name(), why })
     }
 
     /// Ends the queue: it was deleted, or the controller was disabled.
     pub(crate) fn retire(&self, why: &str) {
-        self.gone.borrow_mut().get_or_insert_with(|| why.to_owned());
+        self.gone.get_or_init(|| why.to_owned());
     }
 
     /// Submits a command, or notes why it cannot be submitted.
@@ -282,7 +283,7 @@ impl Core {
 
     /// Tells the controller which completions were taken.
     pub(crate) fn release(&self) {
-        if self.gone.borrow().is_some() {
+        if self.gone.get().is_some() {
             return;
         }
         if let Err(error) = self.completions.release() {

@@ -1,6 +1,7 @@
 //! The memory of a queue (Base 3.3.1).
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use zerocopy::IntoBytes;
@@ -62,17 +63,16 @@ impl CompletionRing {
     /// Returns the entry at `index` if its phase tag is `phase`.
     ///
     /// The dword with the phase tag is read first, and orders the rest: the controller writes it last.
+    #[inline]
     pub(crate) fn read(&self, index: u32, phase: bool) -> Option<Cqe> {
         const PHASE: u32 = 1 << 16;
-        let at = index as usize * size_of::<Cqe>();
-        let dword =
-            |number: usize, order| self.block.word(at + number * size_of::<u32>()).load(order);
-        let dword3 = dword(3, Ordering::Acquire);
+        let entry: &[AtomicU32; 4] = self.block.words(index as usize * size_of::<Cqe>());
+        let dword3 = entry[3].load(Ordering::Acquire);
         if (dword3 & PHASE != 0) != phase {
             return None;
         }
-        let relaxed = Ordering::Relaxed;
-        let dwords = [dword(0, relaxed), dword(1, relaxed), dword(2, relaxed), dword3];
+        let dword = |number: usize| entry[number].load(Ordering::Relaxed);
+        let dwords = [dword(0), dword(1), dword(2), dword3];
         Some(transmute!(dwords.map(u32::to_le)))
     }
 }
