@@ -199,6 +199,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     ///
     /// Panics if the queue is full.
     #[inline]
+    #[track_caller]
     pub fn submit<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
     where
         D: 'scope,
@@ -214,6 +215,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// Panics if the queue is full.
+    #[track_caller]
     pub fn submit_with<'scope>(
         self,
         io: &'scope Io<'scope, '_, S>,

@@ -28,13 +28,11 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// ```
     /// use nvmetest::prelude::*;
     /// use nvmetest::spec::Sqe;
-    /// use zerocopy::FromZeros;
     ///
     /// # fn main() -> Result {
     /// # let nvme = nvmetest_fixtures::soft::controller("soft:")?;
-    /// let mut sqe = Sqe::new_zeroed();
-    /// sqe.set_opcode(0xff); // vendor specific
-    /// let command = Command::<Admin>::raw(sqe, ());
+    /// let vendor_specific = Sqe::with_opcode(0xff);
+    /// let command = Command::<Admin>::raw(vendor_specific, ());
     /// command.expect(Status::INVALID_COMMAND_OPCODE).run(&nvme)?;
     /// # Ok(())
     /// # }

@@ -8,6 +8,8 @@ use crate::Status;
 use crate::command::Expected;
 use crate::spec::Fid;
 use crate::spec::IdentifyNamespace;
+use crate::spec::property::ShutdownNotification;
+use crate::spec::property::ShutdownStatus;
 
 use super::Controller;
 use super::Identify;
@@ -81,8 +83,14 @@ impl Controller {
         if csts.cfs() {
             return Err(Error::Fatal(csts));
         }
-        if !csts.rdy() || self.admin().gone().is_some() {
+        // CC is what the host asked for, and CSTS may not have followed yet.
+        let cc = self.registers().cc()?;
+        if !cc.en() || !csts.rdy() || self.admin().gone().is_some() {
             return Err(Error::Failed("the controller is not enabled".to_owned()));
+        }
+        if cc.shn() != ShutdownNotification::NONE || csts.shst() != ShutdownStatus::NORMAL_OPERATION
+        {
+            return Err(Error::Failed("the controller is shut down, or about to be".to_owned()));
         }
         Ok(())
     }
@@ -111,7 +119,7 @@ impl Controller {
                 let now = self.baseline.feature(self, fid)?;
                 if now != Some(before) {
                     let now = now.map_or("gone".to_owned(), |now| format!("{now:#x}"));
-                    leaks.push(format!("feature {fid:02x}h was {before:#x} and is {now}"));
+                    leaks.push(format!("feature {} was {before:#x} and is {now}", Fid(fid)));
                 }
             }
         }

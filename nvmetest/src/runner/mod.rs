@@ -6,14 +6,17 @@
 //! ```no_run
 //! use std::process::ExitCode;
 //!
+//! use nvmetest_fixtures::qemu;
+//! use nvmetest_fixtures::soft;
 //! # mod my_suite {}
-//! # mod nvmetest_fixtures { pub static SCHEMES: &[&'static dyn nvmetest::transport::Scheme] = &[]; }
 //! use my_suite as _;
 //!
 //! fn main() -> ExitCode {
-//!     nvmetest::runner::main(nvmetest_fixtures::SCHEMES)
+//!     nvmetest::runner::main(&[soft::SCHEME, qemu::SCHEME])
 //! }
 //! ```
+//!
+//! Every runner knows `vfio-user:` by itself.
 //!
 //! # Life of a run
 //!

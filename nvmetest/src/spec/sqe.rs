@@ -103,6 +103,19 @@ impl fmt::Debug for Sqe {
 }
 
 impl Sqe {
+    /// An entry of zeroes but for OPC.
+    ///
+    /// ```
+    /// use nvmetest::spec::Sqe;
+    ///
+    /// assert_eq!(Sqe::with_opcode(0x06).admin_opcode(), nvmetest::spec::AdminOpcode::IDENTIFY);
+    /// ```
+    pub fn with_opcode(opcode: u8) -> Self {
+        let mut sqe: Self = zerocopy::FromZeros::new_zeroed();
+        sqe.set_opcode(opcode);
+        sqe
+    }
+
     /// Command Dword 0 as a bitfield.
     pub const fn cdw0(&self) -> Cdw0 {
         Cdw0::from_bits(self.cdw0.get())

@@ -6,6 +6,8 @@ use nvmetest::ControllerConfig;
 use nvmetest::Format;
 use nvmetest::prelude::*;
 use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Property;
+use nvmetest::spec::property::ShutdownNotification;
 use nvmetest::transport::DmaModel;
 use nvmetest_fixtures::soft;
 
@@ -125,5 +127,23 @@ fn the_identifiers_of_forgotten_queue_pairs_come_back_with_a_reset() -> Result {
         assert!(matches!(nvme.qpair(2), Err(Error::NoQueue { .. })));
         nvme.reset()?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_controller_that_was_told_to_shut_down_or_disabled_is_not_healthy() -> Result {
+    let mut nvme = soft::controller("soft:size=1MiB,ready=50ms")?;
+    nvme.health()?;
+    let cc = nvme.registers().cc()?;
+    nvme.registers().write32(Property::CC, cc.with_shn(ShutdownNotification::NORMAL).into())?;
+    let error = nvme.health().unwrap_err().to_string();
+    assert!(error.contains("shut down"), "{error}");
+    nvme.reset()?;
+    nvme.health()?;
+
+    // RDY has not followed yet.
+    nvme.registers().write32(Property::CC, cc.with_en(false).into())?;
+    let error = nvme.health().unwrap_err().to_string();
+    assert!(error.contains("not enabled"), "{error}");
     Ok(())
 }

@@ -65,7 +65,7 @@ fn a_feature_that_was_changed_is_a_leak() -> Result {
     let before = nvme.get_features(ARBITRATION).run(&nvme)?.cdw0;
     nvme.set_features(ARBITRATION, before ^ 0x0300_0000).run(&nvme)?;
     let leaks = nvme.leaks()?;
-    assert!(leaks.len() == 1 && leaks[0].starts_with("feature 01h was"), "{leaks:?}");
+    assert!(leaks.len() == 1 && leaks[0].starts_with("feature Arbitration (01h) was"), "{leaks:?}");
 
     nvme.set_features(ARBITRATION, before).run(&nvme)?;
     assert_eq!(nvme.leaks()?, Vec::<String>::new());
