@@ -1,6 +1,7 @@
 //! The suites' test target: building it, and running it on one device.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -39,14 +40,17 @@ impl Suites {
         Ok(Self { executable, baselines: root.join(BASELINES) })
     }
 
+    /// Becomes the runner on one device: who ends this process ends the run.
+    ///
+    /// Returns only if that fails.
+    pub fn become_runner(&self, device: &str, arguments: &[OsString]) -> anyhow::Error {
+        let error = self.runner(device, arguments).exec();
+        anyhow::Error::new(error).context(format!("{} does not start", self.executable.display()))
+    }
+
     /// Runs the tests on one device. Returns the runner's exit code.
     pub fn run(&self, device: &str, arguments: &[OsString]) -> anyhow::Result<u8> {
-        let mut command = Command::new(&self.executable);
-        command.arg("--device").arg(device);
-        if let Some(baseline) = baseline(&self.baselines, device) {
-            command.arg("--baseline").arg(baseline);
-        }
-        let status = command.args(arguments).status();
+        let status = self.runner(device, arguments).status();
         let status =
             status.with_context(|| format!("{} does not start", self.executable.display()))?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -54,6 +58,16 @@ impl Suites {
             eprintln!("xtask: the runner ended with {status}");
         }
         Ok(code.unwrap_or(KILLED))
+    }
+
+    fn runner(&self, device: &str, arguments: &[OsString]) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.arg("--device").arg(device);
+        if let Some(baseline) = baseline(&self.baselines, device) {
+            command.arg("--baseline").arg(baseline);
+        }
+        command.args(arguments);
+        command
     }
 
     /// Runs all tests on one device, and fails unless all is as it should be.

@@ -37,6 +37,9 @@ impl Test {
         let environment = env::var("NVMETEST_DEVICE").unwrap_or_default();
         let devices = devices(self.devices, &environment);
         let arguments = [self.filters, self.options].concat();
+        if let [device] = &devices[..] {
+            return Err(suites.become_runner(device, &arguments));
+        }
         let mut worst = 0;
         for device in &devices {
             worst = worst.max(suites.run(device, &arguments)?);
