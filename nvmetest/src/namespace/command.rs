@@ -1,6 +1,5 @@
 //! The commands of the NVM Command Set (NVM 3.3, Base 7).
 
-use zerocopy::FromZeros;
 use zerocopy::little_endian::U32;
 
 use crate::command::Command;
@@ -138,8 +137,7 @@ impl Namespace<'_> {
     }
 
     fn sqe(&self, opcode: NvmOpcode) -> Sqe {
-        let mut sqe = Sqe::new_zeroed();
-        sqe.set_opcode(opcode.0);
+        let mut sqe = Sqe::with_opcode(opcode.0);
         sqe.nsid = U32::new(self.nsid());
         sqe
     }

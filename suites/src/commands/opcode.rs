@@ -74,15 +74,7 @@ fn an_admin_command_that_oacs_denies_is_invalid(nvme: &Controller) -> Result {
         (oacs.glss(), AdminOpcode::GET_LBA_STATUS),
         (oacs.cfls(), AdminOpcode::LOCKDOWN),
     ];
-    let denied: Vec<_> = optional
-        .into_iter()
-        .filter(|(supported, _)| !supported)
-        .map(|(_, opcode)| opcode)
-        .collect();
-    if denied.is_empty() {
-        return Err(Error::NotApplicable(format!("no command is denied: {oacs:?}")));
-    }
-    for opcode in denied {
+    for opcode in denied(optional, oacs)? {
         let done = admin(opcode.0).expect(Expected::Any).run(nvme)?;
         assert_eq!(done.status, Status::INVALID_COMMAND_OPCODE, "{opcode}, {oacs:?}");
     }
@@ -109,15 +101,7 @@ fn an_io_command_that_oncs_denies_is_invalid(
         (oncs.nvmvfys(), NvmOpcode::VERIFY),
         (oncs.nvmcpys(), NvmOpcode::COPY),
     ];
-    let denied: Vec<_> = optional
-        .into_iter()
-        .filter(|(supported, _)| !supported)
-        .map(|(_, opcode)| opcode)
-        .collect();
-    if denied.is_empty() {
-        return Err(Error::NotApplicable(format!("no command is denied: {oncs:?}")));
-    }
-    for opcode in denied {
+    for opcode in denied(optional, oncs)? {
         let done = io(opcode.0, ns.nsid()).expect(Expected::Any).run(q)?;
         assert_eq!(done.status, Status::INVALID_COMMAND_OPCODE, "{opcode}, {oncs:?}");
     }
@@ -160,4 +144,17 @@ fn a_command_that_the_log_page_denies_is_invalid(nvme: &Controller, q: &Qpair) -
         }
     }
     Ok(())
+}
+
+/// The commands that are not supported, or not applicable if there are none.
+fn denied<O>(
+    optional: impl IntoIterator<Item = (bool, O)>,
+    field: impl std::fmt::Debug,
+) -> Result<Vec<O>> {
+    let unsupported = optional.into_iter().filter(|(supported, _)| !supported);
+    let denied: Vec<O> = unsupported.map(|(_, opcode)| opcode).collect();
+    if denied.is_empty() {
+        return Err(Error::NotApplicable(format!("no command is denied: {field:?}")));
+    }
+    Ok(denied)
 }

@@ -6,7 +6,6 @@ mod identify;
 mod io_queue;
 mod log_page;
 
-use zerocopy::FromZeros;
 use zerocopy::little_endian::U32;
 
 use crate::command::Admin;
@@ -53,8 +52,7 @@ fn dword(bits: impl Into<u32>) -> U32 {
 }
 
 fn admin(opcode: AdminOpcode, nsid: u32) -> Sqe {
-    let mut sqe = Sqe::new_zeroed();
-    sqe.set_opcode(opcode.0);
+    let mut sqe = Sqe::with_opcode(opcode.0);
     sqe.nsid = U32::new(nsid);
     sqe
 }
