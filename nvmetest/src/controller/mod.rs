@@ -49,6 +49,7 @@ pub use interrupts::Interrupts;
 pub use pci::PciFunction;
 pub use registers::Registers;
 pub(crate) use shared::Shared;
+pub(crate) use shared::nanoseconds;
 
 use hygiene::Baseline;
 

@@ -19,7 +19,6 @@ use crate::spec::AdminOpcode;
 use crate::spec::Cap;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
-use crate::spec::Status;
 use crate::spec::doorbell;
 use crate::transport::Function;
 
@@ -35,7 +34,7 @@ pub(crate) struct Shared {
     page_size: Cell<u64>,
     /// The sizes of submission and completion queue entries that CC says, in bytes.
     entry_sizes: Cell<(usize, usize)>,
-    timeout: Cell<Duration>,
+    timeout_ns: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
     /// The queues that must be told when the controller is disabled.
@@ -84,7 +83,7 @@ impl Shared {
             cap,
             page_size: Cell::new(cap.min_page_size().max(4096)),
             entry_sizes: Cell::new((size_of::<Sqe>(), size_of::<Cqe>())),
-            timeout: Cell::new(DEFAULT_TIMEOUT),
+            timeout_ns: Cell::new(nanoseconds(DEFAULT_TIMEOUT)),
             deadline: Cell::new(None),
             queues: Queues::default(),
             cores: RefCell::default(),
@@ -142,12 +141,13 @@ impl Shared {
     }
 
     /// How long a command may take that does not say otherwise.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout.get()
+    #[inline]
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        self.timeout_ns.get()
     }
 
     pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.timeout.set(timeout);
+        self.timeout_ns.set(nanoseconds(timeout));
     }
 
     /// When the running test has to be over.
@@ -254,13 +254,10 @@ impl Shared {
     }
 
     /// Accounts for what an admin command changed.
-    pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 || !status.is_success() {
-            return;
-        }
-        let qid = sqe.cdw10.get() as u16;
+    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32) {
+        let qid = cdw10 as u16;
         let touched = self.touched.get();
-        match sqe.admin_opcode() {
+        match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
             AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
@@ -275,6 +272,11 @@ impl Shared {
             _ => {}
         }
     }
+}
+
+/// As the command log counts time; more than it can count is for ever.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Shared {

@@ -182,11 +182,17 @@ pub trait Data: sealed::Sealed {
     /// Where the data is.
     #[doc(hidden)]
     fn places(&self) -> Places;
+    /// How many bytes it is.
+    #[doc(hidden)]
+    fn len(&self) -> usize;
 }
 
 impl Data for () {
     fn places(&self) -> Places {
         Places::None
+    }
+    fn len(&self) -> usize {
+        0
     }
 }
 
@@ -194,11 +200,17 @@ impl Data for Slice<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, false))
     }
+    fn len(&self) -> usize {
+        self.range.len()
+    }
 }
 
 impl Data for SliceMut<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, true))
+    }
+    fn len(&self) -> usize {
+        self.range.len()
     }
 }
 
@@ -206,11 +218,17 @@ impl Data for Sink<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &(0..self.len), true))
     }
+    fn len(&self) -> usize {
+        self.len
+    }
 }
 
 impl<T: Data> Data for Vec<T> {
     fn places(&self) -> Places {
         Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
+    }
+    fn len(&self) -> usize {
+        self.iter().map(Data::len).sum()
     }
 }
 
@@ -218,6 +236,9 @@ impl Data for crate::queue::QueueMemory {
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { outlives_its_command: true, ..place })
+    }
+    fn len(&self) -> usize {
+        self.range().len()
     }
 }
 

@@ -96,7 +96,7 @@ impl Namespace<'_> {
         attributes: DsmAttributes,
     ) -> Command<Nvm, D::Lent> {
         let data = data.lend();
-        let held = data.places().len() / 16;
+        let held = data.len() / 16;
         assert!(
             (1..=256).contains(&ranges) && ranges <= held,
             "{ranges} ranges, and room for {held}"
@@ -105,13 +105,13 @@ impl Namespace<'_> {
         sqe.cdw10 = U32::new(ranges as u32 - 1);
         sqe.cdw11 = U32::new(attributes.bits());
         let mut command = Command::new(sqe, data);
-        command.transfer = Some(ranges * 16);
+        command.plan.transfer = Some(ranges * 16);
         command
     }
 
     #[track_caller]
     fn transfer<D: Data>(&self, opcode: NvmOpcode, data: D, slba: u64) -> Command<Nvm, D> {
-        let len = data.places().len();
+        let len = data.len();
         let block = self.block();
         assert!(
             0 < len && len.is_multiple_of(block),
@@ -119,7 +119,7 @@ impl Namespace<'_> {
         );
         let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.block = Some(self.extended_block);
+        command.plan.block = Some(self.extended_block);
         command.terms.epoch = Some(self.epoch);
         command
     }
@@ -167,9 +167,9 @@ impl<D: Data> Command<Nvm, D> {
     ///
     /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
     pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
-        assert!(len <= self.data.places().len(), "{len} bytes are more than was lent");
+        assert!(len <= self.data.len(), "{len} bytes are more than was lent");
         assert!((1..=1 << 16).contains(&blocks));
-        self.transfer = Some(len);
+        self.plan.transfer = Some(len);
         self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
     }
 
