@@ -184,14 +184,14 @@ pub trait Data: sealed::Sealed {
     fn places(&self) -> Places;
     /// How many bytes it is.
     #[doc(hidden)]
-    fn len(&self) -> usize;
+    fn bytes(&self) -> usize;
 }
 
 impl Data for () {
     fn places(&self) -> Places {
         Places::None
     }
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         0
     }
 }
@@ -200,7 +200,7 @@ impl Data for Slice<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, false))
     }
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.range.len()
     }
 }
@@ -209,7 +209,7 @@ impl Data for SliceMut<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, true))
     }
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.range.len()
     }
 }
@@ -218,7 +218,7 @@ impl Data for Sink<'_> {
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &(0..self.len), true))
     }
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.len
     }
 }
@@ -227,8 +227,8 @@ impl<T: Data> Data for Vec<T> {
     fn places(&self) -> Places {
         Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
     }
-    fn len(&self) -> usize {
-        self.iter().map(Data::len).sum()
+    fn bytes(&self) -> usize {
+        self.iter().map(Data::bytes).sum()
     }
 }
 
@@ -237,7 +237,7 @@ impl Data for crate::queue::QueueMemory {
         let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { outlives_its_command: true, ..place })
     }
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.range().len()
     }
 }

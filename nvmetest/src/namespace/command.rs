@@ -96,7 +96,7 @@ impl Namespace<'_> {
         attributes: DsmAttributes,
     ) -> Command<Nvm, D::Lent> {
         let data = data.lend();
-        let held = data.len() / 16;
+        let held = data.bytes() / 16;
         assert!(
             (1..=256).contains(&ranges) && ranges <= held,
             "{ranges} ranges, and room for {held}"
@@ -111,7 +111,7 @@ impl Namespace<'_> {
 
     #[track_caller]
     fn transfer<D: Data>(&self, opcode: NvmOpcode, data: D, slba: u64) -> Command<Nvm, D> {
-        let len = data.len();
+        let len = data.bytes();
         let block = self.block();
         assert!(
             0 < len && len.is_multiple_of(block),
@@ -167,7 +167,7 @@ impl<D: Data> Command<Nvm, D> {
     ///
     /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
     pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
-        assert!(len <= self.data.len(), "{len} bytes are more than was lent");
+        assert!(len <= self.data.bytes(), "{len} bytes are more than was lent");
         assert!((1..=1 << 16).contains(&blocks));
         self.plan.transfer = Some(len);
         self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
