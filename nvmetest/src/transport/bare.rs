@@ -6,7 +6,7 @@ use super::TransportResult;
 
 /// A function to be programmed by hand: for tests of a device, or of a way to one, without the driver.
 ///
-/// ```
+/// ```no_run
 /// use nvmetest::memory::Arena;
 /// use nvmetest::transport::{Bare, DeviceUri, Scheme};
 ///
