@@ -20,6 +20,7 @@ use crate::Result;
 use crate::controller::nanoseconds;
 use crate::memory::Data;
 use crate::queue::Io;
+use crate::queue::Key;
 use crate::queue::Queue;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
@@ -113,6 +114,7 @@ pub(crate) struct Terms {
 }
 
 impl<S: CommandSet, D: Data> Command<S, D> {
+    #[inline]
     #[track_caller]
     pub(crate) fn new(sqe: Sqe, data: D) -> Self {
         let terms = Terms {
@@ -181,7 +183,8 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     pub fn run<Q: Queue<Set = S>>(self, queue: Q) -> Result<Completion> {
         let (core, controller) = (queue.core(), queue.controller());
         core.scope(controller, |io: &Io<'_, '_, S>| {
-            let (completion, _data) = self.submit_to(io, None).reap()?;
+            let key = self.start(io, None);
+            let (completion, _data) = Ticket::new(io.scope(), key, self.data).reap()?;
             Ok(completion)
         })
     }
@@ -198,7 +201,8 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         D: 'scope,
     {
         io.check_room();
-        self.submit_to(io, None)
+        let key = self.start(io, None);
+        Ticket::new(io.scope(), key, self.data)
     }
 
     /// Starts the command; `callback` gets its `cdw0` and status as it completes.
@@ -218,21 +222,17 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         D: 'scope,
     {
         io.check_room();
-        self.submit_to(io, Some(Box::new(callback)))
+        let key = self.start(io, Some(Box::new(callback)));
+        Ticket::new(io.scope(), key, self.data)
     }
 
     #[inline]
-    fn submit_to<'scope>(
-        self,
+    fn start<'scope>(
+        &self,
         io: &'scope Io<'scope, '_, S>,
         callback: Option<Callback<'scope>>,
-    ) -> Ticket<'scope, D>
-    where
-        D: 'scope,
-    {
-        let places = self.data.places();
-        let key = io.start(&self.sqe, places, &self.plan, &self.terms, callback);
-        Ticket::new(io.scope(), key, self.data)
+    ) -> Key {
+        io.start(&self.sqe, self.data.places(), &self.plan, &self.terms, callback)
     }
 }
 

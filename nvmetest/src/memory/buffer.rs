@@ -31,12 +31,14 @@ impl Buffer {
     /// # Panics
     ///
     /// Panics if the range is not within the buffer.
+    #[inline]
     pub fn slice(&self, range: Range<usize>) -> Slice<'_> {
         assert!(range.start <= range.end && range.end <= self.block.len());
         Slice { block: &self.block, range, _borrow: PhantomData }
     }
 
     /// Lends the whole buffer to a command that writes host memory.
+    #[inline]
     pub fn as_mut(&mut self) -> SliceMut<'_> {
         let range = 0..self.block.len();
         SliceMut { block: &self.block, range, _borrow: PhantomData }

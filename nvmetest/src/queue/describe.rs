@@ -26,27 +26,32 @@ const ENTRIES: usize = PAGE_SIZE / size_of::<u64>();
 /// Where the list of a command stands.
 type ListPlace = (Arc<Block>, usize);
 
-/// Writes DPTR and PSDT of `sqe` if that is easily done, and returns whether it is: one piece, described by PRPs, two
-/// of which are enough, and no longer than what a controller writes. All else is for [`data_pointer`].
+/// The PRP entries of the plainest of commands: an I/O command that lends one piece, all of which it transfers, and
+/// for which two entries are enough.
+///
+/// What such a command lends is as [`command::check`] wants it. All other commands are for [`data_pointer`].
 #[inline]
-pub(super) fn plain(sqe: &mut Sqe, places: &Places, plan: &Plan, admin: bool, page: u64) -> bool {
+pub(super) fn plain(
+    sqe: &Sqe,
+    places: &Places,
+    plan: &Plan,
+    admin: bool,
+    page: u64,
+) -> Option<[U64; 2]> {
     let (Layout::Prp, None, Places::One(place)) = (&plan.layout, plan.transfer, places) else {
-        return false;
+        return None;
     };
-    let fits = match command::written(sqe, admin, plan.block) {
-        Some(wanted) => wanted == place.len,
+    let fits = match command::written(sqe, false, plan.block) {
+        Some(wanted) => wanted == place.len && place.writable,
         None => !command::writes(sqe),
     };
     // The size of a page is a power of two.
     let second = (place.iova & !(page - 1)) + page;
     let end = place.iova + place.len as u64;
-    if !fits || second + page < end || place.outlives_its_command {
-        return false;
+    if admin || !fits || second + page < end || place.outlives_its_command {
+        return None;
     }
-    sqe.mptr = U64::ZERO;
-    sqe.set_psdt(Psdt::PRP);
-    sqe.dptr = [U64::new(place.iova), U64::new(if end <= second { 0 } else { second })];
-    true
+    Some([U64::new(place.iova), U64::new(if end <= second { 0 } else { second })])
 }
 
 /// Writes DPTR and PSDT of `sqe`, and the list that they point to, if one is needed.

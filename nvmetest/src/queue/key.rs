@@ -31,10 +31,10 @@ impl Key {
 
     /// The next command in the same slot.
     #[inline]
-    pub(super) fn next(self, bits: u32) -> Self {
-        let next = Self(self.0 + (1 << bits));
+    pub(super) fn next(self, mask: u64) -> Self {
+        let next = Self(self.0 + mask + 1);
         // FFFFh is not to be used: the Error Information log says it for "no command" (Base 4.1).
-        if next.cid() == u16::MAX { Self(next.0 + (1 << bits)) } else { next }
+        if next.cid() == u16::MAX { Self(next.0 + mask + 1) } else { next }
     }
 
     /// The command identifier.
@@ -45,8 +45,8 @@ impl Key {
 
     /// The number of the slot.
     #[inline]
-    pub(super) fn number(self, bits: u32) -> u16 {
-        (self.0 & ((1 << bits) - 1)) as u16
+    pub(super) fn number(self, mask: u64) -> u16 {
+        (self.0 & mask) as u16
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) use core::Core;
 pub(crate) use creation::Creation;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
+pub(crate) use key::Key;
 pub(crate) use key::Owner;
 pub use qpair::CompletionQueue;
 pub use qpair::CqOptions;

@@ -28,6 +28,7 @@ use super::key::Key;
 use super::key::Owner;
 use super::ladder;
 use super::qpair::Qpair;
+use super::slots::End;
 use super::ticket::Ticket;
 
 /// A queue that commands of one set run on.
@@ -251,17 +252,12 @@ pub(crate) struct Scope<'env> {
 impl Scope<'_> {
     /// Waits for the command of a ticket. Nobody will ask for it again.
     pub(super) fn finish(&self, key: Key) -> Result {
-        self.wait(key)?;
-        self.core.slots.disclaim(key);
-        Ok(())
+        self.wait(key).map(drop)
     }
 
     /// Waits for the command of a ticket, and returns its completion. Nobody will ask for it again.
     pub(super) fn reap(&self, key: Key) -> Result<Completion> {
-        self.wait(key)?;
-        let completion = self.completion(key);
-        self.core.slots.disclaim(key);
-        Ok(completion.expect("what was waited for is complete"))
+        self.wait(key).map(|end| end.completion())
     }
 
     pub(super) fn completion(&self, key: Key) -> Option<Completion> {
@@ -273,31 +269,36 @@ impl Scope<'_> {
         self.core.slots.disclaim(key);
     }
 
-    /// Waits until the command is complete, and takes its failure.
-    #[inline]
-    fn wait(&self, key: Key) -> Result {
-        match self.core.slots.latest(key) {
-            Some(slot) if slot.is_ready() => {}
+    /// Waits until the command is complete, and takes its end, or its failure.
+    #[inline(always)]
+    fn wait(&self, key: Key) -> Result<End> {
+        let core = self.core;
+        let end = match core.slots.latest(key) {
             // Of a fast device the first look finds it. A callback may have used the slot again.
             Some(slot)
-                if self.core.poll()
-                    && slot.key() == key
-                    && slot.is_ready()
-                    && !self.core.has_findings() => {}
+                if slot.is_ready()
+                    || (core.take_one()
+                        && slot.key() == key
+                        && slot.is_ready()
+                        && !core.has_findings()) =>
+            {
+                slot.take_end()
+            }
             _ => self.wait_for_long(key)?,
-        }
-        self.core.release();
-        self.core.accounts().take_done(self.owner, 1);
-        if self.core.accounts().has_failed(self.owner)
-            && let Some(error) = self.core.accounts().take_failure_of(self.owner, key)
+        };
+        core.release();
+        core.accounts().take_done(self.owner, 1);
+        if core.accounts().has_failed(self.owner)
+            && let Some(error) = core.accounts().take_failure_of(self.owner, key)
         {
             return Err(error);
         }
-        Ok(())
+        Ok(end)
     }
 
     #[cold]
-    fn wait_for_long(&self, key: Key) -> Result {
+    #[inline(never)]
+    fn wait_for_long(&self, key: Key) -> Result<End> {
         if key.is_refused() {
             let error = self.core.accounts().take_failure_of(self.owner, key);
             let why = "a callback that never ran submitted a command as it was dropped";
@@ -308,10 +309,9 @@ impl Scope<'_> {
         }
         let slots = &self.core.slots;
         self.until(|| (slots.end(key).is_some() || !slots.is_claimed(key)).then_some(()))?;
-        if slots.end(key).is_none() {
-            return Err(self.ended("the command was given up when the scope closed"));
-        }
-        Ok(())
+        let end = slots.end(key);
+        slots.disclaim(key);
+        end.ok_or_else(|| self.ended("the command was given up when the scope closed"))
     }
 
     /// Polls until `done` returns a value.

@@ -32,9 +32,9 @@ pub(super) struct Slots {
     slots: Box<[Slot]>,
     /// The first free slot, or [`NONE`]; each free slot knows the next.
     free: Cell<u16>,
-    /// How many low bits of an identifier are the slot's number. The others count how often the slot was used, so
-    /// that a completion that comes twice, or too late, does not pass for that of a later command.
-    bits: u32,
+    /// Which bits of an identifier are the slot's number. The others count how often the slot was used, so that a
+    /// completion that comes twice, or too late, does not pass for that of a later command.
+    mask: u64,
     /// Completions that wait for their ticket when their slot is used again.
     unclaimed: RefCell<Vec<Unclaimed>>,
 }
@@ -129,8 +129,8 @@ impl Slots {
             let next_free = if number == last { NONE } else { number as u16 + 1 };
             Slot::new(number as u16, next_free)
         });
-        let bits = usize::BITS - last.leading_zeros();
-        Self { slots: slots.collect(), free: Cell::new(0), bits, unclaimed: RefCell::default() }
+        let mask = (1_u64 << (usize::BITS - last.leading_zeros())) - 1;
+        Self { slots: slots.collect(), free: Cell::new(0), mask, unclaimed: RefCell::default() }
     }
 
     /// Whether all identifiers are in use.
@@ -152,7 +152,7 @@ impl Slots {
         if slot.claim.get() == Claim::Ready {
             self.keep(slot);
         }
-        slot.key.set(slot.key.get().next(self.bits));
+        slot.key.set(slot.key.get().next(self.mask));
         Some(slot)
     }
 
@@ -168,13 +168,13 @@ impl Slots {
     pub(super) fn release(&self, slot: &Slot) {
         slot.state.set(State::Free);
         slot.next_free.set(self.free.get());
-        self.free.set(slot.key.get().number(self.bits));
+        self.free.set(slot.key.get().number(self.mask));
     }
 
     /// Finds the command that `cid` names.
     #[inline]
     pub(super) fn find(&self, cid: u16) -> Found<'_> {
-        let number = Key::of_cid(cid).number(self.bits);
+        let number = Key::of_cid(cid).number(self.mask);
         let Some(slot) = self.slots.get(usize::from(number)) else { return Found::Unknown };
         if slot.key.get().cid() != cid {
             return Found::Unknown;
@@ -201,13 +201,13 @@ impl Slots {
 
     /// The number of a slot.
     pub(super) fn number(&self, slot: &Slot) -> u16 {
-        slot.key.get().number(self.bits)
+        slot.key.get().number(self.mask)
     }
 
     /// The slot whose latest command is that of `key`.
     #[inline]
     pub(super) fn latest(&self, key: Key) -> Option<&Slot> {
-        let slot = self.slots.get(usize::from(key.number(self.bits)))?;
+        let slot = self.slots.get(usize::from(key.number(self.mask)))?;
         (slot.key.get() == key).then_some(slot)
     }
 
@@ -242,6 +242,7 @@ impl Slots {
     }
 
     #[cold]
+    #[inline(never)]
     fn forget(&self, key: Key) {
         self.unclaimed.borrow_mut().retain(|unclaimed| unclaimed.key != key);
     }
@@ -298,12 +299,42 @@ impl Slot {
         self.claim.get() == Claim::Ready
     }
 
+    /// Returns how the latest command ended. Nobody will ask again.
+    #[inline]
+    pub(super) fn take_end(&self) -> End {
+        self.claim.set(Claim::None);
+        self.end.get()
+    }
+
     /// A command is about to be submitted in the slot.
     #[inline]
     pub(super) fn occupy(&self, facts: Facts) {
         self.facts.set(facts);
         self.state.set(State::Busy);
         self.claim.set(Claim::Open);
+    }
+
+    /// Keeps what the command lends, and its callback.
+    #[inline]
+    pub(super) fn lend(&self, places: Places, callback: Option<Callback<'static>>) {
+        // A free slot holds nothing that would have to be dropped.
+        std::mem::forget(self.places.replace(places));
+        if callback.is_some() {
+            self.callback.set(callback);
+        }
+    }
+
+    /// Lets go of what the command lent.
+    #[inline(always)]
+    pub(super) fn give_back(&self) {
+        match self.places.replace(Places::None) {
+            Places::None => {}
+            Places::One(place) => drop(place.block),
+            Places::Many(places) => drop(places),
+        }
+        if let Some(lists) = self.lists.take() {
+            drop(lists);
+        }
     }
 
     /// The command is complete: this is what its ticket will be told, if it still has one.

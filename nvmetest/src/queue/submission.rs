@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zerocopy::little_endian::U64;
+
 use crate::Error;
 use crate::cmdlog;
 use crate::command;
@@ -13,6 +15,7 @@ use crate::memory::PAGE_SIZE;
 use crate::memory::Places;
 use crate::memory::hand_over;
 use crate::spec::Sqe;
+use crate::spec::sqe::Psdt;
 
 use super::core::Core;
 use super::describe;
@@ -32,7 +35,10 @@ impl Core {
         terms: &Terms,
         callback: Option<Callback<'static>>,
     ) -> Key {
-        if !terms.verbatim {
+        let page = self.shared.page_size();
+        // Without data there is nothing to describe, so that an entry of the test's own stays as it is.
+        let plain = describe::plain(sqe, &places, plan, terms.admin, page);
+        if plain.is_none() && !terms.verbatim {
             command::check(sqe, terms.admin, &places);
         }
         let is_stale = terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch());
@@ -42,9 +48,10 @@ impl Core {
         let Some(slot) = self.slots.reserve() else { return self.refuse_for_room(owner) };
         let mut sqe = *sqe;
         sqe.set_cid(slot.key().cid());
-        if !terms.verbatim
-            && !describe::plain(&mut sqe, &places, plan, terms.admin, self.shared.page_size())
-        {
+        if let Some(dptr) = plain {
+            sqe.set_psdt(Psdt::PRP);
+            (sqe.mptr, sqe.dptr) = (U64::ZERO, dptr);
+        } else if !terms.verbatim {
             match self.describe(&mut sqe, slot, &places, plan, terms) {
                 Ok(lists) => slot.lists.set(lists),
                 Err(why) => {
@@ -60,8 +67,7 @@ impl Core {
         }
         let logged = self.log.submitted(&sqe, terms.site, since_ns);
         slot.occupy(Facts::new(owner, &sqe, terms, logged, (since_ns, due_ns)));
-        slot.places.set(places);
-        slot.callback.set(callback);
+        slot.lend(places, callback);
         self.accounts.submitted(owner);
 
         let tail = self.tail.get();
