@@ -228,6 +228,26 @@ impl Controller {
         self.lend(memory, 0, true)
     }
 
+    /// Disables the host memory buffer, whether there is one or not (Base 5.1.25.2.4).
+    ///
+    /// If there is an [`Hmb`], the memory stays its own, until it is [disabled](Hmb::disable) too.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the controller does not say that it is done.
+    #[track_caller]
+    pub fn disable_hmb(&self) -> Result<Completion> {
+        let site = Location::caller();
+        let completion = self.set_hmb(HostMemoryBuffer::new(), 0, 0, 0)?;
+        if !completion.status.is_success() {
+            let command = "Set Features (Host Memory Buffer, EHM = 0) on queue 0".to_owned();
+            let (status, expected) = (completion.status, Expected::One(Status::SUCCESS));
+            return Err(Error::Status { command, status, expected, site });
+        }
+        self.shared().leases().end();
+        Ok(completion)
+    }
+
     #[track_caller]
     fn lend(&self, memory: RetainedHmb, skew: u16, returned: bool) -> Result<Hmb<'_>, HmbError> {
         let site = Location::caller();
@@ -393,13 +413,7 @@ impl Hmb<'_> {
     fn end(&self) -> Result<RetainedHmb> {
         let leases = self.controller.shared().leases();
         if leases.is_lent(self.lease) {
-            let site = Location::caller();
-            let completion = self.controller.set_hmb(HostMemoryBuffer::new(), 0, 0, 0)?;
-            if !completion.status.is_success() {
-                let command = "Set Features (Host Memory Buffer, EHM = 0) on queue 0".to_owned();
-                let (status, expected) = (completion.status, Expected::One(Status::SUCCESS));
-                return Err(Error::Status { command, status, expected, site });
-            }
+            self.controller.disable_hmb()?;
         }
         leases.take(self.lease).ok_or_else(|| {
             Error::Failed("the host memory buffer ended with its controller".to_owned())
@@ -444,7 +458,7 @@ pub(crate) struct Leases {
 struct Lease {
     number: u64,
     memory: RetainedHmb,
-    /// The controller was disabled since: the memory is its guard's, if there still is one.
+    /// The controller has no claim on it any more: it is its guard's, if there still is one.
     is_over: bool,
 }
 
@@ -473,7 +487,7 @@ impl Leases {
         bytes.reduce(|sum, len| sum + len)
     }
 
-    /// The controller is disabled: it has no claim on any memory.
+    /// The controller has said that it is done, or is disabled: it has no claim on any memory.
     pub(super) fn end(&self) {
         self.leases.borrow_mut().iter_mut().for_each(|lease| lease.is_over = true);
     }
