@@ -496,10 +496,4 @@ impl Leases {
     pub(super) fn clear(&self) {
         self.leases.borrow_mut().retain(|lease| !lease.is_over);
     }
-
-    /// Leaves what is still lent to a controller that could not be disabled.
-    pub(super) fn abandon(&self) {
-        self.clear();
-        self.leases.take().into_iter().for_each(std::mem::forget);
-    }
 }

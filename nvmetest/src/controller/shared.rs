@@ -290,7 +290,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
         self.parked.take().into_iter().for_each(std::mem::forget);
-        self.leases.abandon();
     }
 }
 
