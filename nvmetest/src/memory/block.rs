@@ -64,7 +64,6 @@ impl Block {
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
-
     #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);

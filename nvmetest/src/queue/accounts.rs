@@ -63,7 +63,13 @@ impl Accounts {
     /// Whether commands of `owner` may be submitted: a scope that has ended takes none.
     #[inline]
     pub(super) fn take_from(&self, owner: Owner) -> bool {
-        self.inner.is_of(owner) || owner == Owner::SESSION || self.with(owner, |_| ()).is_some()
+        self.is_open(owner) || owner == Owner::SESSION
+    }
+
+    /// Whether it is a scope, and has not ended.
+    #[inline]
+    pub(super) fn is_open(&self, owner: Owner) -> bool {
+        self.with(owner, |_| ()).is_some()
     }
 
     #[inline]

@@ -80,10 +80,8 @@ impl Core {
             Err(violation) => self.find(violation, cqe),
         }
         let status = cqe.status_field().status();
-        if !status.is_success()
-            && let Err(violation) = invariant::check_status(cqe)
-        {
-            self.find(violation, cqe);
+        if !status.is_success() {
+            self.check_status(cqe);
         }
         let slot = match self.slots.find(cqe.cid.get()) {
             Found::Command(slot) => slot,
@@ -108,6 +106,13 @@ impl Core {
         // The slot is free and nothing is borrowed: the callback may submit.
         if let Some(callback) = callback {
             callback(cqe.dw0.get(), status);
+        }
+    }
+
+    #[inline(never)]
+    fn check_status(&self, cqe: &Cqe) {
+        if let Err(violation) = invariant::check_status(cqe) {
+            self.find(violation, cqe);
         }
     }
 

@@ -145,12 +145,14 @@ impl Slots {
     }
 
     /// Takes a slot, and so an identifier, for a command that is about to be submitted.
+    ///
+    /// `is_open` says of a scope whether its tickets may still ask.
     #[inline]
-    pub(super) fn reserve(&self) -> Option<&Slot> {
+    pub(super) fn reserve(&self, is_open: impl Fn(Owner) -> bool) -> Option<&Slot> {
         let slot = self.slots.get(usize::from(self.free.get()))?;
         self.free.set(slot.next_free.get());
         if slot.claim.get() == Claim::Ready {
-            self.keep(slot);
+            self.keep(slot, is_open);
         }
         slot.key.set(slot.key.get().next(self.mask));
         Some(slot)
@@ -158,9 +160,11 @@ impl Slots {
 
     /// Keeps how the latest command of a slot ended, for its ticket.
     #[cold]
-    fn keep(&self, slot: &Slot) {
+    fn keep(&self, slot: &Slot, is_open: impl Fn(Owner) -> bool) {
         let (key, owner, end) = (slot.key.get(), slot.facts.get().owner, slot.end.get());
-        self.unclaimed.borrow_mut().push(Unclaimed { key, owner, end });
+        if is_open(owner) {
+            self.unclaimed.borrow_mut().push(Unclaimed { key, owner, end });
+        }
     }
 
     /// Frees a slot, and so its identifier.
@@ -328,9 +332,8 @@ impl Slot {
     #[inline(always)]
     pub(super) fn give_back(&self) {
         match self.places.replace(Places::None) {
-            Places::None => {}
             Places::One(place) => drop(place.block),
-            Places::Many(places) => drop(places),
+            places => drop_others(places),
         }
         if let Some(lists) = self.lists.take() {
             drop(lists);
@@ -356,6 +359,12 @@ impl Slot {
             _callback: self.callback.take(),
         }
     }
+}
+
+/// The places of a command that lends none, or many.
+#[inline(never)]
+fn drop_others(places: Places) {
+    drop(places);
 }
 
 impl Facts {
@@ -407,5 +416,89 @@ impl End {
             cid: self.cqe.cid.get(),
             latency: Duration::from_nanos(self.latency_ns),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scope 2 has ended.
+    fn is_open(scope: Owner) -> bool {
+        scope != Owner::scope(2) && scope != Owner::SESSION
+    }
+
+    /// Submits and completes a command; what its completion says is `dw0`.
+    fn run(slots: &Slots, owner: Owner, dw0: u32) -> Key {
+        let slot = slots.reserve(is_open).expect("there is a free slot");
+        slot.occupy(Facts { owner, ..slot.facts() });
+        let mut cqe = Cqe::new_zeroed();
+        cqe.dw0 = dw0.into();
+        slot.complete(End { cqe, latency_ns: 0 });
+        slots.release(slot);
+        slot.key()
+    }
+
+    fn dw0(end: Option<End>) -> Option<u32> {
+        end.map(|end| end.cqe.dw0.get())
+    }
+
+    #[test]
+    fn a_ticket_finds_its_end_when_another_command_has_the_slot() {
+        let slots = Slots::new(1);
+        let keys: Vec<Key> = (0..5).map(|dw0| run(&slots, Owner::scope(1), dw0)).collect();
+        for (&key, number) in keys.iter().zip(0..) {
+            assert_eq!(dw0(slots.end(key)), Some(number));
+            slots.disclaim(key);
+            assert_eq!(dw0(slots.end(key)), None);
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_ticket_that_was_dropped() {
+        let slots = Slots::new(1);
+        for dw0 in 0..100 {
+            slots.disclaim(run(&slots, Owner::scope(1), dw0));
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_for_leaked_tickets_goes_with_their_scope() {
+        let slots = Slots::new(1);
+        let outer = run(&slots, Owner::scope(1), 7);
+        for dw0 in 0..9 {
+            run(&slots, Owner::scope(3), dw0);
+        }
+        assert_eq!(slots.unclaimed.borrow().len(), 9);
+        slots.forget_scope(Owner::scope(3));
+        assert_eq!(slots.unclaimed.borrow().len(), 1);
+        assert_eq!(dw0(slots.end(outer)), Some(7));
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_scope_that_has_ended_or_for_the_session() {
+        let slots = Slots::new(1);
+        for owner in [Owner::scope(2), Owner::SESSION, Owner::scope(2), Owner::scope(1)] {
+            run(&slots, owner, 0);
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_has_no_slot_and_a_zombie_keeps_its_own() {
+        let slots = Slots::new(2);
+        for owner in [1, 2] {
+            let slot = slots.reserve(is_open).expect("there is a free slot");
+            slot.occupy(Facts { owner: Owner::scope(owner), ..slot.facts() });
+        }
+        assert!(slots.is_full() && slots.reserve(is_open).is_none());
+        assert_eq!(slots.abandon(Owner::scope(1)).len(), 1);
+        assert!(slots.is_full());
+        let zombie = slots.slots.iter().find(|slot| slot.state.get() == State::Zombie);
+        assert!(matches!(slots.find(zombie.expect("one was given up").key().cid()), Found::Late));
+        assert!(!slots.is_full());
+        assert_eq!(slots.in_flight(), 1);
     }
 }

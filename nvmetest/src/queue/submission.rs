@@ -45,7 +45,9 @@ impl Core {
         if !self.accounts.take_from(owner) || self.is_gone() || is_stale {
             return self.refuse(owner, sqe, terms);
         }
-        let Some(slot) = self.slots.reserve() else { return self.refuse_for_room(owner) };
+        let Some(slot) = self.slots.reserve(|owner| self.accounts.is_open(owner)) else {
+            return self.refuse_for_room(owner);
+        };
         let mut sqe = *sqe;
         sqe.set_cid(slot.key().cid());
         if let Some(dptr) = plain {
