@@ -70,7 +70,7 @@ pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
         AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
         AdminOpcode::TRACK_SEND => "gives the device memory to log to",
         AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
-            "gives the device a host memory buffer"
+            "gives the device a host memory buffer (use `nvme.enable_hmb`)"
         }
         _ => return,
     };

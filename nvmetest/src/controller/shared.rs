@@ -23,6 +23,7 @@ use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::hmb::Leases;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     cores: RefCell<Vec<Weak<Core>>>,
     /// Memory of queues that the device may still use. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
+    /// The host memory buffer.
+    leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
     climbing: Cell<bool>,
@@ -88,6 +91,7 @@ impl Shared {
             queues: Queues::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
+            leases: Leases::default(),
             complaints: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
@@ -181,6 +185,7 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
+        self.leases.end();
         self.requests_left.set(0);
     }
 
@@ -225,6 +230,10 @@ impl Shared {
     /// Keeps memory that the device may use until the controller is disabled.
     pub(crate) fn park(&self, block: Arc<Block>) {
         self.parked.borrow_mut().push(block);
+    }
+
+    pub(super) fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     pub(crate) fn complain(&self, complaint: String) {

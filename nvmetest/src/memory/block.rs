@@ -131,6 +131,11 @@ impl Block {
         gone
     }
 
+    /// Whether it was allocated for the device of `domain`.
+    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        Arc::ptr_eq(&self.domain, domain)
+    }
+
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)

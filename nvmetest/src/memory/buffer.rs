@@ -26,6 +26,10 @@ impl Buffer {
         Self { block: Arc::new(block) }
     }
 
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
+    }
+
     /// Lends `range` to commands that read host memory.
     ///
     /// # Panics
