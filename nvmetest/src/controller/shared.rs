@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::cell::RefMut;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::dma::Fault;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     parked: RefCell<Vec<Arc<Block>>>,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
+    /// Accesses that no mapping covered, as far as nobody has asked for them.
+    faults: RefCell<Vec<Fault>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
     /// How often namespaces were formatted, attached, or the like.
@@ -90,6 +94,7 @@ impl Shared {
             cores: RefCell::default(),
             parked: RefCell::default(),
             complaints: RefCell::default(),
+            faults: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
             epoch: Cell::new(0),
@@ -233,6 +238,10 @@ impl Shared {
 
     pub(super) fn take_complaints(&self) -> Vec<String> {
         self.complaints.take()
+    }
+
+    pub(super) fn faults(&self) -> RefMut<'_, Vec<Fault>> {
+        self.faults.borrow_mut()
     }
 
     /// Starts to climb the ladder, if that is not going on.

@@ -17,6 +17,7 @@ use crate::command::Plan;
 use crate::command::Terms;
 use crate::controller::Shared;
 use crate::memory::Block;
+use crate::memory::Canaries;
 use crate::memory::PAGE_SIZE;
 use crate::memory::Places;
 use crate::memory::hand_over;
@@ -52,6 +53,7 @@ pub struct Core {
     next_due_ns: Cell<u64>,
     /// A page for each slot, for PRP Lists and SGL segments.
     lists: OnceCell<Arc<Block>>,
+    canaries: Canaries,
     log: Ring,
     accounts: Accounts,
     /// Findings that belong to no command.
@@ -82,6 +84,7 @@ impl Core {
             slots: RefCell::new(Slots::new(capacity)),
             next_due_ns: Cell::new(u64::MAX),
             lists: OnceCell::new(),
+            canaries: Canaries::default(),
             log,
             accounts: Accounts::default(),
             findings: RefCell::default(),
@@ -186,6 +189,10 @@ impl Core {
                     return outcome;
                 }
             }
+        }
+        if places.have_edges() {
+            let (writes, beyond) = describe::extent(&sqe, &places, plan, terms.verbatim);
+            self.canaries.place(slots.number(cid), &places, writes, beyond);
         }
         let since_ns = cmdlog::now_ns();
         let timeout = terms.timeout.unwrap_or_else(|| self.shared.timeout());
@@ -325,6 +332,7 @@ impl Core {
         outcome.completion.set(Some(completion));
         let judged = callback.is_none() || terms.expected.is_some();
         let verdict = if judged { terms.judge(&sqe, self.sqid, completion.status) } else { Ok(()) };
+        let verdict = self.check_canaries(&sqe, &terms).map_or(verdict, Err);
         if verdict.is_err() {
             self.shared.blame(logged);
         }
@@ -335,6 +343,32 @@ impl Core {
         // The slot is free and nothing is borrowed: the callback may submit.
         if let Some(callback) = callback {
             callback(completion.cdw0, completion.status);
+        }
+    }
+
+    /// Looks at what is beside the memory of a command that the device has no claim on any more.
+    #[inline]
+    fn check_canaries(&self, sqe: &Sqe, terms: &Terms) -> Option<Error> {
+        if self.canaries.is_empty() {
+            return None;
+        }
+        let cid = sqe.cid();
+        let slot = self.slots.borrow().number(cid);
+        let overrun = self.canaries.check(slot)?;
+        Some(Error::Overrun {
+            command: terms.describe(sqe, self.sqid),
+            cid,
+            overrun,
+            site: terms.site,
+        })
+    }
+
+    /// The device has lost the memory of commands that were given up: looks at what is beside it.
+    pub(super) fn settle(&self, abandoned: &[InFlight]) {
+        for InFlight { sqe, terms, .. } in abandoned {
+            if let Some(overrun) = self.check_canaries(sqe, terms) {
+                self.shared.complain(overrun.to_string());
+            }
         }
     }
 

@@ -94,6 +94,19 @@ pub(super) fn data_pointer(
     }
 }
 
+/// Whether a controller that follows the standard writes what is lent, and how many bytes behind the end of it, where
+/// there is nothing but the rest of the page. Nobody knows that of a data pointer that is the test's own.
+pub(super) fn extent(sqe: &Sqe, places: &Places, plan: Plan<'_>, verbatim: bool) -> (bool, usize) {
+    if verbatim {
+        return (false, usize::MAX);
+    }
+    let may_go_on =
+        command::writes(sqe) && plan.transfer.is_none() && sqe.psdt() != Psdt::SGL_MPTR_CONTIGUOUS;
+    let wanted = plan.wanted.unwrap_or(usize::MAX);
+    let beyond = if may_go_on { wanted.saturating_sub(places.len()) } else { 0 };
+    (command::writes(sqe), beyond)
+}
+
 /// The first `len` bytes of the places, or all.
 fn pieces(places: &Places, len: Option<usize>) -> Vec<Piece> {
     let mut left = len.unwrap_or(usize::MAX);

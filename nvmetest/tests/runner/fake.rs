@@ -51,6 +51,7 @@ impl Scheme for Fake {
             dma: DmaModel::Fixed,
             iova: 0..arena.len() as u64,
             revokes: false,
+            dma_faults: false,
             function_reset: true,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
