@@ -78,7 +78,7 @@ impl Controller {
     fn describe_fault(&self, fault: &DmaFault) -> String {
         let address = fault.iova.0;
         let Some(block) = self.shared().domain().nearest(address) else {
-            return format!("{fault}, and which is near no buffer");
+            return format!("{fault}: it is near no buffer");
         };
         let (distance, len, begin) = (block.distance(address), block.len, block.begin);
         let is = if block.is_freed() { "that was freed" } else { "that is there" };
