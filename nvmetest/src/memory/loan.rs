@@ -145,6 +145,7 @@ pub struct Place {
 }
 
 impl Place {
+    #[inline]
     fn new(block: &Arc<Block>, range: &Range<usize>, writable: bool) -> Self {
         assert!(
             !block.is_revoked(),
@@ -230,43 +231,76 @@ pub trait Data: sealed::Sealed {
     /// Where the data is.
     #[doc(hidden)]
     fn places(&self) -> Places;
+    /// How many bytes it is.
+    #[doc(hidden)]
+    fn bytes(&self) -> usize;
 }
 
 impl Data for () {
+    #[inline]
     fn places(&self) -> Places {
         Places::None
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        0
     }
 }
 
 impl Data for Slice<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, false))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
     }
 }
 
 impl Data for SliceMut<'_> {
+    #[inline]
     fn places(&self) -> Places {
         let margins = canary::margins(&self.range, &self.exclusive);
         Places::One(Place { margins, ..Place::new(self.block, &self.range, true) })
     }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
+    }
 }
 
 impl Data for Sink<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &(0..self.len), true))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.len
     }
 }
 
 impl<T: Data> Data for Vec<T> {
+    #[inline]
     fn places(&self) -> Places {
         Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.iter().map(Data::bytes).sum()
     }
 }
 
 impl Data for crate::queue::QueueMemory {
+    #[inline]
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { outlives_its_command: true, ..place })
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range().len()
     }
 }
 
@@ -285,6 +319,7 @@ pub trait DeviceRead: sealed::Sealed {
 
 impl<'b> DeviceRead for &'b Buffer {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self.slice(0..self.len())
     }
@@ -292,6 +327,7 @@ impl<'b> DeviceRead for &'b Buffer {
 
 impl<'b> DeviceRead for Slice<'b> {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self
     }
@@ -300,6 +336,7 @@ impl<'b> DeviceRead for Slice<'b> {
 /// A gathered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceRead for Vec<Slice<'b>> {
     type Lent = Vec<Slice<'b>>;
+    #[inline]
     fn lend(self) -> Vec<Slice<'b>> {
         self
     }
@@ -320,6 +357,7 @@ pub trait DeviceWrite: sealed::Sealed {
 
 impl<'b> DeviceWrite for &'b mut Buffer {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self.as_mut()
     }
@@ -327,6 +365,7 @@ impl<'b> DeviceWrite for &'b mut Buffer {
 
 impl<'b> DeviceWrite for SliceMut<'b> {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self
     }
@@ -334,6 +373,7 @@ impl<'b> DeviceWrite for SliceMut<'b> {
 
 impl<'b> DeviceWrite for Sink<'b> {
     type Lent = Sink<'b>;
+    #[inline]
     fn lend(self) -> Sink<'b> {
         self
     }
@@ -342,6 +382,7 @@ impl<'b> DeviceWrite for Sink<'b> {
 /// A scattered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceWrite for Vec<SliceMut<'b>> {
     type Lent = Vec<SliceMut<'b>>;
+    #[inline]
     fn lend(self) -> Vec<SliceMut<'b>> {
         self
     }

@@ -22,17 +22,21 @@
 
 mod accounts;
 mod backoff;
+mod beside;
+mod completion;
 mod completion_side;
 mod core;
 mod creation;
 mod describe;
 mod doorbell;
 mod invariant;
+mod key;
 mod ladder;
 mod qpair;
 mod ring;
 mod scope;
 mod slots;
+mod submission;
 mod ticket;
 
 pub(crate) use completion_side::CompletionSide;
@@ -40,6 +44,8 @@ pub(crate) use core::Core;
 pub(crate) use creation::Creation;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
+pub(crate) use key::Key;
+pub(crate) use key::Owner;
 pub use qpair::CompletionQueue;
 pub use qpair::CqOptions;
 pub use qpair::Qpair;
@@ -49,5 +55,4 @@ pub(crate) use ring::SubmissionRing;
 pub use scope::Io;
 pub use scope::Queue;
 pub use scope::scope_all;
-pub(crate) use slots::Owner;
 pub use ticket::Ticket;

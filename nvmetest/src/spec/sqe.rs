@@ -110,6 +110,7 @@ impl Sqe {
     ///
     /// assert_eq!(Sqe::with_opcode(0x06).admin_opcode(), nvmetest::spec::AdminOpcode::IDENTIFY);
     /// ```
+    #[inline]
     pub fn with_opcode(opcode: u8) -> Self {
         let mut sqe: Self = zerocopy::FromZeros::new_zeroed();
         sqe.set_opcode(opcode);

@@ -3,6 +3,7 @@
 mod canary;
 mod dma_faults;
 mod fake;
+mod hmb;
 mod hygiene;
 mod initialization;
 mod ladder;
