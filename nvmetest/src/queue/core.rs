@@ -12,6 +12,7 @@ use crate::cmdlog;
 use crate::cmdlog::Ring;
 use crate::controller::Shared;
 use crate::memory::Block;
+use crate::memory::Canaries;
 
 use super::accounts::Accounts;
 use super::completion_side::CompletionSide;
@@ -40,6 +41,7 @@ pub struct Core {
     pub(super) next_due_ns: Cell<u64>,
     /// A page for each slot, for PRP Lists and SGL segments.
     pub(super) lists: OnceCell<Arc<Block>>,
+    pub(super) canaries: Canaries,
     pub(super) log: Ring,
     pub(super) accounts: Accounts,
     /// How many commands were refused so far.
@@ -73,6 +75,7 @@ impl Core {
             slots: Slots::new(capacity),
             next_due_ns: Cell::new(u64::MAX),
             lists: OnceCell::new(),
+            canaries: Canaries::default(),
             log,
             accounts: Accounts::default(),
             refused: Cell::new(0),
@@ -216,7 +219,7 @@ impl Core {
         let abandoned = self.slots.abandon(scope);
         let now = cmdlog::now_ns();
         for command in &abandoned {
-            self.log.abandoned(command.logged, now);
+            self.log.abandoned(command.facts.logged, now);
         }
         self.accounts.abandoned(scope);
         abandoned
