@@ -7,6 +7,7 @@ mod claim;
 mod expected;
 mod layout;
 mod raw;
+mod run;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,7 +20,6 @@ use crate::Error;
 use crate::Result;
 use crate::memory::Data;
 use crate::queue::Io;
-use crate::queue::Queue;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -177,20 +177,6 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// Returns the submission queue entry as it stands before submission.
     pub fn sqe(&self) -> &Sqe {
         &self.sqe
-    }
-
-    /// Runs the command to completion.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the status is not the expected one, or on timeout. Either way the device has no more claim on
-    /// the data when this returns.
-    pub fn run<Q: Queue<Set = S>>(self, queue: Q) -> Result<Completion> {
-        let (core, controller) = (queue.core(), queue.controller());
-        core.scope(controller, |io: &Io<'_, '_, S>| {
-            let (completion, _data) = self.submit_to(io, None).reap()?;
-            Ok(completion)
-        })
     }
 
     /// Starts the command and does not wait for it.

@@ -33,6 +33,7 @@ mod qpair;
 mod ring;
 mod scope;
 mod slots;
+mod target;
 mod ticket;
 
 pub(crate) use completion_side::CompletionSide;
@@ -47,7 +48,9 @@ pub use qpair::SqOptions;
 pub(crate) use ring::CompletionRing;
 pub(crate) use ring::SubmissionRing;
 pub use scope::Io;
-pub use scope::Queue;
 pub use scope::scope_all;
 pub(crate) use slots::Owner;
+pub use target::AdminQueue;
+pub use target::IoQueue;
+pub(crate) use target::sealed::Queue;
 pub use ticket::Ticket;

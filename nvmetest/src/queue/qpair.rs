@@ -15,7 +15,6 @@ use super::core::Core;
 use super::creation::Creation;
 use super::doorbell::Doorbell;
 use super::scope::Io;
-use super::scope::Queue;
 
 /// How to create a completion queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,6 +182,14 @@ impl<'c> Qpair<'c> {
         self.core.scope(self.controller, body)
     }
 
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn controller(&self) -> &'c Controller {
+        self.controller
+    }
+
     pub(super) fn open<'scope, 'env>(&'env self) -> Io<'scope, 'env, Nvm> {
         self.core.open(self.controller)
     }
@@ -217,16 +224,6 @@ impl<'c> Qpair<'c> {
             self.entries()
         );
         Ok(self.core.doorbell().ring(value)?)
-    }
-}
-
-impl Queue for &Qpair<'_> {
-    type Set = Nvm;
-    fn core(&self) -> &Core {
-        &self.core
-    }
-    fn controller(&self) -> &Controller {
-        self.controller
     }
 }
 

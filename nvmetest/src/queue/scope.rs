@@ -11,7 +11,6 @@ use std::rc::Rc;
 
 use crate::Error;
 use crate::Result;
-use crate::command::Admin;
 use crate::command::Callback;
 use crate::command::Command;
 use crate::command::CommandSet;
@@ -29,49 +28,6 @@ use super::qpair::Qpair;
 use super::slots::Owner;
 use super::ticket::Outcome;
 use super::ticket::Ticket;
-
-/// A queue that commands of one set run on.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a queue",
-    label = "expected `nvme` for an admin command or a `&Qpair` for an I/O command"
-)]
-pub trait Queue: sealed::Sealed {
-    /// The commands that the queue takes.
-    type Set: CommandSet;
-    #[doc(hidden)]
-    fn core(&self) -> &Core;
-    #[doc(hidden)]
-    fn controller(&self) -> &Controller;
-}
-
-mod sealed {
-    /// Keeps [`Queue`](super::Queue) closed: the ladder would be climbed on the wrong controller if a queue
-    /// named another than its own.
-    pub trait Sealed {}
-    impl Sealed for &crate::controller::Controller {}
-    impl Sealed for &mut crate::controller::Controller {}
-    impl Sealed for &crate::queue::Qpair<'_> {}
-}
-
-impl Queue for &Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
-
-impl Queue for &mut Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
 
 /// A scope in which commands of set `S` are in flight.
 ///
