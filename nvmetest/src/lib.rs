@@ -93,6 +93,7 @@ pub use controller::CreateIoCq;
 pub use controller::CreateIoSq;
 pub use controller::Event;
 pub use controller::Events;
+pub use controller::ExclusiveCommand;
 pub use controller::Format;
 pub use controller::Identify;
 pub use controller::Interrupts;

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -46,8 +48,11 @@ pub(crate) struct Shared {
     complaints: RefCell<Vec<String>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
-    /// How often namespaces were formatted, attached, or the like.
+    /// A number that no other controller of this process has, and a new one whenever a command is submitted that
+    /// formats namespaces, attaches them, or the like.
     epoch: Cell<u64>,
+    /// How many such commands have not completed.
+    changes: Cell<usize>,
     /// Asynchronous Event Requests that the controller did not abort.
     requests_left: Cell<usize>,
     /// When the device was last asked whether it is alive.
@@ -92,7 +97,8 @@ impl Shared {
             complaints: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
-            epoch: Cell::new(0),
+            epoch: Cell::new(fresh_epoch()),
+            changes: Cell::new(0),
             requests_left: Cell::new(0),
             last_look_ns: Cell::new(0),
             began_ns: Cell::new(0),
@@ -182,6 +188,7 @@ impl Shared {
         self.queues.clear_live();
         self.parked.take();
         self.requests_left.set(0);
+        self.changes.set(0);
     }
 
     /// Whether it is time to look at clocks and at the device's health again.
@@ -249,13 +256,50 @@ impl Shared {
         self.epoch.get()
     }
 
+    /// Whether the command may give a namespace another format.
+    pub(crate) fn changes_namespaces(sqe: &Sqe) -> bool {
+        matches!(
+            sqe.admin_opcode(),
+            AdminOpcode::FORMAT_NVM
+                | AdminOpcode::NAMESPACE_MANAGEMENT
+                | AdminOpcode::NAMESPACE_ATTACHMENT
+        )
+    }
+
+    /// Notes that a command was submitted that may give a namespace another format: what was learned of namespaces
+    /// is void, and nothing can be learned until it completes.
+    pub(crate) fn begin_change(&self) {
+        self.changes.set(self.changes.get() + 1);
+        self.epoch.set(fresh_epoch());
+    }
+
+    /// Whether a command that may give a namespace another format has not completed. One that was given up still
+    /// may, until the controller is reset.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changes.get() != 0
+    }
+
+    /// Whether a command is in flight on an I/O queue.
+    pub(crate) fn has_io_in_flight(&self) -> bool {
+        let cores = self.cores.borrow();
+        let mut io = cores.iter().filter_map(Weak::upgrade).filter(|core| core.sqid() != 0);
+        io.any(|core| core.busy() != 0)
+    }
+
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }
 
     /// Accounts for what an admin command changed.
     pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 || !status.is_success() {
+        if sqid != 0 {
+            return;
+        }
+        let changes_namespaces = Self::changes_namespaces(sqe);
+        if changes_namespaces {
+            self.changes.set(self.changes.get().saturating_sub(1));
+        }
+        if !status.is_success() {
             return;
         }
         let qid = sqe.cdw10.get() as u16;
@@ -266,15 +310,17 @@ impl Shared {
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            AdminOpcode::FORMAT_NVM
-            | AdminOpcode::NAMESPACE_MANAGEMENT
-            | AdminOpcode::NAMESPACE_ATTACHMENT => {
+            _ if changes_namespaces => {
                 self.touched.set(Touched { namespaces: true, ..touched });
-                self.epoch.set(self.epoch.get() + 1);
             }
             _ => {}
         }
     }
+}
+
+fn fresh_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Drop for Shared {

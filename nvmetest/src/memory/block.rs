@@ -138,6 +138,11 @@ impl Block {
         self.revoked.load(Ordering::Relaxed)
     }
 
+    /// Whether it is memory of this domain: its address means something else to another device.
+    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        Arc::ptr_eq(&self.domain, domain)
+    }
+
     /// Returns the address of `range` for the device.
     pub(super) fn iova_of(&self, range: &Range<usize>) -> u64 {
         self.spot.iova + range.start as u64

@@ -158,8 +158,17 @@ impl Core {
         }
         if terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch()) {
             let command = terms.describe(&sqe, self.sqid);
-            let why = "the namespace was formatted since it was identified: make it again with \
-                       `nvme.namespace`";
+            let why = "the namespace was formatted since it was identified, or is another controller's: make \
+                       it again with `nvme.namespace`";
+            let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
+            self.fail(owner, &outcome, error);
+            return outcome;
+        }
+        let changes_namespaces = self.sqid == 0 && Shared::changes_namespaces(&sqe);
+        if changes_namespaces && self.shared.has_io_in_flight() {
+            let command = terms.describe(&sqe, self.sqid);
+            let why = "I/O commands are in flight, and their blocks would change their size under them: wait \
+                       for them first";
             let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
             self.fail(owner, &outcome, error);
             return outcome;
@@ -206,6 +215,9 @@ impl Core {
         };
         slots.occupy(cid, command);
         drop(slots);
+        if changes_namespaces {
+            self.shared.begin_change();
+        }
         self.accounts.submitted(owner);
 
         let tail = self.tail.get();
@@ -226,6 +238,11 @@ impl Core {
         places: &Places,
         plan: Plan<'_>,
     ) -> Result<Option<Arc<Block>>, String> {
+        if places.as_slice().iter().any(|place| !place.block.is_of(self.shared.domain())) {
+            let why = "the memory was allocated by another controller, and its address means other memory \
+                       to this one: allocate it with this controller's `buffer`";
+            return Err(why.to_owned());
+        }
         let own_list = || {
             let block = match self.lists.get() {
                 Some(block) => block,

@@ -9,3 +9,4 @@ mod nonsense;
 mod queues;
 mod scope;
 mod soundness;
+mod strangers;
