@@ -30,6 +30,7 @@ use crate::spec::StatusField;
 pub use expected::Expected;
 pub use layout::Layout;
 
+pub(crate) use claim::Block;
 pub(crate) use claim::writes;
 
 /// How long a command may take unless it, or its session, says otherwise.
@@ -95,7 +96,7 @@ pub struct Command<S, D = ()> {
     /// How many bytes of the loan the command transfers, if not all.
     pub(crate) transfer: Option<usize>,
     /// How many bytes a logical block has in a transfer, where the namespace is known.
-    pub(crate) block: Option<usize>,
+    pub(crate) block: Option<Block>,
     _set: PhantomData<S>,
 }
 

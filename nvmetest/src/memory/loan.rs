@@ -173,7 +173,7 @@ mod sealed {
     impl Sealed for super::Sink<'_> {}
     impl Sealed for &super::Buffer {}
     impl Sealed for &mut super::Buffer {}
-    impl Sealed for crate::queue::QueueMemory {}
+    impl Sealed for crate::queue::QueueMemory<'_> {}
     impl<T: Sealed> Sealed for Vec<T> {}
 }
 
@@ -214,7 +214,7 @@ impl<T: Data> Data for Vec<T> {
     }
 }
 
-impl Data for crate::queue::QueueMemory {
+impl Data for crate::queue::QueueMemory<'_> {
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { outlives_its_command: true, ..place })

@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::U32;
 
+use crate::command::Block;
 use crate::command::Command;
 use crate::command::Nvm;
 use crate::memory::Data;
@@ -119,7 +120,7 @@ impl Namespace<'_> {
         );
         let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.block = Some(self.extended_block);
+        command.block = Some(Block { nsid: self.nsid(), bytes: self.extended_block });
         command.terms.epoch = Some(self.epoch);
         command
     }

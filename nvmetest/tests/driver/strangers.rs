@@ -41,6 +41,19 @@ fn a_namespace_of_another_controller_is_not_read() -> Result {
     Ok(())
 }
 
+/// The command was made for a namespace of small blocks, and sent to another.
+#[test]
+fn a_read_that_was_turned_to_another_namespace_does_not_overrun_its_loan() -> Result {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let (q, ns) = (nvme.qpair(2)?, nvme.namespace(1)?);
+    let mut buf = nvme.buffer(4096);
+    let error = ns.read(buf.slice_mut(0..512), 0).nsid(2).run(&q).unwrap_err();
+    assert!(matches!(error, Error::Layout { .. }), "{error}");
+    // A whole page cannot be overrun.
+    ns.read(&mut buf, 0).nsid(2).expect(Status::INVALID_NAMESPACE_OR_FORMAT).run(&q)?;
+    Ok(())
+}
+
 fn raw_format() -> Command<Admin> {
     let mut sqe = Sqe::with_opcode(AdminOpcode::FORMAT_NVM.0);
     sqe.nsid = 1.into();
