@@ -51,6 +51,12 @@ pub trait CommandSet: sealed::Sealed + 'static {
 }
 
 mod sealed {
+    /// Keeps [`CommandSet`](super::CommandSet) closed: what a command may do with memory is checked by its set.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made a command set",
+        label = "the trait is closed",
+        note = "a command that has no method of its own is `Command::<Admin>::raw` or `Command::<Nvm>::raw`"
+    )]
     pub trait Sealed {}
     impl Sealed for super::Admin {}
     impl Sealed for super::Nvm {}

@@ -166,6 +166,11 @@ impl Places {
 mod sealed {
     /// Keeps the traits below closed: an implementation outside this module could lend shared memory to a
     /// command that writes it.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made something that is lent to a device",
+        label = "the trait is closed",
+        note = "what is lent is a `Buffer`, borrowed, or a `Slice`, `SliceMut` or `Sink` of one: a type of your own has a method that returns one of them"
+    )]
     pub trait Sealed {}
     impl Sealed for () {}
     impl Sealed for super::Slice<'_> {}
@@ -224,7 +229,7 @@ impl Data for crate::queue::QueueMemory<'_> {
 /// Something that can be lent to a command that reads host memory.
 #[diagnostic::on_unimplemented(
     message = "the device cannot read from `{Self}`",
-    label = "not a DMA buffer",
+    label = "not borrowed DMA memory",
     note = "a command that sends data takes `&Buffer`, a `Slice`, or a `Vec<Slice>`; allocate one with `nvme.buffer(len)`"
 )]
 pub trait DeviceRead: sealed::Sealed {

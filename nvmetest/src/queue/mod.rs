@@ -29,6 +29,7 @@ mod describe;
 mod doorbell;
 mod invariant;
 mod ladder;
+mod one_thread;
 mod qpair;
 mod ring;
 mod scope;

@@ -7,9 +7,10 @@ use super::qpair::Qpair;
 
 /// What an admin command runs on: the controller.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not take admin commands: an admin command runs on the controller",
+    message = "an admin command runs on `&Controller`, not on `{Self}`",
     label = "expected `&Controller`",
-    note = "the admin queue is the controller's own: say `.run(nvme)`, or `.run(&nvme)` where `nvme` is the `Controller` itself"
+    note = "the admin queue is the controller's own: say `.run(nvme)`, or `.run(&nvme)` where `nvme` is the `Controller` itself",
+    note = "inside a scope of the controller, `nvme.scope(|io| ...)`, a command is submitted: `.submit(io)`"
 )]
 pub trait AdminQueue: sealed::Queue {}
 
@@ -19,9 +20,10 @@ impl AdminQueue for &mut Controller {}
 
 /// What an I/O command runs on: a queue pair.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not take I/O commands: an I/O command runs on a queue pair",
+    message = "an I/O command runs on `&Qpair`, not on `{Self}`",
     label = "expected `&Qpair`",
-    note = "a test gets a queue pair by naming it, `q: &Qpair`, or makes one, `let q = nvme.qpair(8)?`; it is lent to the command: `.run(q)`, or `.run(&q)` where `q` is the `Qpair` itself"
+    note = "a test asks for a queue pair among its parameters, `q: &Qpair`, and says `.run(q)`; or it makes one, `let q = nvme.qpair(8)?`, and says `.run(&q)`",
+    note = "inside a scope, `q.scope(|io| ...)`, a command is submitted: `.submit(io)`"
 )]
 pub trait IoQueue: sealed::Queue {}
 
@@ -34,6 +36,11 @@ pub(crate) mod sealed {
 
     /// Keeps the traits above closed: the ladder would be climbed on the wrong controller if a queue named
     /// another than its own.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made a queue",
+        label = "the trait is closed",
+        note = "commands run on `&Controller` and `&Qpair` alone: who takes memory back from a device has to be who lent it"
+    )]
     pub trait Queue {
         fn core(&self) -> &Core;
         fn controller(&self) -> &Controller;

@@ -1,0 +1,13 @@
+//! This would say of memory that it is where it is not.
+
+use nvmetest::memory::{Data, Places};
+
+struct Elsewhere;
+
+impl Data for Elsewhere {
+    fn places(&self) -> Places {
+        Places::None
+    }
+}
+
+fn main() {}
