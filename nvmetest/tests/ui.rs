@@ -43,6 +43,50 @@ fn check_compiler() {
     );
 }
 
+/// The page in the documentation shows the cases and the messages as they are.
+#[test]
+fn the_page_says_what_the_compiler_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("src/what_the_compiler_tells_you.md")).unwrap();
+    let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+    assert_eq!(sections.len(), 8);
+    for section in sections {
+        let title = section.lines().next().unwrap();
+        let blocks: Vec<&str> = section.split("```").skip(1).step_by(2).collect();
+        let [cause, message, fix] = blocks[..] else {
+            panic!("{title}: a section has three blocks: the cause, the message, and the fix");
+        };
+        let cause = cause.strip_prefix("compile_fail\n").expect(title);
+        let message = message.strip_prefix("text\n").expect(title);
+        // The documentation runs it.
+        assert!(fix.starts_with("rust\n"), "{title}");
+
+        let (_, case) = message.split_once("--> ").expect(title);
+        let (case, _) = case.split_once(".rs:").expect(title);
+        let case = root.join(case);
+        let shown: String = cause.lines().map(|line| format!("{}\n", shown(line))).collect();
+        assert_eq!(shown, fs::read_to_string(case.with_extension("rs")).unwrap(), "{title}");
+        check_message(title, message, &fs::read_to_string(case.with_extension("stderr")).unwrap());
+    }
+}
+
+/// A line that the documentation hides, as it stands in the file.
+fn shown(line: &str) -> &str {
+    if line == "#" { "" } else { line.strip_prefix("# ").unwrap_or(line) }
+}
+
+/// The parts of the message come in their order, from the first line on; `[...]` stands for lines that were left out.
+fn check_message(title: &str, message: &str, full: &str) {
+    let mut rest = full;
+    for (number, part) in message.split("[...]\n").enumerate() {
+        let at = rest.find(part).unwrap_or_else(|| panic!("{title}: rustc does not say\n{part}"));
+        assert!(0 < number || at == 0, "{title}: the message starts before\n{part}");
+        rest = &rest[at + part.len()..];
+    }
+    let ends = rest.trim().is_empty() || message.ends_with("[...]\n");
+    assert!(ends, "{title}: the message goes on, and the page does not say so:\n{rest}");
+}
+
 /// What has to stay on its thread says so in one message of its own (`queue/one_thread.rs`); that it stays is tested
 /// here, for each type.
 #[test]

@@ -168,8 +168,9 @@ impl<'c> Qpair<'c> {
     ///
     /// # What the compiler tells you
     ///
-    /// A buffer that is lent inside the scope must be declared outside of it. If it is not, rustc says that
-    /// it "does not live long enough", or that it is "borrowed for `'1`", where `'1` is the life of the scope.
+    /// A buffer that is lent inside the scope is declared outside of it, and comes back when the scope ends, or from
+    /// the ticket. Where rustc says that something is "borrowed for `'1`", `'1` is the life of the scope:
+    /// [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common messages and what to do.
     ///
     /// # Errors
     ///

@@ -31,7 +31,9 @@ use super::ticket::Ticket;
 
 /// A scope in which commands of set `S` are in flight.
 ///
-/// `'scope` is the life of the scope; `'env` that of what it borrows.
+/// `'scope` is the life of the scope, which rustc calls `'1` where it says that something "is borrowed for `'1`"; `'env`
+/// is that of what the scope borrows. [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common
+/// messages and what to do.
 pub struct Io<'scope, 'env: 'scope, S> {
     core: &'env Core,
     controller: &'env Controller,

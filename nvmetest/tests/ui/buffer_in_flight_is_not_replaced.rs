@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &Controller, q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
     q.scope(|io| {
         ns.read(&mut buf, 0).submit(io);

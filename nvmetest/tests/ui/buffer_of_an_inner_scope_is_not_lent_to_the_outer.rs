@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &Controller, q: &Qpair<'_>, ns: Namespace<'_>) -> Result {
     let other = nvme.qpair(8)?;
     q.scope(|outer| {

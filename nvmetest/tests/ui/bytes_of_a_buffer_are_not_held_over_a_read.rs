@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
     let before = &buf[..4];
     ns.read(&mut buf, 0).run(q)?;

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>) -> Result {
     let mut done = 0;
     q.scope(|io| {

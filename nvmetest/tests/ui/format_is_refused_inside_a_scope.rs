@@ -2,7 +2,6 @@ use nvmetest::Format;
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &mut Controller) -> Result {
     let (q, ns) = (nvme.qpair(8)?, nvme.namespace(1)?);
     let mut buf = nvme.buffer(512);

@@ -2,7 +2,6 @@ use nvmetest::Format;
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &mut Controller) -> Result {
     let q = nvme.qpair(8)?;
     nvme.format(1, Format::default()).run()?;

@@ -2,7 +2,6 @@ use nvmetest::Io;
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>) -> Result {
     let io = Io { scope: 1 };
     ns.flush().submit(&io).wait()

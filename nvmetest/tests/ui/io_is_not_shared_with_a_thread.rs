@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>) -> Result {
     q.scope(|io| {
         std::thread::scope(|threads| {

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn keeps_the_controller(_nvme: &'static Controller) {}
 
 #[nvme_test]

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &Controller, ns: Namespace<'_>) -> Result {
     let q = nvme.qpair(8)?;
     q.scope(|io| {

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &Controller) -> Result {
     let q = nvme.qpair(8)?;
     std::thread::scope(|threads| {

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>, buf: Buffer) -> Result {
     ns.read(buf.slice(0..512), 0).run(q)?;
     Ok(())

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &mut Controller) -> Result {
     let q: &Qpair<'_> = Box::leak(Box::new(nvme.qpair(8)?));
     nvme.reset()?;

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &mut Controller) -> Result {
     let ns = nvme.namespace(1)?;
     nvme.reset()?;

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(nvme: &mut Controller) -> Result {
     let q = nvme.qpair(8)?;
     nvme.reset()?;

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
     let slice = buf.slice_mut(0..512);
     let sink = buf.as_sink();

@@ -1,7 +1,6 @@
 use nvmetest::prelude::*;
 
 #[nvme_test]
-
 fn test(q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
     let mut slice = buf.slice_mut(0..512);
     q.scope(|io| {
