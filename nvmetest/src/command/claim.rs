@@ -1,7 +1,5 @@
 //! What a command would let the device do with host memory.
 
-use std::any::TypeId;
-
 use crate::memory::Places;
 use crate::spec::AdminOpcode;
 use crate::spec::Cqe;
@@ -9,9 +7,6 @@ use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 use crate::spec::command::GetLogPageCdw10;
 use crate::spec::command::GetLogPageCdw11;
-
-use super::Admin;
-use super::CommandSet;
 
 /// Bit 1 of an opcode: the controller writes host memory (Base 4.1.1, Data Transfer).
 const CONTROLLER_TO_HOST: u8 = 0b10;
@@ -36,8 +31,9 @@ pub(crate) fn writes(sqe: &Sqe) -> bool {
 }
 
 /// Returns how many bytes a controller that follows the standard writes, where that is known.
-pub(super) fn written<S: CommandSet>(sqe: &Sqe, block: Option<Block>) -> Option<usize> {
-    if !is_admin::<S>() {
+#[inline]
+pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<usize> {
+    if !admin {
         let block = block.filter(|block| block.nsid == sqe.nsid.get()).map(|block| block.bytes);
         let blocks = (sqe.cdw12.get() as usize & 0xffff) + 1;
         return (sqe.opcode() == NvmOpcode::READ.0).then_some(block? * blocks);
@@ -56,7 +52,8 @@ pub(super) fn written<S: CommandSet>(sqe: &Sqe, block: Option<Block>) -> Option<
 }
 
 /// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
-pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
+#[inline]
+pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
     let is_queue = places.as_slice().iter().any(|place| place.outlives_its_command);
     let reads_only = places.as_slice().iter().any(|place| !place.writable);
     assert!(
@@ -64,7 +61,7 @@ pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
         "opcode {:02x}h is of a command that writes host memory, which was lent for reading: lend `&mut` a buffer",
         sqe.opcode(),
     );
-    if !is_admin::<S>() {
+    if !admin {
         assert!(!is_queue, "the memory of a queue was lent to an I/O command");
         return;
     }
@@ -81,7 +78,7 @@ pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
         AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
         AdminOpcode::TRACK_SEND => "gives the device memory to log to",
         AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
-            "gives the device a host memory buffer"
+            "gives the device a host memory buffer (use `nvme.enable_hmb`)"
         }
         _ => return,
     };
@@ -96,8 +93,4 @@ fn check_size(sqe: &Sqe, places: &Places, entry: usize) {
     let entries = (sqe.cdw10.get() >> 16) as usize + 1;
     let (bytes, len) = (entries * entry, places.len());
     assert!(bytes <= len, "a queue of {entries} entries has {bytes} bytes, and {len} are lent");
-}
-
-fn is_admin<S: CommandSet>() -> bool {
-    TypeId::of::<S>() == TypeId::of::<Admin>()
 }

@@ -21,11 +21,11 @@ use crate::spec::AdminOpcode;
 use crate::spec::Cap;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
-use crate::spec::Status;
 use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::hmb::Leases;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -37,13 +37,15 @@ pub(crate) struct Shared {
     page_size: Cell<u64>,
     /// The sizes of submission and completion queue entries that CC says, in bytes.
     entry_sizes: Cell<(usize, usize)>,
-    timeout: Cell<Duration>,
+    timeout_ns: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
     /// The queues that must be told when the controller is disabled.
     cores: RefCell<Vec<Weak<Core>>>,
     /// Memory of queues that the device may still use. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
+    /// The host memory buffer.
+    leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
     climbing: Cell<bool>,
@@ -89,11 +91,12 @@ impl Shared {
             cap,
             page_size: Cell::new(cap.min_page_size().max(4096)),
             entry_sizes: Cell::new((size_of::<Sqe>(), size_of::<Cqe>())),
-            timeout: Cell::new(DEFAULT_TIMEOUT),
+            timeout_ns: Cell::new(nanoseconds(DEFAULT_TIMEOUT)),
             deadline: Cell::new(None),
             queues: Queues::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
+            leases: Leases::default(),
             complaints: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
@@ -148,12 +151,13 @@ impl Shared {
     }
 
     /// How long a command may take that does not say otherwise.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout.get()
+    #[inline]
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        self.timeout_ns.get()
     }
 
     pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.timeout.set(timeout);
+        self.timeout_ns.set(nanoseconds(timeout));
     }
 
     /// When the running test has to be over.
@@ -187,6 +191,7 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
+        self.leases.end();
         self.requests_left.set(0);
         self.changes.set(0);
     }
@@ -234,6 +239,10 @@ impl Shared {
         self.parked.borrow_mut().push(block);
     }
 
+    pub(super) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     pub(crate) fn complain(&self, complaint: String) {
         self.complaints.borrow_mut().push(complaint);
     }
@@ -257,9 +266,9 @@ impl Shared {
     }
 
     /// Whether the command may give a namespace another format.
-    pub(crate) fn changes_namespaces(sqe: &Sqe) -> bool {
+    pub(crate) fn changes_namespaces(opcode: AdminOpcode) -> bool {
         matches!(
-            sqe.admin_opcode(),
+            opcode,
             AdminOpcode::FORMAT_NVM
                 | AdminOpcode::NAMESPACE_MANAGEMENT
                 | AdminOpcode::NAMESPACE_ATTACHMENT
@@ -291,20 +300,17 @@ impl Shared {
     }
 
     /// Accounts for what an admin command changed.
-    pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 {
-            return;
-        }
-        let changes_namespaces = Self::changes_namespaces(sqe);
+    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32, is_success: bool) {
+        let changes_namespaces = Self::changes_namespaces(opcode);
         if changes_namespaces {
             self.changes.set(self.changes.get().saturating_sub(1));
         }
-        if !status.is_success() {
+        if !is_success {
             return;
         }
-        let qid = sqe.cdw10.get() as u16;
+        let qid = cdw10 as u16;
         let touched = self.touched.get();
-        match sqe.admin_opcode() {
+        match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
             AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
@@ -321,6 +327,11 @@ impl Shared {
 fn fresh_epoch() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// As the command log counts time; more than it can count is for ever.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Shared {

@@ -142,6 +142,7 @@ impl Controller {
 
 impl Namespace<'_> {
     /// Returns the namespace identifier.
+    #[inline]
     pub fn nsid(&self) -> u32 {
         self.nsid
     }
@@ -152,6 +153,7 @@ impl Namespace<'_> {
     }
 
     /// Returns the size of a logical block in bytes.
+    #[inline]
     pub fn block(&self) -> usize {
         self.block
     }

@@ -22,18 +22,21 @@
 
 mod accounts;
 mod backoff;
+mod completion;
 mod completion_side;
 mod core;
 mod creation;
 mod describe;
 mod doorbell;
 mod invariant;
+mod key;
 mod ladder;
 mod one_thread;
 mod qpair;
 mod ring;
 mod scope;
 mod slots;
+mod submission;
 mod target;
 mod ticket;
 
@@ -42,6 +45,8 @@ pub(crate) use core::Core;
 pub(crate) use creation::Creation;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
+pub(crate) use key::Key;
+pub(crate) use key::Owner;
 pub use qpair::CompletionQueue;
 pub use qpair::CqOptions;
 pub use qpair::Qpair;
@@ -50,7 +55,6 @@ pub(crate) use ring::CompletionRing;
 pub(crate) use ring::SubmissionRing;
 pub use scope::Io;
 pub use scope::scope_all;
-pub(crate) use slots::Owner;
 pub use target::AdminQueue;
 pub use target::IoQueue;
 pub(crate) use target::sealed::Queue;

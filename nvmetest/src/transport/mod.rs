@@ -7,8 +7,8 @@
 //! # Safety
 //!
 //! What is written to a function decides what the device does with memory, so those methods are unsafe. The
-//! driver calls them with this argument: memory is named to the device by [`queue`](crate::queue) alone, which
-//! lets nobody have it before the device is done; every other write names none, or is refused
+//! driver calls them with this argument: memory is named to the device by [`queue`](crate::queue), and by
+//! [`Controller::enable_hmb`](crate::Controller::enable_hmb), which let nobody have it before the device is done; every other write names none, or is refused
 //! ([`Registers`](crate::controller::Registers), [`PciFunction`](crate::controller::PciFunction)).
 #![expect(unsafe_code, reason = "to program a device is to decide which memory it writes")]
 
