@@ -8,6 +8,10 @@ impl Data for Elsewhere {
     fn places(&self) -> Places {
         Places::None
     }
+
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 fn main() {}

@@ -3,7 +3,7 @@ use nvmetest::prelude::*;
 
 #[nvme_test]
 fn test(q: &Qpair<'_>, ns: Namespace<'_>) -> Result {
-    let io = Io { scope: 1 };
+    let io = Io {};
     ns.flush().submit(&io).wait()
 }
 
