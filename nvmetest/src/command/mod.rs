@@ -30,7 +30,9 @@ use crate::spec::StatusField;
 pub use expected::Expected;
 pub use layout::Layout;
 
+pub(crate) use claim::formats;
 pub(crate) use claim::writes;
+pub(crate) use claim::written;
 
 /// How long a command may take unless it, or its session, says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -241,7 +243,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         if !self.terms.verbatim {
             claim::check::<S>(&self.sqe, &places);
         }
-        let wanted = claim::written::<S>(&self.sqe, self.block);
+        let wanted = written::<S>(&self.sqe, self.block);
         let plan = Plan { layout: &self.layout, transfer: self.transfer, wanted };
         let outcome = io.start(self.sqe, places, plan, self.terms, callback);
         Ticket::new(io.poller(), outcome, self.data)

@@ -11,9 +11,11 @@ use std::time::Instant;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
+use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
 use crate::memory::Block;
 use crate::memory::Domain;
+use crate::queue::Claims;
 use crate::queue::Core;
 use crate::spec::AdminOpcode;
 use crate::spec::Cap;
@@ -38,9 +40,10 @@ pub(crate) struct Shared {
     timeout: Cell<Duration>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
+    claims: Claims,
     /// The queues that must be told when the controller is disabled.
     cores: RefCell<Vec<Weak<Core>>>,
-    /// Memory of queues that the device may still use. It is free when the controller is disabled.
+    /// The memory of the admin queues. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
@@ -87,6 +90,7 @@ impl Shared {
             timeout: Cell::new(DEFAULT_TIMEOUT),
             deadline: Cell::new(None),
             queues: Queues::default(),
+            claims: Claims::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
             complaints: RefCell::default(),
@@ -118,6 +122,11 @@ impl Shared {
 
     pub(crate) fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    /// The memory that the device was given for queues.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// The size of a memory page as CC.MPS says, in bytes.
@@ -181,6 +190,7 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
+        drop(self.claims.take());
         self.requests_left.set(0);
     }
 
@@ -255,7 +265,11 @@ impl Shared {
 
     /// Accounts for what an admin command changed.
     pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 || !status.is_success() {
+        if sqid != 0 {
+            return;
+        }
+        self.claims.note(sqe, status);
+        if !status.is_success() {
             return;
         }
         let qid = sqe.cdw10.get() as u16;
@@ -266,9 +280,7 @@ impl Shared {
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            AdminOpcode::FORMAT_NVM
-            | AdminOpcode::NAMESPACE_MANAGEMENT
-            | AdminOpcode::NAMESPACE_ATTACHMENT => {
+            _ if command::formats(sqe) => {
                 self.touched.set(Touched { namespaces: true, ..touched });
                 self.epoch.set(self.epoch.get() + 1);
             }
@@ -280,7 +292,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
-        self.parked.take().into_iter().for_each(std::mem::forget);
+        std::mem::forget((self.parked.take(), self.claims.take()));
     }
 }
 

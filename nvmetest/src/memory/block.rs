@@ -64,6 +64,12 @@ impl Block {
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
+    /// Copies from `at` on, from memory that the device may write at any time.
+    pub(crate) fn read(&self, at: usize, bytes: &mut [u8]) {
+        self.check(at, bytes.len());
+        self.domain.arena().mapping().read(self.spot.offset + at, bytes);
+    }
+
     /// Returns the 32-bit words from `at` on, for memory that the device may write at any time.
     #[inline]
     pub(crate) fn words<const N: usize>(&self, at: usize) -> &[AtomicU32; N] {

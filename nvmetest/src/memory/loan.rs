@@ -6,6 +6,8 @@ use std::ops::DerefMut;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::queue::QueueKind;
+
 use super::Block;
 use super::Buffer;
 
@@ -115,8 +117,8 @@ pub struct Place {
     pub(crate) writable: bool,
     /// How many bytes behind it nobody else has: the rest of the page, if the loan goes to the end of its buffer.
     pub(crate) slack: usize,
-    /// Whether the device keeps using it: a queue, which the controller holds until it is gone.
-    pub(crate) outlives_its_command: bool,
+    /// What the device keeps using it for: a queue, whose memory `Shared` holds until the device has lost it.
+    pub(crate) queue: Option<QueueKind>,
 }
 
 impl Place {
@@ -132,7 +134,7 @@ impl Place {
             len: range.len(),
             writable,
             slack: if range.end == block.len() { block.slack() } else { 0 },
-            outlives_its_command: false,
+            queue: None,
         }
     }
 }
@@ -217,7 +219,7 @@ impl<T: Data> Data for Vec<T> {
 impl Data for crate::queue::QueueMemory {
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
-        Places::One(Place { outlives_its_command: true, ..place })
+        Places::One(Place { queue: Some(self.kind()), ..place })
     }
 }
 

@@ -40,6 +40,7 @@ pub use block::Iova;
 pub use buffer::Buffer;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
+pub(crate) use domain::UNMAPPED;
 pub use loan::Data;
 pub use loan::DeviceRead;
 pub use loan::DeviceWrite;

@@ -124,7 +124,8 @@ impl Namespace<'_> {
         command
     }
 
-    fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
+    #[track_caller]
+    pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
         assert!(
             (1..=1 << 16).contains(&blocks),
             "a command is for 1 to 65,536 blocks, not {blocks}"

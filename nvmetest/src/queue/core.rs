@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::cmdlog;
 use crate::cmdlog::Ring;
+use crate::command;
 use crate::command::Callback;
 use crate::command::Completion;
 use crate::command::Plan;
@@ -160,6 +161,13 @@ impl Core {
             let command = terms.describe(&sqe, self.sqid);
             let why = "the namespace was formatted since it was identified: make it again with \
                        `nvme.namespace`";
+            let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
+            self.fail(owner, &outcome, error);
+            return outcome;
+        }
+        if self.sqid == 0 && command::formats(&sqe) && self.shared.claims().rely_on_formats() {
+            let command = terms.describe(&sqe, self.sqid);
+            let why = "a queue made by hand has entries for the format that a namespace has now: drop it first";
             let error = Error::Layout { command, why: why.to_owned(), site: terms.site };
             self.fail(owner, &outcome, error);
             return outcome;
@@ -379,6 +387,11 @@ impl Core {
         let (_, oldest) = slots.busy().filter(of_scope).min_by_key(|(_, it)| it.since_ns)?;
         self.shared.blame(oldest.logged);
         Some(oldest.timed_out(self.sqid))
+    }
+
+    /// Whether an admin command is in flight that may change the format of a namespace.
+    pub(crate) fn is_formatting(&self) -> bool {
+        self.slots.borrow().busy().any(|(_, it)| command::formats(&it.sqe))
     }
 
     /// Names the command that was submitted first of those in flight.

@@ -11,19 +11,31 @@ use crate::memory::MemoryError;
 use super::CompletionRing;
 use super::SubmissionRing;
 
+/// Whose entries the memory of a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueueKind {
+    Submission,
+    Completion,
+}
+
 /// The memory of a queue that a command creates: the device keeps using it when the command is complete.
 ///
-/// The controller holds it until it is disabled, whatever the test does.
+/// The controller holds it, whatever the test does, until the queue was deleted or the controller is disabled.
 pub struct QueueMemory {
+    kind: QueueKind,
     block: Arc<Block>,
     /// Where the queue is said to start, in bytes: not zero only to be wrong.
     offset: usize,
 }
 
 impl QueueMemory {
-    pub(crate) fn new(block: Arc<Block>, offset: usize) -> Self {
+    pub(crate) fn new(kind: QueueKind, block: Arc<Block>, offset: usize) -> Self {
         assert!(offset < block.len());
-        Self { block, offset }
+        Self { kind, block, offset }
+    }
+
+    pub(crate) fn kind(&self) -> QueueKind {
+        self.kind
     }
 
     pub(crate) fn block(&self) -> &Arc<Block> {

@@ -39,9 +39,11 @@ pub(super) fn data_pointer(
 ) -> Result<Option<Arc<Block>>, String> {
     sqe.mptr = U64::ZERO;
     if let Places::One(place) = places
-        && place.outlives_its_command
+        && let Some(kind) = place.queue
     {
-        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2).
+        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2). From the doorbell on the
+        // device may keep it, whatever becomes of the command and of who sent it.
+        shared.claims().add(kind, sqe.cdw10.get() as u16, place.iova, &place.block);
         sqe.set_psdt(Psdt::PRP);
         sqe.dptr = [U64::new(place.iova), U64::ZERO];
         return Ok(None);

@@ -22,6 +22,7 @@
 
 mod accounts;
 mod backoff;
+mod claims;
 mod completion_side;
 mod core;
 mod creation;
@@ -35,9 +36,13 @@ mod scope;
 mod slots;
 mod ticket;
 
+pub(crate) use backoff::Backoff;
+pub(crate) use claims::Claim;
+pub(crate) use claims::Claims;
 pub(crate) use completion_side::CompletionSide;
 pub(crate) use core::Core;
 pub(crate) use creation::Creation;
+pub(crate) use creation::QueueKind;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
 pub use qpair::CompletionQueue;
