@@ -190,7 +190,7 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
-        drop(self.claims.take());
+        self.claims.end();
         self.requests_left.set(0);
     }
 
@@ -292,7 +292,8 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
-        std::mem::forget((self.parked.take(), self.claims.take()));
+        self.parked.take().into_iter().for_each(std::mem::forget);
+        self.claims.forget();
     }
 }
 

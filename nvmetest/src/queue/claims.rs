@@ -59,20 +59,27 @@ impl Claims {
         let mut claims = self.0.borrow_mut();
         let of_queue = |claim: &Claim| claim.kind == kind && claim.qid == qid;
         match (deletes, status.is_success()) {
-            (true, true) => claims.retain(|claim| !of_queue(claim)),
+            (true, true) => claims.retain(|claim| !(of_queue(claim) && claim.ends())),
             (false, false) => {
                 // The last one: an earlier command may have created a queue in the same memory.
                 let prp1 = sqe.dptr[0].get();
                 let refused = claims.iter().rposition(|it| of_queue(it) && it.prp1 == prp1);
-                refused.map(|index| claims.remove(index));
+                refused.map(|index| claims.remove(index).ends());
             }
             _ => {}
         }
     }
 
-    /// Ends all claims: what they held is returned, to be freed or not.
-    pub(crate) fn take(&self) -> Vec<Rc<Claim>> {
-        self.0.take()
+    /// Ends all claims: the controller is disabled.
+    pub(crate) fn end(&self) {
+        self.0.take().iter().for_each(|claim| {
+            claim.ends();
+        });
+    }
+
+    /// Never gives the memory to anybody else: the device could not be disabled.
+    pub(crate) fn forget(&self) {
+        std::mem::forget(self.0.take());
     }
 
     /// The claim of the queue that was created in `block`.
@@ -110,6 +117,12 @@ impl Claims {
 }
 
 impl Claim {
+    /// Lets the memory go, also if the owner of the queue was forgotten.
+    fn ends(&self) -> bool {
+        drop(self.blocks.take());
+        true
+    }
+
     /// Keeps memory that an entry of the queue is about to name.
     pub(crate) fn keep(&self, block: &Arc<Block>) {
         let mut blocks = self.blocks.borrow_mut();

@@ -22,6 +22,8 @@ pub struct PrpList(Arc<List>);
 pub(super) struct List {
     block: Arc<Block>,
     entries: Vec<Pointer>,
+    /// All the memory that a device finds from here, each block once.
+    found: Vec<Arc<Block>>,
 }
 
 const ENTRY: usize = size_of::<u64>();
@@ -71,8 +73,7 @@ impl List {
     }
 
     pub(super) fn keep(&self, keep: &mut dyn FnMut(&Arc<Block>)) {
-        keep(&self.block);
-        self.entries.iter().for_each(|entry| entry.keep(keep));
+        self.found.iter().for_each(keep);
     }
 }
 
@@ -101,6 +102,14 @@ impl Controller {
         let values = entries.iter().map(Pointer::value).chain(std::iter::repeat(rest));
         let bytes: Vec<u8> = values.take(most).flat_map(u64::to_le_bytes).collect();
         block.write(0, &bytes);
-        Ok(PrpList(Arc::new(List { block, entries })))
+        let mut found = vec![block.clone()];
+        for entry in &entries {
+            entry.keep(&mut |block| {
+                if !found.iter().any(|known| Arc::ptr_eq(known, block)) {
+                    found.push(block.clone());
+                }
+            });
+        }
+        Ok(PrpList(Arc::new(List { block, entries, found })))
     }
 }

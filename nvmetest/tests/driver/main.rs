@@ -7,5 +7,7 @@ mod ladder;
 mod memory;
 mod nonsense;
 mod queues;
+mod raw;
+mod raw_model;
 mod scope;
 mod soundness;
