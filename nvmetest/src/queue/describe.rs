@@ -50,7 +50,10 @@ pub(super) fn data_pointer(
     }
     let page = shared.page_size();
     match plan.layout {
-        Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
+        Layout::Prp
+        | Layout::SkewedPrp { .. }
+        | Layout::UnmappedPrp { .. }
+        | Layout::PrpListAt { .. } => {
             sqe.set_psdt(Psdt::PRP);
             let transfer = described(places, plan);
             // Two entries without a list: no allocation.
@@ -62,12 +65,15 @@ pub(super) fn data_pointer(
                 sqe.dptr = [U64::new(prp1), U64::new(prp2)];
                 return Ok(None);
             }
-            let prps = match *plan.layout {
+            let mut prps = match *plan.layout {
                 Layout::SkewedPrp { entry, by } => skewed(places, plan.transfer, entry, by, page)?,
                 _ => prp::entries(&pieces(places, transfer), page)
                     .map_err(|error| error.to_string())?,
             };
             check_extent(sqe, places, plan, &prps, page)?;
+            if let Layout::UnmappedPrp { entry } = *plan.layout {
+                unmap_from(&mut prps, entry, shared.domain().unmapped(), page);
+            }
             let start = match *plan.layout {
                 Layout::PrpListAt { entry } => Some(entry),
                 _ => None,
@@ -150,6 +156,18 @@ fn check_extent(
         "the driver does not know how much the command writes, so PRPs for it describe one whole memory page, \
          or three to {ENTRIES}: lend as much, or use an SGL"
     ))
+}
+
+/// Replaces entry `first` and those behind it. The offset stays: the number of entries follows from it, and with that
+/// whether PRP Entry 2 is data or a list.
+fn unmap_from(prps: &mut Prps, first: usize, unmapped: u64, page: u64) {
+    let (first_entry, rest) = match prps {
+        Prps::Entries(first, 0) => (first, &mut [][..]),
+        Prps::Entries(first, second) => (first, std::slice::from_mut(second)),
+        Prps::List(first, list) => (first, &mut list[..]),
+    };
+    let entries = std::iter::once(first_entry).chain(rest);
+    entries.skip(first).for_each(|entry| *entry = unmapped + *entry % page);
 }
 
 /// PRPs of which one is off by some bytes. Whatever a controller makes of it is within the loan.

@@ -489,3 +489,39 @@ fn registers_do_not_ring_a_queue_that_was_made_by_hand() -> Result {
     }
     Ok(())
 }
+
+/// An ordinary command whose last entries name nothing.
+#[test]
+fn a_layout_may_name_no_memory_from_an_entry_on() -> Result {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = seen.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 {
+            sink.lock().unwrap().push(sqe.dptr.map(|dword| dword.get()));
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let ns = nvme.namespace(1)?;
+    let q = nvme.qpair(1)?;
+    let memory = nvme.buffer(4 * 4096);
+    let (start, nothing) = (memory.iova().0 + 512, nvme.unmapped_address().value());
+    let write = |entry| {
+        let loan = memory.slice(512..512 + 3 * 4096);
+        ns.write(loan, 0).layout(Layout::UnmappedPrp { entry }).run(&q)
+    };
+    for entry in 0..5 {
+        write(entry)?;
+        let [first, list] = seen.lock().unwrap().pop().unwrap();
+        let mut bytes = [0; 24];
+        fake.read(list, &mut bytes);
+        let listed = bytes.chunks(8).map(|entry| u64::from_le_bytes(entry.try_into().unwrap()));
+        let data = [start, start + 3584, start + 3584 + 4096, start + 3584 + 8192];
+        let mut expected = data;
+        for (index, address) in expected.iter_mut().enumerate().skip(entry) {
+            *address = nothing + if index == 0 { 512 } else { 0 };
+        }
+        assert_eq!(std::iter::once(first).chain(listed).collect::<Vec<_>>(), expected);
+    }
+    Ok(())
+}
