@@ -8,6 +8,7 @@ mod dataset_management;
 mod features;
 mod flush;
 mod format;
+mod host_memory_buffer;
 mod identify;
 mod initialization;
 mod interrupts;

@@ -1,7 +1,5 @@
 //! What a command would let the device do with host memory.
 
-use std::any::TypeId;
-
 use crate::memory::Places;
 use crate::queue::QueueKind;
 use crate::spec::AdminOpcode;
@@ -10,9 +8,6 @@ use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 use crate::spec::command::GetLogPageCdw10;
 use crate::spec::command::GetLogPageCdw11;
-
-use super::Admin;
-use super::CommandSet;
 
 /// Bit 1 of an opcode: the controller writes host memory (Base 4.1.1, Data Transfer).
 const CONTROLLER_TO_HOST: u8 = 0b10;
@@ -28,10 +23,10 @@ pub(crate) fn writes(sqe: &Sqe) -> bool {
     sqe.opcode() & CONTROLLER_TO_HOST != 0
 }
 
-/// Whether the admin command may give a namespace another format.
-pub(crate) fn formats(sqe: &Sqe) -> bool {
+/// Whether an admin command may give a namespace another format.
+pub(crate) fn formats(opcode: AdminOpcode) -> bool {
     matches!(
-        sqe.admin_opcode(),
+        opcode,
         AdminOpcode::FORMAT_NVM
             | AdminOpcode::NAMESPACE_MANAGEMENT
             | AdminOpcode::NAMESPACE_ATTACHMENT
@@ -40,8 +35,9 @@ pub(crate) fn formats(sqe: &Sqe) -> bool {
 
 /// Returns how many bytes a controller that follows the standard writes, where that is known. A logical block has
 /// `block` bytes.
-pub(crate) fn written<S: CommandSet>(sqe: &Sqe, block: Option<usize>) -> Option<usize> {
-    if !is_admin::<S>() {
+#[inline]
+pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<usize>) -> Option<usize> {
+    if !admin {
         let blocks = (sqe.cdw12.get() as usize & 0xffff) + 1;
         return (sqe.opcode() == NvmOpcode::READ.0).then_some(block? * blocks);
     }
@@ -59,7 +55,8 @@ pub(crate) fn written<S: CommandSet>(sqe: &Sqe, block: Option<usize>) -> Option<
 }
 
 /// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
-pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
+#[inline]
+pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
     let queue = places.as_slice().iter().find_map(|place| place.queue);
     let is_queue = queue.is_some();
     let reads_only = places.as_slice().iter().any(|place| !place.writable);
@@ -68,7 +65,7 @@ pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
         "opcode {:02x}h is of a command that writes host memory, which was lent for reading: lend `&mut` a buffer",
         sqe.opcode(),
     );
-    if !is_admin::<S>() {
+    if !admin {
         assert!(!is_queue, "the memory of a queue was lent to an I/O command");
         return;
     }
@@ -93,7 +90,7 @@ pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
         AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
         AdminOpcode::TRACK_SEND => "gives the device memory to log to",
         AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
-            "gives the device a host memory buffer"
+            "gives the device a host memory buffer (use `nvme.enable_hmb`)"
         }
         _ => return,
     };
@@ -108,8 +105,4 @@ fn check_size(sqe: &Sqe, places: &Places, entry: usize) {
     let entries = (sqe.cdw10.get() >> 16) as usize + 1;
     let (bytes, len) = (entries * entry, places.len());
     assert!(bytes <= len, "a queue of {entries} entries has {bytes} bytes, and {len} are lent");
-}
-
-fn is_admin<S: CommandSet>() -> bool {
-    TypeId::of::<S>() == TypeId::of::<Admin>()
 }

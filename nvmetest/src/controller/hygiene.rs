@@ -113,6 +113,9 @@ impl Controller {
         };
         left("submission", submission);
         left("completion", completion);
+        if let Some(bytes) = shared.leases().lent() {
+            leaks.push(format!("the host memory buffer of {bytes} bytes was not disabled"));
+        }
         let Touched { features, namespaces } = shared.take_touched();
         if features {
             for &(fid, before) in &self.baseline.features {

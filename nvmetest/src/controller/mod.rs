@@ -4,6 +4,7 @@ mod admin;
 mod capabilities;
 mod events;
 mod evidence;
+mod hmb;
 mod hygiene;
 mod init;
 mod interrupts;
@@ -43,12 +44,17 @@ pub use admin::LogPage;
 pub use capabilities::Capabilities;
 pub use events::Event;
 pub use events::Events;
+pub use hmb::Hmb;
+pub use hmb::HmbError;
+pub use hmb::HmbOptions;
+pub use hmb::RetainedHmb;
 pub use init::ControllerConfig;
 pub use init::Shutdown;
 pub use interrupts::Interrupts;
 pub use pci::PciFunction;
 pub use registers::Registers;
 pub(crate) use shared::Shared;
+pub(crate) use shared::nanoseconds;
 
 use hygiene::Baseline;
 

@@ -65,8 +65,8 @@ impl Registers<'_> {
     ///
     /// Fails if the device cannot be reached, and for what would let the device use memory that was not
     /// given to it: enabling the controller (the admin queue still holds the commands of before), ringing a
-    /// doorbell of a queue, moving the Controller Memory Buffer or Persistent Memory Region into host memory, reading a
-    /// Boot Partition. [`Controller::reset_with`] enables the controller with any configuration.
+    /// doorbell of a queue, moving the Controller Memory Buffer or Persistent Memory Region into host memory,
+    /// reading a Boot Partition, changing the MSI-X Table. [`Controller::reset_with`] enables the controller with any configuration.
     pub fn write32(&self, property: Property, value: u32) -> Result {
         self.check(property, 4, value.into())?;
         Ok(self.function().write32(property.0.into(), value)?)
@@ -170,6 +170,14 @@ impl Registers<'_> {
         }
         if MEMORY.iter().any(touches) {
             return refuse("let the device claim host memory");
+        }
+        if self
+            .controller
+            .pci()
+            .msix_table()?
+            .is_some_and(|table| u64::from(property.0) < table.end && table.start < u64::from(end))
+        {
+            return refuse("move an interrupt, which is a write to host memory");
         }
         if touches(&Property::CC) {
             if property != Property::CC || width != Property::CC.size() {

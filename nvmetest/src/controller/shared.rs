@@ -26,6 +26,7 @@ use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::hmb::Leases;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -37,7 +38,7 @@ pub(crate) struct Shared {
     page_size: Cell<u64>,
     /// The sizes of submission and completion queue entries that CC says, in bytes.
     entry_sizes: Cell<(usize, usize)>,
-    timeout: Cell<Duration>,
+    timeout_ns: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
     claims: Claims,
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     cores: RefCell<Vec<Weak<Core>>>,
     /// The memory of the admin queues. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
+    /// The host memory buffer.
+    leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
     climbing: Cell<bool>,
@@ -87,12 +90,13 @@ impl Shared {
             cap,
             page_size: Cell::new(cap.min_page_size().max(4096)),
             entry_sizes: Cell::new((size_of::<Sqe>(), size_of::<Cqe>())),
-            timeout: Cell::new(DEFAULT_TIMEOUT),
+            timeout_ns: Cell::new(nanoseconds(DEFAULT_TIMEOUT)),
             deadline: Cell::new(None),
             queues: Queues::default(),
             claims: Claims::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
+            leases: Leases::default(),
             complaints: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
@@ -151,12 +155,13 @@ impl Shared {
     }
 
     /// How long a command may take that does not say otherwise.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout.get()
+    #[inline]
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        self.timeout_ns.get()
     }
 
     pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.timeout.set(timeout);
+        self.timeout_ns.set(nanoseconds(timeout));
     }
 
     /// When the running test has to be over.
@@ -191,6 +196,7 @@ impl Shared {
         self.queues.clear_live();
         self.parked.take();
         self.claims.end();
+        self.leases.end();
         self.requests_left.set(0);
     }
 
@@ -237,6 +243,10 @@ impl Shared {
         self.parked.borrow_mut().push(block);
     }
 
+    pub(super) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     pub(crate) fn complain(&self, complaint: String) {
         self.complaints.borrow_mut().push(complaint);
     }
@@ -264,29 +274,31 @@ impl Shared {
     }
 
     /// Accounts for what an admin command changed.
-    pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 {
-            return;
-        }
-        self.claims.note(sqe, status);
+    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32, status: Status) {
+        let qid = cdw10 as u16;
+        self.claims.note(opcode, qid, status.is_success());
         if !status.is_success() {
             return;
         }
-        let qid = sqe.cdw10.get() as u16;
         let touched = self.touched.get();
-        match sqe.admin_opcode() {
+        match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
             AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            _ if command::formats(sqe) => {
+            _ if command::formats(opcode) => {
                 self.touched.set(Touched { namespaces: true, ..touched });
                 self.epoch.set(self.epoch.get() + 1);
             }
             _ => {}
         }
     }
+}
+
+/// As the command log counts time; more than it can count is for ever.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Shared {

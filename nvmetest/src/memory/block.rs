@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use super::Domain;
@@ -41,6 +40,7 @@ impl Block {
         Self { domain, spot, len, revoked: AtomicBool::new(false) }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -70,17 +70,12 @@ impl Block {
         self.domain.arena().mapping().read(self.spot.offset + at, bytes);
     }
 
-    /// Returns the 32-bit words from `at` on, for memory that the device may write at any time.
-    #[inline]
-    pub(crate) fn words<const N: usize>(&self, at: usize) -> &[AtomicU32; N] {
-        self.check(at, size_of::<[AtomicU32; N]>());
-        self.domain.arena().mapping().words(self.spot.offset + at)
-    }
-
     #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);
-        assert!(within, "{len} bytes at {at} are not within the {} bytes of the block", self.len);
+        if !within {
+            outside(at, len, self.len);
+        }
     }
 
     /// Zeroes the block, and puts the canary behind it.
@@ -95,11 +90,13 @@ impl Block {
     }
 
     /// How many bytes of the last page are behind the end.
+    #[inline]
     pub(super) fn slack(&self) -> usize {
         self.bytes() - self.len
     }
 
     /// The length in whole pages, in bytes.
+    #[inline]
     fn bytes(&self) -> usize {
         self.len.next_multiple_of(PAGE_SIZE)
     }
@@ -140,14 +137,27 @@ impl Block {
         gone
     }
 
+    /// Whether it was allocated for the device of `domain`.
+    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        Arc::ptr_eq(&self.domain, domain)
+    }
+
+    #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
     }
 
     /// Returns the address of `range` for the device.
+    #[inline]
     pub(super) fn iova_of(&self, range: &Range<usize>) -> u64 {
         self.spot.iova + range.start as u64
     }
+}
+
+/// Apart from the check, which is to cost as little as it can.
+#[cold]
+fn outside(at: usize, len: usize, all: usize) -> ! {
+    panic!("{len} bytes at {at} are not within the {all} bytes of the block");
 }
 
 impl Drop for Block {

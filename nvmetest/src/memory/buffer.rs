@@ -26,17 +26,23 @@ impl Buffer {
         Self { block: Arc::new(block) }
     }
 
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
+    }
+
     /// Lends `range` to commands that read host memory.
     ///
     /// # Panics
     ///
     /// Panics if the range is not within the buffer.
+    #[inline]
     pub fn slice(&self, range: Range<usize>) -> Slice<'_> {
         assert!(range.start <= range.end && range.end <= self.block.len());
         Slice { block: &self.block, range, _borrow: PhantomData }
     }
 
     /// Lends the whole buffer to a command that writes host memory.
+    #[inline]
     pub fn as_mut(&mut self) -> SliceMut<'_> {
         let range = 0..self.block.len();
         SliceMut { block: &self.block, range, _borrow: PhantomData }

@@ -186,13 +186,16 @@ impl Domain {
     }
 
     fn map(&self, offset: usize, bytes: usize, iova: u64) -> Result<(), TransportError> {
-        self.function.dma_map(&DmaRange {
+        let memory = DmaRange {
             iova,
             len: bytes as u64,
             file: self.arena.file(),
             offset: offset as u64,
             host: self.arena.mapping().base().as_ptr() as usize + offset,
-        })
+        };
+        // SAFETY: The pages are the domain's until the device has lost them (`Block::drop`), and the device is
+        // not told of them but by who has the block.
+        unsafe { self.function.dma_map(&memory) }
     }
 
     pub(super) fn unmap(&self, iova: u64, bytes: usize) -> Result<(), TransportError> {

@@ -122,6 +122,7 @@ pub struct Place {
 }
 
 impl Place {
+    #[inline]
     fn new(block: &Arc<Block>, range: &Range<usize>, writable: bool) -> Self {
         assert!(
             !block.is_revoked(),
@@ -184,42 +185,75 @@ pub trait Data: sealed::Sealed {
     /// Where the data is.
     #[doc(hidden)]
     fn places(&self) -> Places;
+    /// How many bytes it is.
+    #[doc(hidden)]
+    fn bytes(&self) -> usize;
 }
 
 impl Data for () {
+    #[inline]
     fn places(&self) -> Places {
         Places::None
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        0
     }
 }
 
 impl Data for Slice<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, false))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
     }
 }
 
 impl Data for SliceMut<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, true))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
     }
 }
 
 impl Data for Sink<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &(0..self.len), true))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.len
     }
 }
 
 impl<T: Data> Data for Vec<T> {
+    #[inline]
     fn places(&self) -> Places {
         Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.iter().map(Data::bytes).sum()
     }
 }
 
 impl Data for crate::queue::QueueMemory {
+    #[inline]
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
         Places::One(Place { queue: Some(self.kind()), ..place })
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range().len()
     }
 }
 
@@ -238,6 +272,7 @@ pub trait DeviceRead: sealed::Sealed {
 
 impl<'b> DeviceRead for &'b Buffer {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self.slice(0..self.len())
     }
@@ -245,6 +280,7 @@ impl<'b> DeviceRead for &'b Buffer {
 
 impl<'b> DeviceRead for Slice<'b> {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self
     }
@@ -253,6 +289,7 @@ impl<'b> DeviceRead for Slice<'b> {
 /// A gathered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceRead for Vec<Slice<'b>> {
     type Lent = Vec<Slice<'b>>;
+    #[inline]
     fn lend(self) -> Vec<Slice<'b>> {
         self
     }
@@ -273,6 +310,7 @@ pub trait DeviceWrite: sealed::Sealed {
 
 impl<'b> DeviceWrite for &'b mut Buffer {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self.as_mut()
     }
@@ -280,6 +318,7 @@ impl<'b> DeviceWrite for &'b mut Buffer {
 
 impl<'b> DeviceWrite for SliceMut<'b> {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self
     }
@@ -287,6 +326,7 @@ impl<'b> DeviceWrite for SliceMut<'b> {
 
 impl<'b> DeviceWrite for Sink<'b> {
     type Lent = Sink<'b>;
+    #[inline]
     fn lend(self) -> Sink<'b> {
         self
     }
@@ -295,6 +335,7 @@ impl<'b> DeviceWrite for Sink<'b> {
 /// A scattered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceWrite for Vec<SliceMut<'b>> {
     type Lent = Vec<SliceMut<'b>>;
+    #[inline]
     fn lend(self) -> Vec<SliceMut<'b>> {
         self
     }

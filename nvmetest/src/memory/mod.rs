@@ -4,7 +4,8 @@
 //!
 //! A device knows nothing of Rust, so the contract is written down once, here:
 //!
-//! > The device touches only memory that a command in flight names, and the queues that it was given.
+//! > The device touches only memory that a command in flight names, and the queues and the host memory buffer that
+//! > it was given.
 //!
 //! That is what the standard asks of it, and what a reference to a [`Buffer`]'s bytes rests on. A device
 //! that breaks the contract is a finding, and its run is void. How much of it is enforced depends on the way

@@ -133,6 +133,7 @@ impl Controller {
 
 impl Namespace<'_> {
     /// Returns the namespace identifier.
+    #[inline]
     pub fn nsid(&self) -> u32 {
         self.nsid
     }
@@ -143,6 +144,7 @@ impl Namespace<'_> {
     }
 
     /// Returns the size of a logical block in bytes.
+    #[inline]
     pub fn block(&self) -> usize {
         self.block
     }

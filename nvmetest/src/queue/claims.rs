@@ -1,5 +1,6 @@
 //! The memory that the device was given for queues, until it has lost it.
 
+use std::cell::Cell;
 use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -9,8 +10,6 @@ use std::sync::Arc;
 use crate::memory::Block;
 use crate::raw::Fetching;
 use crate::spec::AdminOpcode;
-use crate::spec::Sqe;
-use crate::spec::Status;
 
 use super::QueueKind;
 
@@ -27,8 +26,7 @@ pub(crate) struct Claims(RefCell<Vec<Rc<Claim>>>);
 pub(crate) struct Claim {
     kind: QueueKind,
     qid: u16,
-    /// PRP Entry 1 of the command that created the queue.
-    prp1: u64,
+    stage: Cell<Stage>,
     /// The queue, and what the entries of a queue that was made by hand name.
     blocks: RefCell<Vec<Arc<Block>>>,
     /// The submission queues that were made by hand and complete in this queue, those that are gone included.
@@ -37,36 +35,57 @@ pub(crate) struct Claim {
     pub(crate) fetching: OnceCell<Rc<Fetching>>,
 }
 
+/// How far a claim has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The command that creates the queue is on its way.
+    Asked,
+    /// The queue was created.
+    Live,
+    /// Queues of one name were created and deleted at a time: the claim lasts until the controller is disabled.
+    Unsure,
+}
+
 impl Claims {
     /// Notes that a queue is about to be created in `block`.
-    pub(crate) fn add(&self, kind: QueueKind, qid: u16, prp1: u64, block: &Arc<Block>) {
+    pub(crate) fn add(&self, kind: QueueKind, qid: u16, block: &Arc<Block>) {
         let blocks = RefCell::new(vec![block.clone()]);
+        let stage = Cell::new(Stage::Asked);
         let (served, fetching) = (RefCell::default(), OnceCell::new());
-        let claim = Claim { kind, qid, prp1, blocks, served, fetching };
-        self.0.borrow_mut().push(Rc::new(claim));
+        let claim = Claim { kind, qid, stage, blocks, served, fetching };
+        let mut claims = self.0.borrow_mut();
+        if claims.iter().any(|it| it.is(kind, qid, Stage::Asked)) {
+            claims
+                .iter()
+                .filter(|it| it.is(kind, qid, Stage::Asked))
+                .for_each(|it| it.enter(Stage::Unsure));
+            claim.enter(Stage::Unsure);
+        }
+        claims.push(Rc::new(claim));
     }
 
-    /// Notes what became of an admin command.
-    pub(crate) fn note(&self, sqe: &Sqe, status: Status) {
-        let qid = sqe.cdw10.get() as u16;
-        let kind = match sqe.admin_opcode() {
-            AdminOpcode::CREATE_IO_SQ | AdminOpcode::DELETE_IO_SQ => QueueKind::Submission,
-            AdminOpcode::CREATE_IO_CQ | AdminOpcode::DELETE_IO_CQ => QueueKind::Completion,
+    /// Notes what became of an admin command about queue `qid`.
+    pub(crate) fn note(&self, opcode: AdminOpcode, qid: u16, success: bool) {
+        let (kind, deletes) = match opcode {
+            AdminOpcode::CREATE_IO_SQ => (QueueKind::Submission, false),
+            AdminOpcode::DELETE_IO_SQ => (QueueKind::Submission, true),
+            AdminOpcode::CREATE_IO_CQ => (QueueKind::Completion, false),
+            AdminOpcode::DELETE_IO_CQ => (QueueKind::Completion, true),
             _ => return,
         };
-        let deletes =
-            matches!(sqe.admin_opcode(), AdminOpcode::DELETE_IO_SQ | AdminOpcode::DELETE_IO_CQ);
         let mut claims = self.0.borrow_mut();
-        let of_queue = |claim: &Claim| claim.kind == kind && claim.qid == qid;
-        match (deletes, status.is_success()) {
-            (true, true) => claims.retain(|claim| !(of_queue(claim) && claim.ends())),
-            (false, false) => {
-                // The last one: an earlier command may have created a queue in the same memory.
-                let prp1 = sqe.dptr[0].get();
-                let refused = claims.iter().rposition(|it| of_queue(it) && it.prp1 == prp1);
-                refused.map(|index| claims.remove(index).ends());
+        let concerns = if deletes { Stage::Live } else { Stage::Asked };
+        let is_it = |claim: &Rc<Claim>| claim.is(kind, qid, concerns);
+        match (deletes, success) {
+            (false, true) => {
+                claims.iter().filter(|it| is_it(it)).for_each(|it| it.enter(Stage::Live))
             }
-            _ => {}
+            (true, false) => {}
+            // Completions come in any order: which of two queues of a name is gone is not certain.
+            _ if 1 < claims.iter().filter(|it| is_it(it)).count() => {
+                claims.iter().filter(|it| is_it(it)).for_each(|it| it.enter(Stage::Unsure));
+            }
+            _ => claims.retain(|it| !(is_it(it) && it.ends())),
         }
     }
 
@@ -117,6 +136,14 @@ impl Claims {
 }
 
 impl Claim {
+    fn is(&self, kind: QueueKind, qid: u16, stage: Stage) -> bool {
+        (self.kind, self.qid, self.stage.get()) == (kind, qid, stage)
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.set(stage);
+    }
+
     /// Lets the memory go, also if the owner of the queue was forgotten.
     fn ends(&self) -> bool {
         drop(self.blocks.take());

@@ -3,7 +3,6 @@
 use std::ops::BitOr;
 
 use crate::command;
-use crate::command::Nvm;
 use crate::memory::UNMAPPED;
 use crate::spec::Sqe;
 use crate::spec::sqe::Psdt;
@@ -107,7 +106,7 @@ impl Ground {
     /// How many bytes the device writes, where that is known.
     fn written(&self, entry: &Entry, sqe: &Sqe) -> Option<u64> {
         let blocks = entry.blocks.filter(|blocks| blocks.nsid == sqe.nsid.get())?;
-        command::written::<Nvm>(sqe, Some(blocks.bytes)).map(|len| len as u64)
+        command::written(sqe, false, Some(blocks.bytes)).map(|len| len as u64)
     }
 
     /// Whether the pointers do no harm in any entry, with any PSDT.

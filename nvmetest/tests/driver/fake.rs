@@ -223,6 +223,11 @@ impl Fake {
         self.state().lag = reads;
     }
 
+    /// Enables it, as somebody did who had it before.
+    pub fn enable_by_hand(&self) {
+        self.write_register(Property::CC.0.into(), u32::from(Cc::new().with_en(true)).into());
+    }
+
     /// Whether it was disabled before it had become ready.
     pub fn was_hurried(&self) -> bool {
         self.state().hurried
@@ -459,6 +464,10 @@ impl std::fmt::Debug for Fake {
     }
 }
 
+#[expect(
+    unsafe_code,
+    reason = "a device's methods are unsafe to call, and these are implementations"
+)]
 impl Function for Fake {
     fn uri(&self) -> &DeviceUri {
         &self.uri
@@ -473,7 +482,7 @@ impl Function for Fake {
         Ok(())
     }
 
-    fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
         Ok(())
     }
 
@@ -493,7 +502,7 @@ impl Function for Fake {
         Ok(())
     }
 
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.check_alive()?;
         let mut value = [0; 8];
         value[..data.len()].copy_from_slice(data);
@@ -510,7 +519,7 @@ impl Function for Fake {
         None
     }
 
-    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
         self.state().mapped.insert(memory.iova, (memory.len, memory.offset));
         Ok(())
     }

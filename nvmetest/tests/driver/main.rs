@@ -1,6 +1,7 @@
 //! The driver: on the soft controller where that will do, and on one that does wrong where it must.
 
 mod fake;
+mod hmb;
 mod hygiene;
 mod initialization;
 mod ladder;

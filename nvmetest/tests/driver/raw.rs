@@ -525,3 +525,25 @@ fn a_layout_may_name_no_memory_from_an_entry_on() -> Result {
     }
     Ok(())
 }
+
+/// A queue is deleted and created again in one scope: the deletion takes nothing from the new one.
+#[test]
+fn a_deletion_takes_nothing_from_the_next_queue() -> Result {
+    let (fake, bases) = bases(false);
+    let nvme = fake.open()?;
+    let create = || nvme.create_io_cq(CreateIoCq::contiguous(3, 8));
+    create().run(&nvme)?;
+    nvme.scope(|io| {
+        drop(nvme.delete_io_cq(3).submit(io));
+        drop(create().submit(io));
+        io.waitdone(2)
+    })?;
+    let bases = bases.lock().unwrap();
+    assert_eq!(
+        bases.iter().map(|base| fake.reaches(*base, 128)).collect::<Vec<_>>(),
+        [false, true]
+    );
+    nvme.delete_io_cq(3).run(&nvme)?;
+    assert!(!fake.reaches(bases[1], 128));
+    Ok(())
+}

@@ -80,6 +80,10 @@ impl FakeFunction {
     }
 }
 
+#[expect(
+    unsafe_code,
+    reason = "a device's methods are unsafe to call, and these are implementations"
+)]
 impl Function for FakeFunction {
     fn uri(&self) -> &DeviceUri {
         &self.uri
@@ -93,7 +97,7 @@ impl Function for FakeFunction {
         self.alive(|_| data.fill(0))
     }
 
-    fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
         self.alive(|_| ())
     }
 
@@ -101,7 +105,7 @@ impl Function for FakeFunction {
         self.alive(|controller| controller.read(offset, data))
     }
 
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.alive(|controller| controller.write(offset, data))
     }
 
@@ -109,7 +113,7 @@ impl Function for FakeFunction {
         None
     }
 
-    fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
+    unsafe fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
         self.alive(|_| ())
     }
 
