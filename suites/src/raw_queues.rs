@@ -65,6 +65,15 @@ fn page(nvme: &Controller) -> Result<usize> {
     Ok(4096 << nvme.registers().cc()?.mps())
 }
 
+/// Takes what was seen of accesses to where nothing is: they are this test's doing, and there are no others.
+#[track_caller]
+fn finds_nothing_but_what_is_not_there(nvme: &Controller) {
+    let nothing = nvme.unmapped_address().value();
+    for fault in nvme.take_dma_faults() {
+        assert!((nothing..nothing + (1 << 20)).contains(&fault.iova.0), "{fault}");
+    }
+}
+
 /// Commands with one identifier complete each by itself, or are refused with Command ID Conflict: how many commands
 /// a controller searches is its own choice.
 #[nvme_test(spec = "Base 4.2.3.1")]
@@ -362,7 +371,9 @@ fn data_that_cannot_be_fetched_is_a_data_transfer_error(
     };
     let write = Entry::write(&ns, 0, blocks).prp1(place(0)).prp2(second);
     sq.submit(&write.cid(1))?;
-    completes(&mut cq, 1, &[Status::DATA_TRANSFER_ERROR])?;
+    let done = completes(&mut cq, 1, &[Status::DATA_TRANSFER_ERROR]);
+    finds_nothing_but_what_is_not_there(nvme);
+    done?;
     sq.submit(&flush(&ns, 2))?;
     completes(&mut cq, 2, &[Status::SUCCESS])?;
     // What the blocks hold now is anybody's guess.
@@ -399,6 +410,7 @@ fn data_that_cannot_be_delivered_harms_nothing_else(
     };
     sq.submit(&Entry::read(&ns, 0, blocks).prp1(place(0)).prp2(second).cid(1))?;
     completes(&mut cq, 1, &[Status::DATA_TRANSFER_ERROR, Status::SUCCESS])?;
+    finds_nothing_but_what_is_not_there(nvme);
     let found = memory.to_vec();
     for (at, byte) in found.iter().enumerate() {
         let may_be_data = at < wrong * size && *byte == data[at];

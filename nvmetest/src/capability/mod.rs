@@ -109,6 +109,7 @@ mod tests {
             dma: DmaModel::Fixed,
             iova: 0..0,
             revokes: false,
+            dma_faults: false,
             function_reset: false,
             terminates: false,
             msix_vectors: 0,

@@ -106,7 +106,7 @@ impl Controller {
     pub fn leaks(&self) -> Result<Vec<String>> {
         let shared = self.shared();
         let mut leaks = shared.take_complaints();
-        leaks.extend(shared.domain().take_overruns());
+        leaks.extend(self.overruns());
         let (submission, completion) = shared.queues().live();
         let mut left = |kind: &str, ids: Vec<u16>| {
             leaks.extend(ids.iter().map(|id| format!("{kind} queue {id} was not deleted")));

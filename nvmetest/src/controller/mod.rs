@@ -2,6 +2,7 @@
 
 mod admin;
 mod capabilities;
+mod dma;
 mod events;
 mod evidence;
 mod hmb;

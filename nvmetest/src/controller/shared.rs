@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::cell::RefMut;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::dma::Fault;
 use super::hmb::Leases;
 use super::queues::Queues;
 
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
+    /// Accesses that no mapping covered, as far as nobody has asked for them.
+    faults: RefCell<Vec<Fault>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
     /// How often namespaces were formatted, attached, or the like.
@@ -98,6 +102,7 @@ impl Shared {
             parked: RefCell::default(),
             leases: Leases::default(),
             complaints: RefCell::default(),
+            faults: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
             epoch: Cell::new(0),
@@ -253,6 +258,10 @@ impl Shared {
 
     pub(super) fn take_complaints(&self) -> Vec<String> {
         self.complaints.take()
+    }
+
+    pub(super) fn faults(&self) -> RefMut<'_, Vec<Fault>> {
+        self.faults.borrow_mut()
     }
 
     /// Starts to climb the ladder, if that is not going on.

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use crate::cmdlog::now_ns;
 use crate::transport::DmaModel;
 use crate::transport::DmaRange;
 use crate::transport::Function;
@@ -13,7 +14,10 @@ use crate::transport::TransportError;
 
 use super::Arena;
 use super::Block;
+use super::Overrun;
 use super::PAGE_SIZE;
+use super::known::Known;
+use super::known::Neighbour;
 
 /// Why memory could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +69,9 @@ struct State {
     /// The next I/O virtual address, where addresses are free to choose. It only grows: an address that
     /// was taken from the device is not given to it again.
     next_iova: u64,
-    /// What was found behind blocks that are freed by now.
-    overruns: Vec<String>,
+    /// What was found behind blocks that are freed by now, and of which.
+    overruns: Vec<(Overrun, Neighbour)>,
+    known: Known,
 }
 
 /// Where a block is.
@@ -119,7 +124,7 @@ impl Domain {
             // There is no more memory than the arena, and far above it is nothing else.
             DmaModel::Fixed => (FIXED_UNMAPPED, first_iova),
         };
-        let state = State { next_iova, overruns: Vec::new() };
+        let state = State { next_iova, overruns: Vec::new(), known: Known::default() };
         let domain = Self { function, arena, usable, unmapped, state: Mutex::new(state) };
         if model == DmaModel::Whole {
             // The arena's address stays the next one: blocks are at their offset from it.
@@ -159,7 +164,8 @@ impl Domain {
         let iova = placed.inspect_err(|_| self.give_back(offset, bytes))?;
         let mapped = model == DmaModel::PerBuffer;
         let block = Block::new(self.clone(), Spot { offset, iova, mapped }, len);
-        block.erase(self.canaries());
+        block.erase();
+        self.state().known.add(iova, len, now_ns());
         Ok(block)
     }
 
@@ -217,13 +223,37 @@ impl Domain {
         self.arena.give_back(offset / PAGE_SIZE, bytes / PAGE_SIZE + GUARD_PAGES);
     }
 
-    /// Notes a finding about a block that is about to go.
-    pub(super) fn note_overrun(&self, overrun: String) {
-        self.state().overruns.push(overrun);
+    /// Notes that a block goes, and what was found behind it.
+    pub(super) fn note_freed(&self, iova: u64, overrun: Option<Overrun>) {
+        let mut state = self.state();
+        let block = state.known.free(iova, now_ns());
+        state.overruns.extend(overrun.zip(block));
+    }
+
+    /// Notes that memory was taken from the device while a command held it.
+    pub(super) fn note_revoked(&self, range: Range<u64>) {
+        self.state().known.revoke(range);
+    }
+
+    /// Notes addresses that a test is given because nothing is there: what the device does with them is no finding.
+    #[expect(dead_code, reason = "for data pointers that are wrong on purpose")]
+    pub(crate) fn hand_out(&self, range: Range<u64>) {
+        self.state().known.hand_out(range);
+    }
+
+    /// Whether a fault at `address` is no finding: a test was handed the address out, or the memory was taken from a
+    /// command that was given up.
+    pub(crate) fn is_excused(&self, address: u64) -> bool {
+        self.state().known.is_excused(address)
+    }
+
+    /// The block that `address` is nearest to, if it is near any.
+    pub(crate) fn nearest(&self, address: u64) -> Option<Neighbour> {
+        self.state().known.nearest(address).cloned()
     }
 
     /// Returns what was found behind blocks that were freed since the last call.
-    pub(crate) fn take_overruns(&self) -> Vec<String> {
+    pub(crate) fn take_overruns(&self) -> Vec<(Overrun, Neighbour)> {
         std::mem::take(&mut self.state().overruns)
     }
 

@@ -10,6 +10,7 @@ use crate::queue::QueueKind;
 
 use super::Block;
 use super::Buffer;
+use super::canary;
 
 /// Memory lent to the device for reading.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ impl Deref for Slice<'_> {
 pub struct SliceMut<'b> {
     pub(super) block: &'b Arc<Block>,
     pub(super) range: Range<usize>,
+    /// What of the buffer nobody else can reach while the slice lives: the range, and what a canary may stand in.
+    pub(super) exclusive: Range<usize>,
     pub(super) _borrow: PhantomData<&'b mut [u8]>,
 }
 
@@ -46,11 +49,25 @@ impl<'b> SliceMut<'b> {
     pub fn split_at(self, mid: usize) -> (SliceMut<'b>, SliceMut<'b>) {
         let Range { start, end } = self.range;
         assert!(mid <= end - start, "{mid} is not within {} bytes", end - start);
-        let part = |range| SliceMut { block: self.block, range, _borrow: PhantomData };
-        (part(start..start + mid), part(start + mid..end))
+        let (mid, outer) = (start + mid, self.exclusive.clone());
+        let part = |range, exclusive| self.part(range, exclusive);
+        (part(start..mid, outer.start..mid), part(mid..end, mid..outer.end))
     }
 
-    /// Splits the slice into disjoint parts of `len` bytes.
+    /// Keeps a part of the slice. What is given up on either side is nobody's then, and watched by a canary while a
+    /// command has the part.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the range is not within the slice.
+    pub fn narrow(self, range: Range<usize>) -> SliceMut<'b> {
+        let Range { start, end } = self.range;
+        assert!(range.start <= range.end && range.end <= end - start);
+        SliceMut { range: start + range.start..start + range.end, ..self }
+    }
+
+    /// Splits the slice into disjoint parts of `len` bytes; see [`Buffer::chunks_mut`] on what is watched between
+    /// them.
     ///
     /// # Panics
     ///
@@ -58,11 +75,17 @@ impl<'b> SliceMut<'b> {
     pub fn into_chunks(self, len: usize) -> impl Iterator<Item = SliceMut<'b>> {
         assert!(0 < len);
         let Range { start, end } = self.range;
-        (start..end).step_by(len).map(move |at| SliceMut {
-            block: self.block,
-            range: at..end.min(at.saturating_add(len)),
-            _borrow: PhantomData,
+        (start..end).step_by(len).map(move |at| {
+            let to = end.min(at.saturating_add(len));
+            let first = if at == start { self.exclusive.start } else { at };
+            let last = if to == end { self.exclusive.end } else { to };
+            self.part(at..to, first..last)
         })
+    }
+
+    /// A part of the slice; no two have any byte of `exclusive` in common.
+    fn part(&self, range: Range<usize>, exclusive: Range<usize>) -> SliceMut<'b> {
+        SliceMut { block: self.block, range, exclusive, _borrow: PhantomData }
     }
 }
 
@@ -117,6 +140,8 @@ pub struct Place {
     pub(crate) writable: bool,
     /// How many bytes behind it nobody else has: the rest of the page, if the loan goes to the end of its buffer.
     pub(crate) slack: usize,
+    /// How many bytes before and behind it a canary may have: they are of the same buffer, and nobody else's.
+    pub(crate) margins: [u8; 2],
     /// What the device keeps using it for: a queue, whose memory `Shared` holds until the device has lost it.
     pub(crate) queue: Option<QueueKind>,
 }
@@ -135,8 +160,21 @@ impl Place {
             len: range.len(),
             writable,
             slack: if range.end == block.len() { block.slack() } else { 0 },
+            margins: [0; 2],
             queue: None,
         }
+    }
+
+    /// Where it is in its block.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let start = (self.iova - self.block.iova().0) as usize;
+        start..start + self.len
+    }
+
+    /// Whether there is something of its pages beside it that a canary could watch.
+    #[inline]
+    fn has_edges(&self) -> bool {
+        self.slack != 0 || self.margins != [0; 2]
     }
 }
 
@@ -158,6 +196,16 @@ impl Places {
             Self::None => &[],
             Self::One(place) => std::slice::from_ref(place),
             Self::Many(places) => places,
+        }
+    }
+
+    /// Whether there is something beside a place that a canary could watch.
+    #[inline]
+    pub(crate) fn have_edges(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(place) => place.has_edges(),
+            Self::Many(places) => places.iter().any(Place::has_edges),
         }
     }
 
@@ -215,7 +263,8 @@ impl Data for Slice<'_> {
 impl Data for SliceMut<'_> {
     #[inline]
     fn places(&self) -> Places {
-        Places::One(Place::new(self.block, &self.range, true))
+        let margins = canary::margins(&self.range, &self.exclusive);
+        Places::One(Place { margins, ..Place::new(self.block, &self.range, true) })
     }
     #[inline]
     fn bytes(&self) -> usize {

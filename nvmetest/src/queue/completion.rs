@@ -100,6 +100,9 @@ impl Core {
         if self.sqid == 0 {
             self.shared.note(AdminOpcode(facts().opcode), facts().cdw10, status);
         }
+        if !self.canaries.is_empty() {
+            self.check_canaries(slot);
+        }
         if !status.is_success() || facts().expected.is_some() {
             self.judge(slot, status, callback.is_some());
         }

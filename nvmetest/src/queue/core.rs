@@ -13,6 +13,7 @@ use crate::cmdlog::Ring;
 use crate::command;
 use crate::controller::Shared;
 use crate::memory::Block;
+use crate::memory::Canaries;
 use crate::spec::AdminOpcode;
 
 use super::accounts::Accounts;
@@ -42,6 +43,7 @@ pub struct Core {
     pub(super) next_due_ns: Cell<u64>,
     /// A page for each slot, for PRP Lists and SGL segments.
     pub(super) lists: OnceCell<Arc<Block>>,
+    pub(super) canaries: Canaries,
     pub(super) log: Ring,
     pub(super) accounts: Accounts,
     /// How many commands were refused so far.
@@ -75,6 +77,7 @@ impl Core {
             slots: Slots::new(capacity),
             next_due_ns: Cell::new(u64::MAX),
             lists: OnceCell::new(),
+            canaries: Canaries::default(),
             log,
             accounts: Accounts::default(),
             refused: Cell::new(0),
@@ -223,7 +226,7 @@ impl Core {
         let abandoned = self.slots.abandon(scope);
         let now = cmdlog::now_ns();
         for command in &abandoned {
-            self.log.abandoned(command.logged, now);
+            self.log.abandoned(command.facts.logged, now);
         }
         self.accounts.abandoned(scope);
         abandoned

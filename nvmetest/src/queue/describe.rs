@@ -8,6 +8,7 @@ use zerocopy::little_endian::U64;
 use crate::command;
 use crate::command::Layout;
 use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Shared;
 use crate::memory::Block;
 use crate::memory::PAGE_SIZE;
@@ -120,6 +121,19 @@ pub(super) fn data_pointer(
             sgl_pointer(sqe, &pieces(places, Some(*len)), &[], 256, shared, own_list)
         }
     }
+}
+
+/// Whether a controller that follows the standard writes what is lent, and how many bytes behind the end of it, where
+/// there is nothing but the rest of the page. Nobody knows that of a data pointer that is the test's own.
+pub(super) fn extent(sqe: &Sqe, places: &Places, plan: &Plan, terms: &Terms) -> (bool, usize) {
+    if terms.verbatim {
+        return (false, usize::MAX);
+    }
+    let may_go_on =
+        command::writes(sqe) && plan.transfer.is_none() && sqe.psdt() != Psdt::SGL_MPTR_CONTIGUOUS;
+    let wanted = command::written(sqe, terms.admin, plan.block).unwrap_or(usize::MAX);
+    let beyond = if may_go_on { wanted.saturating_sub(places.len()) } else { 0 };
+    (command::writes(sqe), beyond)
 }
 
 /// The first `len` bytes of the places, or all.

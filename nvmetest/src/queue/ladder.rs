@@ -58,6 +58,7 @@ pub(super) fn close(
         }
         climb(controller, core, scope)
     };
+    core.settle(&stragglers);
     std::mem::forget(bomb);
     stragglers
 }

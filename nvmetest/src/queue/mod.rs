@@ -22,6 +22,7 @@
 
 mod accounts;
 mod backoff;
+mod beside;
 mod claims;
 mod completion;
 mod completion_side;

@@ -228,14 +228,18 @@ fn enter<'scope, 'env, S, T>(
     // never called, as they are dropped.
     drop(stragglers);
 
-    let value = match result {
+    let result = match result {
         Err(panic) => resume_unwind(panic),
-        Ok(result) => result?,
+        Ok(result) => result,
     };
-    match failures.into_iter().next().or(findings) {
-        Some(error) => Err(error),
-        None => Ok(value),
-    }
+    let result = match (result, failures.into_iter().next().or(findings)) {
+        (Ok(_), Some(error)) => Err(error),
+        (result, _) => result,
+    };
+    result.map_err(|error| match ios.first() {
+        Some(io) => io.scope.controller.with_dma_fault(error),
+        None => error,
+    })
 }
 
 /// So many completions are taken until clocks and the device's health are looked at: what is waited for may not

@@ -116,7 +116,8 @@ pub(super) enum Found<'s> {
 
 /// What a command that was given up has lent, and the callback that was never called.
 pub(super) struct Straggler {
-    pub(super) logged: Token,
+    pub(super) key: Key,
+    pub(super) facts: Facts,
     pub(super) places: Places,
     pub(super) lists: Option<Arc<Block>>,
     _callback: Option<Callback<'static>>,
@@ -206,6 +207,11 @@ impl Slots {
     /// The number of a slot.
     pub(super) fn number(&self, slot: &Slot) -> u16 {
         slot.key.get().number(self.mask)
+    }
+
+    /// The number of the slot that the command of `key` has, or had.
+    pub(super) fn number_of(&self, key: Key) -> u16 {
+        key.number(self.mask)
     }
 
     /// The slot whose latest command is that of `key`.
@@ -353,7 +359,8 @@ impl Slot {
         self.state.set(State::Zombie);
         self.claim.set(Claim::None);
         Straggler {
-            logged: self.facts.get().logged,
+            key: self.key.get(),
+            facts: self.facts.get(),
             places: self.places.replace(Places::None),
             lists: self.lists.take(),
             _callback: self.callback.take(),

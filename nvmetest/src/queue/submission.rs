@@ -62,6 +62,9 @@ impl Core {
                 }
             }
         }
+        if places.have_edges() {
+            self.place_canaries(slot, &sqe, &places, plan, terms);
+        }
         let since_ns = cmdlog::now_ns();
         let due_ns = since_ns.saturating_add(terms.timeout_ns(self.shared.timeout_ns()));
         if due_ns < self.next_due_ns.get() {

@@ -14,6 +14,7 @@
 
 mod bare;
 mod claim;
+mod dma_fault;
 mod error;
 mod mmio;
 mod process;
@@ -31,6 +32,8 @@ use crate::memory::Arena;
 pub use bare::Bare;
 pub use claim::Claim;
 pub use claim::ClaimError;
+pub use dma_fault::DmaAccess;
+pub use dma_fault::DmaFault;
 pub use error::OpenError;
 pub use error::TransportError;
 pub use mmio::Mmio;
@@ -101,6 +104,14 @@ pub trait Function: Send + Sync + fmt::Debug {
     /// When it returns, the device can no longer reach the memory, if
     /// [`Abilities::revokes`] says so.
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult;
+
+    /// Returns the accesses of the device that no mapping covered since the last call, the oldest first, where
+    /// somebody observes them: [`Abilities::dma_faults`].
+    ///
+    /// A fault is here, at the latest, when the completion of the command that it belongs to is.
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        Vec::new()
+    }
 
     /// Makes MSI-X vector `first + n` signal `eventfds[n]`, and enables MSI-X; with no eventfds at all
     /// (`first` is 0), disables it.
@@ -175,6 +186,9 @@ pub struct Abilities {
     pub iova: Range<u64>,
     /// Whether unmapped memory is out of the device's reach, whatever the device does.
     pub revokes: bool,
+    /// Whether somebody observes accesses of the device that no mapping covers, as an IOMMU does:
+    /// [`Function::take_dma_faults`].
+    pub dma_faults: bool,
     /// Whether [`Function::reset`] works.
     pub function_reset: bool,
     /// Whether [`Function::terminate`] works.

@@ -10,6 +10,7 @@ use std::sync::MutexGuard;
 use nvmetest::Controller;
 use nvmetest::Result;
 use nvmetest::memory::Arena;
+use nvmetest::memory::Iova;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::Aqa;
 use nvmetest::spec::Cap;
@@ -22,6 +23,8 @@ use nvmetest::spec::Status;
 use nvmetest::spec::StatusField;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaAccess;
+use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaModel;
 use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
@@ -42,6 +45,10 @@ pub enum Reply {
     Entry(fn(&mut Cqe)),
     /// Completes it with success, after this page was written to its data.
     Page(fn(&Sqe) -> [u8; 4096]),
+    /// Writes these bytes so far from the start of its data, and completes it with success.
+    Stray(i64, &'static [u8]),
+    /// Writes a byte so far from the start of its data, where nothing is mapped, and completes it with this status.
+    Fault(i64, Status),
     /// Ends the command that this Abort names, and says whether there was one.
     Abort,
     /// Completes it twice.
@@ -60,6 +67,8 @@ pub struct Fake {
     abilities: Abilities,
     arena: Arc<Arena>,
     state: Mutex<State>,
+    /// Accesses that no mapping covered.
+    faults: Mutex<Vec<DmaFault>>,
 }
 
 struct State {
@@ -138,6 +147,7 @@ impl Fake {
             dma,
             iova,
             revokes: dma == DmaModel::PerBuffer,
+            dma_faults: true,
             function_reset: true,
             terminates: false,
             msix_vectors: 0,
@@ -159,7 +169,8 @@ impl Fake {
             next_csts: None,
         };
         let uri = "fake:".parse().expect("a URI");
-        Arc::new(Self { uri, abilities, arena, state: Mutex::new(state) })
+        let (state, faults) = (Mutex::new(state), Mutex::default());
+        Arc::new(Self { uri, abilities, arena, state, faults })
     }
 
     pub fn open(self: &Arc<Self>) -> Result<Controller> {
@@ -177,6 +188,11 @@ impl Fake {
         let state = self.state();
         let (_, sqe) = state.pending[index];
         self.dma_write(&state, sqe.dptr[0].get(), &[byte; 512])
+    }
+
+    /// The address of the data of a command that was not completed.
+    pub fn data(&self, index: usize) -> u64 {
+        self.state().pending[index].1.dptr[0].get()
     }
 
     /// Completes a command that was not completed.
@@ -252,9 +268,22 @@ impl Fake {
     }
 
     fn dma_write(&self, state: &State, iova: u64, bytes: &[u8]) -> bool {
-        let Some(offset) = self.translate(state, iova, bytes.len()) else { return false };
+        let Some(offset) = self.translate(state, iova, bytes.len()) else {
+            self.fault(iova, bytes.len(), DmaAccess::Write);
+            return false;
+        };
         self.arena.mapping().write(offset, bytes);
         true
+    }
+
+    /// What the platform's IOMMU notes.
+    fn fault(&self, iova: u64, len: usize, access: DmaAccess) {
+        self.faults.lock().expect("nobody panics with it").push(DmaFault {
+            iova: Iova(iova),
+            len: Some(len as u64),
+            access: Some(access),
+            unrecorded: 0,
+        });
     }
 
     fn translate(&self, state: &State, iova: u64, len: usize) -> Option<usize> {
@@ -347,6 +376,16 @@ impl Fake {
             Reply::Page(page) => {
                 assert!(self.dma_write(state, sqe.dptr[0].get(), &page(sqe)));
                 self.complete(state, qid, cqe);
+            }
+            Reply::Stray(distance, bytes) => {
+                let at = sqe.dptr[0].get().wrapping_add_signed(distance);
+                assert!(self.dma_write(state, at, bytes));
+                self.complete(state, qid, cqe);
+            }
+            Reply::Fault(distance, status) => {
+                let at = sqe.dptr[0].get().wrapping_add_signed(distance);
+                assert!(!self.dma_write(state, at, &[0xee]));
+                self.complete(state, qid, entry(qid, sqe, status));
             }
             Reply::Abort => {
                 let cdw10 = sqe.cdw10.get();
@@ -533,6 +572,10 @@ impl Function for Fake {
         let removed = state.mapped.remove(&iova);
         assert_eq!(removed.map(|(size, _)| size), Some(len), "exactly what was mapped is unmapped");
         Ok(())
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        std::mem::take(&mut *self.faults.lock().expect("nobody panics with it"))
     }
 
     fn set_msix(&self, _first: u16, _eventfds: &[std::os::fd::BorrowedFd<'_>]) -> TransportResult {

@@ -1,5 +1,7 @@
 //! The driver: on the soft controller where that will do, and on one that does wrong where it must.
 
+mod canary;
+mod dma_faults;
 mod fake;
 mod hmb;
 mod hygiene;

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use nvmetest::memory::Arena;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaModel;
 use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
@@ -51,6 +52,7 @@ impl Scheme for Fake {
             dma: DmaModel::Fixed,
             iova: 0..arena.len() as u64,
             revokes: false,
+            dma_faults: true,
             function_reset: true,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
@@ -119,6 +121,11 @@ impl Function for FakeFunction {
 
     fn dma_unmap(&self, _iova: u64, _len: u64) -> TransportResult {
         self.alive(|_| ())
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        let mut controller = self.controller.lock().expect("no access panics");
+        std::mem::take(&mut controller.faults)
     }
 
     fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {

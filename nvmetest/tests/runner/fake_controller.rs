@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use nvmetest::memory::Arena;
+use nvmetest::memory::Iova;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::Ascii;
 use nvmetest::spec::Cap;
@@ -19,6 +20,8 @@ use nvmetest::spec::identify::ControllerType;
 use nvmetest::spec::identify::LbaFormat;
 use nvmetest::spec::identify::QueueEntrySizes;
 use nvmetest::spec::property::ShutdownStatus;
+use nvmetest::transport::DmaAccess;
+use nvmetest::transport::DmaFault;
 use zerocopy::FromBytes;
 use zerocopy::FromZeros;
 use zerocopy::IntoBytes;
@@ -34,6 +37,9 @@ const ADMIN_SQ_TAIL: u64 = 0x1000;
 /// A vendor specific command that completes only when it is aborted.
 pub const NEVER_COMPLETES: u8 = 0xc0;
 
+/// A vendor specific command that reads from an address where nothing is.
+pub const READS_NOWHERE: u8 = 0xc4;
+
 /// The doorbells other than that of the Admin Submission Queue are ignored.
 #[derive(Debug)]
 pub struct FakeController {
@@ -43,6 +49,8 @@ pub struct FakeController {
     completions: u32,
     /// The identifiers of commands that wait for ever, such as Asynchronous Event Requests.
     waiting: Vec<u16>,
+    /// What an IOMMU would have noted.
+    pub faults: Vec<DmaFault>,
 }
 
 impl FakeController {
@@ -53,7 +61,7 @@ impl FakeController {
         registers[..8].copy_from_slice(&u64::from(cap).to_le_bytes());
         registers[8..12].copy_from_slice(&u32::from(Vs::V2_0).to_le_bytes());
         let arena = Arc::clone(arena);
-        Self { arena, registers, head: 0, completions: 0, waiting: Vec::new() }
+        Self { arena, registers, head: 0, completions: 0, waiting: Vec::new(), faults: Vec::new() }
     }
 
     pub fn read(&self, offset: u64, data: &mut [u8]) {
@@ -111,6 +119,11 @@ impl FakeController {
             AdminOpcode::IDENTIFY => return self.identify(sqe),
             AdminOpcode::ASYNC_EVENT_REQUEST | AdminOpcode(NEVER_COMPLETES) => {
                 return self.waiting.push(sqe.cid());
+            }
+            AdminOpcode(READS_NOWHERE) => {
+                let (iova, access) = (Iova(0xdead_0000), Some(DmaAccess::Read));
+                self.faults.push(DmaFault { iova, len: None, access, unrecorded: 0 });
+                0
             }
             AdminOpcode::ABORT => {
                 let cid = (sqe.cdw10.get() >> 16) as u16;
