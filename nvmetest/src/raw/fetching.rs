@@ -63,7 +63,7 @@ impl Fetching {
     }
 
     /// How many steps it is from the head to `index`.
-    fn from_head(&self, index: u32) -> u32 {
+    fn steps_to(&self, index: u32) -> u32 {
         (index + self.entries() - self.head.get()) % self.entries()
     }
 
@@ -73,7 +73,7 @@ impl Fetching {
 
     /// Whether the device may be fetching the slot now.
     fn is_exposed(&self, index: u32) -> bool {
-        self.wild.get() || self.from_head(index) < self.from_head(self.tail.get())
+        self.wild.get() || self.steps_to(index) < self.steps_to(self.tail.get())
     }
 
     /// Notes that an entry is about to be written to a slot, or says why it must not be.
@@ -102,7 +102,7 @@ impl Fetching {
             return;
         }
         let before = self.tail.get();
-        if self.from_head(value) < self.from_head(before) {
+        if self.steps_to(value) < self.steps_to(before) {
             self.wild.set(true);
         }
         self.tail.set(value);
@@ -134,7 +134,7 @@ impl Fetching {
             self.log.completed(token, cqe, now_ns());
         }
         let sqhd = u32::from(cqe.sqhd.get());
-        let moves_on = self.from_head(sqhd % self.entries()) <= self.from_head(self.tail.get());
+        let moves_on = self.steps_to(sqhd % self.entries()) <= self.steps_to(self.tail.get());
         if in_order && !self.wild.get() && sqhd < self.entries() && moves_on {
             self.head.set(sqhd);
         }
