@@ -173,7 +173,7 @@ impl Domain {
             len: bytes as u64,
             file: self.arena.file(),
             offset: offset as u64,
-            host: self.arena.mapping().base().as_ptr() as usize + offset,
+            host: self.arena.mapping().base().expose_provenance().get() + offset,
         })
     }
 
