@@ -1,0 +1,31 @@
+//! What of the host's memory the device can reach.
+
+use nvmetest::transport::DmaModel;
+
+use super::device::Device;
+use super::device::State;
+
+impl Device {
+    /// Writes to memory. Returns whether it could be reached.
+    pub fn dma_write(&self, state: &State, iova: u64, bytes: &[u8]) -> bool {
+        let Some(offset) = self.translate(state, iova, bytes.len()) else { return false };
+        self.memory.write(offset, bytes);
+        true
+    }
+
+    /// Reads memory that can be reached.
+    pub fn dma_read(&self, state: &State, iova: u64, bytes: &mut [u8]) {
+        let offset = self.translate(state, iova, bytes.len()).expect("it is mapped");
+        self.memory.read(offset, bytes);
+    }
+
+    /// Finds the place of an address in the arena.
+    pub fn translate(&self, state: &State, iova: u64, len: usize) -> Option<usize> {
+        if self.abilities.dma == DmaModel::Fixed {
+            return Some(iova as usize);
+        }
+        let (&start, &(size, offset)) = state.mapped.range(..=iova).next_back()?;
+        let at = iova - start;
+        (at + len as u64 <= size).then_some((offset + at) as usize)
+    }
+}
