@@ -22,6 +22,8 @@ use crate::memory::Places;
 use crate::memory::hand_over;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
+use crate::spec::Status;
+use crate::spec::StatusField;
 
 use super::accounts::Accounts;
 use super::completion_side::CompletionSide;
@@ -58,6 +60,8 @@ pub struct Core {
     findings: RefCell<Vec<Error>>,
     /// What became of the queue, if it takes no more commands.
     gone: OnceCell<String>,
+    /// What was in flight when the queue ended, the command that was submitted last first.
+    left: RefCell<Vec<u16>>,
 }
 
 impl Core {
@@ -86,6 +90,7 @@ impl Core {
             accounts: Accounts::default(),
             findings: RefCell::default(),
             gone: OnceCell::new(),
+            left: RefCell::default(),
         });
         completions.attach(&core);
         core
@@ -133,8 +138,12 @@ impl Core {
     }
 
     /// Ends the queue: it was deleted, or the controller was disabled.
+    ///
+    /// What was in flight completes at the next polls, with [`Status::COMMAND_ABORTED_BY_HOST`].
     pub(crate) fn retire(&self, why: &str) {
-        self.gone.get_or_init(|| why.to_owned());
+        if self.gone.set(why.to_owned()).is_ok() {
+            self.left.replace(self.slots.borrow().youngest_first());
+        }
     }
 
     /// Submits a command, or notes why it cannot be submitted.
@@ -252,7 +261,7 @@ impl Core {
     /// Returns whether there was one. A callback that panics panics here, after all is accounted for.
     pub(crate) fn poll(&self) -> bool {
         let Some(cqe) = self.completions.reap() else {
-            return false;
+            return self.abort_one();
         };
         hand_over();
         let at_ns = cmdlog::now_ns();
@@ -291,6 +300,38 @@ impl Core {
         }
     }
 
+    /// Completes the oldest command of a queue that has ended, in the place of the device. Returns whether there was
+    /// one.
+    fn abort_one(&self) -> bool {
+        let Some(why) = self.gone.get() else { return false };
+        let command = loop {
+            let Some(cid) = self.left.borrow_mut().pop() else { return false };
+            // It may have completed by itself, or have been given up.
+            if let Found::Command(command) = self.slots.borrow_mut().complete(cid) {
+                break command;
+            }
+        };
+        let at_ns = cmdlog::now_ns();
+        self.log.abandoned(command.logged, at_ns);
+        let status = Status::COMMAND_ABORTED_BY_HOST;
+        let completion = Completion {
+            cdw0: 0,
+            status,
+            field: StatusField::from_status(status),
+            sqhd: self.head.get() as u16,
+            cid: command.sqe.cid(),
+            latency: Duration::from_nanos(at_ns.saturating_sub(command.since_ns)),
+        };
+        let aborted = Error::AbortedByHost {
+            command: command.terms.describe(&command.sqe, self.sqid),
+            queue: self.name(),
+            why: why.clone(),
+            site: command.terms.site,
+        };
+        self.end(command, completion, Some(aborted));
+        true
+    }
+
     fn complete(&self, cqe: &Cqe, at_ns: u64) {
         match invariant::check_head(cqe, self.head.get(), self.tail.get(), self.ring.entries()) {
             Ok(head) => self.head.set(head),
@@ -316,11 +357,12 @@ impl Core {
             latency: Duration::from_nanos(at_ns.saturating_sub(command.since_ns)),
         };
         self.shared.note(self.sqid, &command.sqe, completion.status);
-        self.end(command, completion);
+        self.end(command, completion, None);
     }
 
-    /// Accounts for a command that completed, and runs its callback.
-    fn end(&self, command: InFlight, completion: Completion) {
+    /// Accounts for a command that completed, and runs its callback. What there is to say of it, if the test does not
+    /// expect its status, may be known better than by the status.
+    fn end(&self, command: InFlight, completion: Completion, reason: Option<Error>) {
         let InFlight { sqe, terms, callback, owner, outcome, logged, .. } = command;
         outcome.completion.set(Some(completion));
         let judged = callback.is_none() || terms.expected.is_some();
@@ -330,7 +372,7 @@ impl Core {
         }
         self.accounts.completed(owner);
         if let Err(error) = verdict {
-            self.accounts.failed(owner, &outcome, error);
+            self.accounts.failed(owner, &outcome, reason.unwrap_or(error));
         }
         // The slot is free and nothing is borrowed: the callback may submit.
         if let Some(callback) = callback {
@@ -406,6 +448,13 @@ impl Core {
         let slots = self.slots.borrow();
         let of_scope = |(_, it): &(u16, &InFlight)| it.owner == Owner::Scope(scope);
         slots.busy().filter(of_scope).map(|(_, it)| it.due_ns).max()
+    }
+
+    /// Takes the memory of what is in flight from the device, which says that it has ended it.
+    pub(super) fn revoke_in_flight(&self) {
+        for (_, command) in self.slots.borrow().busy() {
+            command.revoke();
+        }
     }
 
     /// Gives up all commands of a scope; what is returned still holds their callbacks.

@@ -164,6 +164,13 @@ impl Slots {
         })
     }
 
+    /// The identifiers in flight, the one that was submitted last first.
+    pub(super) fn youngest_first(&self) -> Vec<u16> {
+        let mut busy: Vec<_> = self.busy().map(|(cid, it)| (it.since_ns, cid)).collect();
+        busy.sort_unstable_by_key(|&(since_ns, _)| std::cmp::Reverse(since_ns));
+        busy.into_iter().map(|(_, cid)| cid).collect()
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.busy
     }
@@ -175,6 +182,13 @@ impl Slots {
 }
 
 impl InFlight {
+    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
+    pub(super) fn revoke(&self) -> bool {
+        let places = self.places.as_slice().iter().map(|place| &place.block);
+        // Each is revoked, also when one cannot be.
+        places.chain(&self.lists).filter(|block| !block.revoke()).count() == 0
+    }
+
     pub(super) fn timed_out(&self, sqid: u16) -> Error {
         let command = self.terms.describe(&self.sqe, sqid);
         let after = Duration::from_nanos(now_ns().saturating_sub(self.since_ns));
