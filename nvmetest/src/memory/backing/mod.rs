@@ -1,7 +1,7 @@
 //! Where the bytes of a [`Mapping`](super::Mapping) come from.
 //!
 //! They are memory that the kernel shares between processes. Miri has none: there they come from the heap, and
-//! nobody but this process has them. This is all that the library knows of Miri.
+//! nobody but this process has them. Beside the time of day this is all that the library knows of Miri.
 
 #[cfg(miri)]
 mod heap;
