@@ -99,7 +99,7 @@ fn under_miri(sh: &Shell) -> Outcome {
     if let Some(why) = miri::missing(sh) {
         return Ok(format!("not run: {why}"));
     }
-    miri::check(sh, &[])?;
+    miri::check(sh, &[], &[])?;
     Ok(String::new())
 }
 
