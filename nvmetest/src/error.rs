@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::command::Expected;
 use crate::memory::MemoryError;
+use crate::memory::Overrun;
 use crate::spec::Csts;
 use crate::spec::Status;
 use crate::transport::TransportError;
@@ -27,6 +28,26 @@ pub enum Error {
         expected: Expected,
         /// Where the test built the command.
         site: &'static Location<'static>,
+    },
+    /// A command completed, and the device wrote host memory beside what was lent to it.
+    #[error("{site}: {command}, CID {cid:#06x}: {overrun} that were lent to it")]
+    Overrun {
+        /// The command: its name, opcode and queue.
+        command: String,
+        /// The command identifier.
+        cid: u16,
+        /// What the device wrote, and where.
+        overrun: Overrun,
+        /// Where the test built the command.
+        site: &'static Location<'static>,
+    },
+    /// The device used an address that no mapping covers, and something failed.
+    #[error("{fault}; what came of it: {error}")]
+    DmaFault {
+        /// The access, the address, and what it is near to.
+        fault: String,
+        /// What failed.
+        error: Box<Error>,
     },
     /// A command did not complete in time.
     #[error("{site}: {command}: no completion after {after:?}")]
@@ -169,6 +190,9 @@ pub enum Error {
 impl Error {
     /// Whether the device is lost: nothing more can be done with it.
     pub fn is_lost(&self) -> bool {
+        if let Self::DmaFault { error, .. } = self {
+            return error.is_lost();
+        }
         matches!(
             self,
             Self::Gone(_)
@@ -179,6 +203,9 @@ impl Error {
 
     /// Whether the test ran out of time.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Deadline { .. })
+        match self {
+            Self::DmaFault { error, .. } => error.is_timeout(),
+            _ => matches!(self, Self::Timeout { .. } | Self::Deadline { .. }),
+        }
     }
 }

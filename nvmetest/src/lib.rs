@@ -48,7 +48,8 @@
 //!
 //! - Memory that a command in flight was lent cannot be read, written or freed: see [`queue`] for the argument
 //!   and [`memory`] for the contract with the device.
-//! - A queue pair cannot outlive its controller, nor a reset.
+//! - A queue pair cannot outlive its controller, nor a reset, nor a format.
+//! - [`what_the_compiler_tells_you`] has the errors that are met most, and the way out of each.
 //! - An unexpected status is an error that names the line of the test that built the command, whether the test
 //!   looks at it or not; and each completion is checked against what holds for all.
 //! - Every wait has a deadline. A command that hangs is an error, and its memory comes back.
@@ -60,6 +61,7 @@
 //! | --- | --- |
 //! | [`spec`] | the standard's wire formats, by clause |
 //! | [`command`], [`queue`], [`memory`] | how commands come and go, and what they lend |
+//! | [`raw`] | queues, entries and PRP Lists by hand |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
 //! | [`runner`] | sessions, verdicts, evidence |
@@ -74,9 +76,12 @@ mod fixture;
 pub mod memory;
 mod namespace;
 pub mod queue;
+pub mod raw;
 pub mod runner;
 pub mod spec;
 pub mod transport;
+#[doc = include_str!("what_the_compiler_tells_you.md")]
+pub mod what_the_compiler_tells_you {}
 
 pub use command::Admin;
 pub use command::Command;
@@ -93,12 +98,17 @@ pub use controller::CreateIoCq;
 pub use controller::CreateIoSq;
 pub use controller::Event;
 pub use controller::Events;
+pub use controller::ExclusiveCommand;
 pub use controller::Format;
+pub use controller::Hmb;
+pub use controller::HmbError;
+pub use controller::HmbOptions;
 pub use controller::Identify;
 pub use controller::Interrupts;
 pub use controller::LogPage;
 pub use controller::PciFunction;
 pub use controller::Registers;
+pub use controller::RetainedHmb;
 pub use controller::Shutdown;
 pub use error::Error;
 pub use error::Result;

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::suites::root;
 
-/// Measure 4 KiB random reads on the soft controller, beside what the machine can do
+/// Measure 4 KiB random reads on the soft controller, beside what the machine can do, and count what the guarantees cost
 #[derive(Args)]
 pub struct Bench {
     /// Options of the benchmark, behind `--`; `-- --help` lists them

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod guards;
 mod miri;
 mod outside;
 mod suites;
@@ -26,6 +27,7 @@ struct Cli {
 enum Task {
     Test(test::Test),
     Bench(bench::Bench),
+    Guards(guards::Guards),
     Miri(miri::Miri),
     Ci(ci::Ci),
 }
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Bench(bench)) => bench.run(),
+        Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Ci(ci)) => ci.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -95,3 +95,14 @@ pub static KEEP_ALIVE: Capability = Capability {
         Presence { present: kas != 0, value: kas.to_string() }
     },
 };
+
+/// A controller that uses memory of the host (Base 8.2.3).
+pub static HOST_MEMORY_BUFFER: Capability = Capability {
+    name: "the Host Memory Buffer",
+    field: "HMPRE",
+    clause: "Base 5.1.13.2.1",
+    probe: |capabilities| {
+        let hmpre = capabilities.controller.hmpre.get();
+        Presence { present: hmpre != 0, value: hmpre.to_string() }
+    },
+};

@@ -109,6 +109,7 @@ mod tests {
             dma: DmaModel::Fixed,
             iova: 0..0,
             revokes: false,
+            dma_faults: false,
             function_reset: false,
             terminates: false,
             msix_vectors: 0,
@@ -173,6 +174,7 @@ mod tests {
         assert!(has(&SGL, |c| c.controller.sgls.set_sgls(0b10)));
         assert!(has(&SGL_BIT_BUCKET, |c| c.controller.sgls.set_bit_bucket(true)));
         assert!(has(&KEEP_ALIVE, |c| c.controller.kas = 5.into()));
+        assert!(has(&HOST_MEMORY_BUFFER, |c| c.controller.hmpre = 16.into()));
 
         assert!(has(&CONTIGUOUS_QUEUES_REQUIRED, |c| c.cap.set_cqr(true)));
         assert!(has(&NVM_SUBSYSTEM_RESET, |c| c.cap.set_nssrs(true)));

@@ -107,6 +107,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    #[inline]
     pub(super) fn ring(&self, index: u32) -> usize {
         assert!(index < self.geometry.rings);
         self.rings_at + index as usize * RING_HEADER
@@ -123,6 +124,7 @@ impl Layout {
     }
 
     /// Returns where the entries of a ring are.
+    #[inline]
     pub(super) fn entries(&self, ring: u32) -> usize {
         assert!(ring < self.geometry.rings);
         self.entries_at + ring as usize * self.geometry.entries as usize * ENTRY

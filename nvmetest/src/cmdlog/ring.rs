@@ -86,7 +86,7 @@ impl Ring {
     /// Logs the completion of a command.
     ///
     /// If its entry was overwritten meanwhile, or had a completion already, that is only counted.
-    #[inline]
+    #[inline(always)]
     pub fn completed(&self, token: Token, cqe: &Cqe, at_ns: u64) {
         self.end(token, |slot| slot.complete(token.sequence, cqe, at_ns));
     }
@@ -96,7 +96,7 @@ impl Ring {
         self.end(token, |slot| slot.abandon(token.sequence, at_ns));
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&self, token: Token, write: impl FnOnce(Slot<'_>) -> bool) {
         let Some(index) = self.index else { return };
         let written = token.ring == index && write(slot(&self.shared, index, token.sequence));
@@ -237,6 +237,7 @@ const RELEASED: u32 = 3;
 struct Header<'a>(&'a [AtomicU64; RING_HEADER / 8]);
 
 impl<'a> Header<'a> {
+    #[inline]
     fn at(shared: &'a Shared, index: u32) -> Self {
         Self(shared.mapping.longs(shared.layout.ring(index)))
     }

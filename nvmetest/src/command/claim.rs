@@ -1,17 +1,13 @@
 //! What a command would let the device do with host memory.
 
-use std::any::TypeId;
-
 use crate::memory::Places;
+use crate::queue::QueueKind;
 use crate::spec::AdminOpcode;
 use crate::spec::Cqe;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 use crate::spec::command::GetLogPageCdw10;
 use crate::spec::command::GetLogPageCdw11;
-
-use super::Admin;
-use super::CommandSet;
 
 /// Bit 1 of an opcode: the controller writes host memory (Base 4.1.1, Data Transfer).
 const CONTROLLER_TO_HOST: u8 = 0b10;
@@ -22,15 +18,34 @@ const IDENTIFY_BYTES: usize = 4096;
 /// No feature has a longer data structure (Base 5.1.11).
 const MOST_FEATURE_BYTES: usize = 4096;
 
+/// The size of a logical block in a transfer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// The namespace whose blocks have it: those of another may be larger.
+    pub(crate) nsid: u32,
+    pub(crate) bytes: usize,
+}
+
 /// Whether a controller that follows the standard writes host memory for the command.
 pub(crate) fn writes(sqe: &Sqe) -> bool {
     sqe.opcode() & CONTROLLER_TO_HOST != 0
 }
 
-/// Returns how many bytes a controller that follows the standard writes, where that is known. A logical block has
-/// `block` bytes.
-pub(super) fn written<S: CommandSet>(sqe: &Sqe, block: Option<usize>) -> Option<usize> {
-    if !is_admin::<S>() {
+/// Whether an admin command may give a namespace another format.
+pub(crate) fn formats(opcode: AdminOpcode) -> bool {
+    matches!(
+        opcode,
+        AdminOpcode::FORMAT_NVM
+            | AdminOpcode::NAMESPACE_MANAGEMENT
+            | AdminOpcode::NAMESPACE_ATTACHMENT
+    )
+}
+
+/// Returns how many bytes a controller that follows the standard writes, where that is known.
+#[inline]
+pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<usize> {
+    if !admin {
+        let block = block.filter(|block| block.nsid == sqe.nsid.get()).map(|block| block.bytes);
         let blocks = (sqe.cdw12.get() as usize & 0xffff) + 1;
         return (sqe.opcode() == NvmOpcode::READ.0).then_some(block? * blocks);
     }
@@ -48,23 +63,33 @@ pub(super) fn written<S: CommandSet>(sqe: &Sqe, block: Option<usize>) -> Option<
 }
 
 /// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
-pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
-    let is_queue = places.as_slice().iter().any(|place| place.outlives_its_command);
+#[inline]
+pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
+    let queue = places.as_slice().iter().find_map(|place| place.queue);
+    let is_queue = queue.is_some();
     let reads_only = places.as_slice().iter().any(|place| !place.writable);
     assert!(
         !(reads_only && writes(sqe)),
         "opcode {:02x}h is of a command that writes host memory, which was lent for reading: lend `&mut` a buffer",
         sqe.opcode(),
     );
-    if !is_admin::<S>() {
+    if !admin {
         assert!(!is_queue, "the memory of a queue was lent to an I/O command");
         return;
     }
     const HOST_MEMORY_BUFFER: u32 = 0x0d;
     let what = match sqe.admin_opcode() {
         // The memory of a queue is kept by the controller until the queue is gone.
-        AdminOpcode::CREATE_IO_SQ if is_queue => return check_size(sqe, places, size_of::<Sqe>()),
-        AdminOpcode::CREATE_IO_CQ if is_queue => return check_size(sqe, places, size_of::<Cqe>()),
+        // A device that writes completions to a submission queue would fetch them as commands.
+        AdminOpcode::CREATE_IO_SQ if queue == Some(QueueKind::Submission) => {
+            return check_size(sqe, places, size_of::<Sqe>());
+        }
+        AdminOpcode::CREATE_IO_CQ if queue == Some(QueueKind::Completion) => {
+            return check_size(sqe, places, size_of::<Cqe>());
+        }
+        AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ if is_queue => {
+            "has the memory of a queue of the other kind"
+        }
         _ if is_queue => "has the memory of a queue and does not create one",
         AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ => {
             "creates a queue (use `nvme.create_io_cq` or `nvme.create_io_sq`)"
@@ -73,7 +98,7 @@ pub(super) fn check<S: CommandSet>(sqe: &Sqe, places: &Places) {
         AdminOpcode::CONTROLLER_DATA_QUEUE => "gives the device a data queue",
         AdminOpcode::TRACK_SEND => "gives the device memory to log to",
         AdminOpcode::SET_FEATURES if sqe.cdw10.get() & 0xff == HOST_MEMORY_BUFFER => {
-            "gives the device a host memory buffer"
+            "gives the device a host memory buffer (use `nvme.enable_hmb`)"
         }
         _ => return,
     };
@@ -88,8 +113,4 @@ fn check_size(sqe: &Sqe, places: &Places, entry: usize) {
     let entries = (sqe.cdw10.get() >> 16) as usize + 1;
     let (bytes, len) = (entries * entry, places.len());
     assert!(bytes <= len, "a queue of {entries} entries has {bytes} bytes, and {len} are lent");
-}
-
-fn is_admin<S: CommandSet>() -> bool {
-    TypeId::of::<S>() == TypeId::of::<Admin>()
 }

@@ -17,6 +17,9 @@ pub enum Expected {
 }
 
 impl Expected {
+    /// What a command expects that does not say otherwise.
+    pub(crate) const SUCCESS: Self = Self::One(Status::SUCCESS);
+
     /// Whether `status` is among them.
     ///
     /// ```
@@ -25,6 +28,7 @@ impl Expected {
     /// let expected = Expected::from(Status::LBA_OUT_OF_RANGE);
     /// assert!(expected.admits(Status::LBA_OUT_OF_RANGE) && !expected.admits(Status::SUCCESS));
     /// ```
+    #[inline]
     pub fn admits(self, status: Status) -> bool {
         match self {
             Self::One(one) => status == one,

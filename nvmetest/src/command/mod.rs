@@ -7,7 +7,9 @@ mod claim;
 mod expected;
 mod layout;
 mod raw;
+mod run;
 
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -15,11 +17,10 @@ use std::time::Duration;
 
 use zerocopy::little_endian::U32;
 
-use crate::Error;
-use crate::Result;
+use crate::controller::nanoseconds;
 use crate::memory::Data;
 use crate::queue::Io;
-use crate::queue::Queue;
+use crate::queue::Key;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -30,7 +31,11 @@ use crate::spec::StatusField;
 pub use expected::Expected;
 pub use layout::Layout;
 
+pub(crate) use claim::Block;
+pub(crate) use claim::check;
+pub(crate) use claim::formats;
 pub(crate) use claim::writes;
+pub(crate) use claim::written;
 
 /// How long a command may take unless it, or its session, says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +55,12 @@ pub trait CommandSet: sealed::Sealed + 'static {
 }
 
 mod sealed {
+    /// Keeps [`CommandSet`](super::CommandSet) closed: what a command may do with memory is checked by its set.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made a command set",
+        label = "the trait is closed",
+        note = "a command that has no method of its own is `Command::<Admin>::raw` or `Command::<Nvm>::raw`"
+    )]
     pub trait Sealed {}
     impl Sealed for super::Admin {}
     impl Sealed for super::Nvm {}
@@ -91,11 +102,7 @@ pub struct Command<S, D = ()> {
     pub(crate) sqe: Sqe,
     pub(crate) data: D,
     pub(crate) terms: Terms,
-    pub(crate) layout: Layout,
-    /// How many bytes of the loan the command transfers, if not all.
-    pub(crate) transfer: Option<usize>,
-    /// How many bytes a logical block has in a transfer, where the namespace is known.
-    pub(crate) block: Option<usize>,
+    pub(crate) plan: Plan,
     _set: PhantomData<S>,
 }
 
@@ -105,7 +112,8 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
     pub(crate) expected: Option<Expected>,
     pub(crate) site: &'static Location<'static>,
-    pub(crate) name: fn(u8) -> String,
+    /// Whether it is an admin command.
+    pub(crate) admin: bool,
     /// Whether DPTR is the test's own, and not computed from the loan.
     pub(crate) verbatim: bool,
     /// When the format of the namespace was learned that the transfer's length comes from: see `Shared::epoch`.
@@ -113,25 +121,19 @@ pub(crate) struct Terms {
 }
 
 impl<S: CommandSet, D: Data> Command<S, D> {
+    #[inline]
     #[track_caller]
     pub(crate) fn new(sqe: Sqe, data: D) -> Self {
         let terms = Terms {
             timeout: None,
             expected: None,
             site: Location::caller(),
-            name: S::name,
+            admin: is_admin::<S>(),
             verbatim: false,
             epoch: None,
         };
-        Self {
-            sqe,
-            data,
-            terms,
-            layout: Layout::Prp,
-            transfer: None,
-            block: None,
-            _set: PhantomData,
-        }
+        let plan = Plan { layout: Layout::Prp, transfer: None, block: None };
+        Self { sqe, data, terms, plan, _set: PhantomData }
     }
 
     /// Replaces the time that the command may take: [`DEFAULT_TIMEOUT`], or what the session says.
@@ -151,7 +153,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
 
     /// Chooses how the data is described to the device; PRPs unless it is said otherwise.
     pub fn layout(mut self, layout: Layout) -> Self {
-        self.layout = layout;
+        self.plan.layout = layout;
         self
     }
 
@@ -179,20 +181,6 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         &self.sqe
     }
 
-    /// Runs the command to completion.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the status is not the expected one, or on timeout. Either way the device has no more claim on
-    /// the data when this returns.
-    pub fn run<Q: Queue<Set = S>>(self, queue: Q) -> Result<Completion> {
-        let (core, controller) = (queue.core(), queue.controller());
-        core.scope(controller, |io: &Io<'_, '_, S>| {
-            let (completion, _data) = self.submit_to(io, None).reap()?;
-            Ok(completion)
-        })
-    }
-
     /// Starts the command and does not wait for it.
     ///
     /// # Panics
@@ -205,7 +193,8 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         D: 'scope,
     {
         io.check_room();
-        self.submit_to(io, None)
+        let key = self.start(io, None);
+        Ticket::new(io.scope(), key, self.data)
     }
 
     /// Starts the command; `callback` gets its `cdw0` and status as it completes.
@@ -225,26 +214,17 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         D: 'scope,
     {
         io.check_room();
-        self.submit_to(io, Some(Box::new(callback)))
+        let key = self.start(io, Some(Box::new(callback)));
+        Ticket::new(io.scope(), key, self.data)
     }
 
     #[inline]
-    fn submit_to<'scope>(
-        self,
+    fn start<'scope>(
+        &self,
         io: &'scope Io<'scope, '_, S>,
         callback: Option<Callback<'scope>>,
-    ) -> Ticket<'scope, D>
-    where
-        D: 'scope,
-    {
-        let places = self.data.places();
-        if !self.terms.verbatim {
-            claim::check::<S>(&self.sqe, &places);
-        }
-        let wanted = claim::written::<S>(&self.sqe, self.block);
-        let plan = Plan { layout: &self.layout, transfer: self.transfer, wanted };
-        let outcome = io.start(self.sqe, places, plan, self.terms, callback);
-        Ticket::new(io.poller(), outcome, self.data)
+    ) -> Key {
+        io.start(&self.sqe, self.data.places(), &self.plan, &self.terms, callback)
     }
 }
 
@@ -255,12 +235,12 @@ impl<S, D> fmt::Debug for Command<S, D> {
 }
 
 /// How the data pointer is to be made.
-#[derive(Clone, Copy)]
-pub(crate) struct Plan<'a> {
-    pub(crate) layout: &'a Layout,
+pub(crate) struct Plan {
+    pub(crate) layout: Layout,
+    /// How many bytes of the loan the command transfers, if not all.
     pub(crate) transfer: Option<usize>,
-    /// How many bytes of host memory a controller writes that follows the standard, where that is known.
-    pub(crate) wanted: Option<usize>,
+    /// How many bytes a logical block has in a transfer, where the namespace is known.
+    pub(crate) block: Option<Block>,
 }
 
 pub(crate) type Callback<'scope> = Box<dyn FnOnce(u32, Status) + 'scope>;
@@ -268,15 +248,22 @@ pub(crate) type Callback<'scope> = Box<dyn FnOnce(u32, Status) + 'scope>;
 impl Terms {
     /// Says how the command is called in messages.
     pub(crate) fn describe(&self, sqe: &Sqe, sqid: u16) -> String {
-        format!("{} on queue {sqid}", (self.name)(sqe.opcode()))
+        describe(self.admin, sqe.opcode(), sqid)
     }
 
-    pub(crate) fn judge(&self, sqe: &Sqe, sqid: u16, status: Status) -> Result {
-        let expected = self.expected.unwrap_or(Expected::One(Status::SUCCESS));
-        if expected.admits(status) {
-            return Ok(());
-        }
-        let command = self.describe(sqe, sqid);
-        Err(Error::Status { command, status, expected, site: self.site })
+    /// How long the command may take, if it is `default_ns` unless the command says otherwise.
+    #[inline]
+    pub(crate) fn timeout_ns(&self, default_ns: u64) -> u64 {
+        self.timeout.map_or(default_ns, nanoseconds)
     }
+}
+
+/// Says how a command is called in messages.
+pub(crate) fn describe(admin: bool, opcode: u8, sqid: u16) -> String {
+    let name = if admin { Admin::name(opcode) } else { Nvm::name(opcode) };
+    format!("{name} on queue {sqid}")
+}
+
+fn is_admin<S: CommandSet>() -> bool {
+    TypeId::of::<S>() == TypeId::of::<Admin>()
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use crate::memory::Data;
 use crate::spec::Sqe;
 
+use super::Admin;
 use super::Command;
 use super::CommandSet;
 
@@ -18,8 +19,9 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// At submission, for a command after whose completion the device would still use the memory: creating a
-    /// queue, Doorbell Buffer Config, a Host Memory Buffer. The first has commands of its own
-    /// ([`Controller::create_io_cq`](crate::Controller::create_io_cq)). And for a command that writes host memory
+    /// queue, Doorbell Buffer Config, a Host Memory Buffer. The first and the last have
+    /// ways of their own ([`Controller::create_io_cq`](crate::Controller::create_io_cq),
+    /// [`Controller::enable_hmb`](crate::Controller::enable_hmb)). And for a command that writes host memory
     /// (bit 1 of the opcode) whose data was lent for reading.
     ///
     /// A command that writes host memory and whose length is not known to the driver fails at submission, unless
@@ -40,6 +42,17 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     #[track_caller]
     pub fn raw(sqe: Sqe, data: D) -> Self {
         Self::new(sqe, data)
+    }
+}
+
+impl Command<Admin> {
+    /// Set Features for the Host Memory Buffer, whose addresses are not in the data pointer: whoever makes it
+    /// keeps the memory that they name (`controller/hmb.rs`).
+    #[track_caller]
+    pub(crate) fn host_memory_buffer(sqe: Sqe) -> Self {
+        let mut command = Self::new(sqe, ());
+        command.terms.verbatim = true;
+        command
     }
 }
 

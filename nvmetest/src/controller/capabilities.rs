@@ -40,6 +40,7 @@ impl Capabilities {
             dma: crate::transport::DmaModel::PerBuffer,
             iova: 0..0,
             revokes: false,
+            dma_faults: false,
             function_reset: false,
             terminates: false,
             msix_vectors: 0,

@@ -10,8 +10,6 @@ use std::time::Instant;
 use crate::Error;
 use crate::Result;
 use crate::command::Expected;
-use crate::command::Layout;
-use crate::command::Plan;
 use crate::memory::Places;
 use crate::queue::Owner;
 use crate::spec::Status;
@@ -110,20 +108,20 @@ impl Events<'_> {
                 inbox.refusals.push(status);
             }
         };
-        let plan = Plan { layout: &Layout::Prp, transfer: None, wanted: None };
         let core = self.controller.admin();
         if let Some(gone) = core.gone() {
             return Err(gone);
         }
-        if core.free() == 0 {
+        if core.is_full() {
             let queue = "the admin submission queue".to_owned();
             return Err(Error::QueueFull { queue, in_flight: core.busy() });
         }
         let callback = Box::new(callback);
-        let outcome =
-            core.start(Owner::Session, command.sqe, Places::None, plan, terms, Some(callback));
-        cid.set(Some(outcome.cid()));
-        self.inbox.borrow_mut().waiting.push(outcome.cid());
+        let plan = &command.plan;
+        let key =
+            core.start(Owner::SESSION, &command.sqe, Places::None, plan, &terms, Some(callback));
+        cid.set(Some(key.cid()));
+        self.inbox.borrow_mut().waiting.push(key.cid());
         Ok(())
     }
 

@@ -106,13 +106,16 @@ impl Controller {
     pub fn leaks(&self) -> Result<Vec<String>> {
         let shared = self.shared();
         let mut leaks = shared.take_complaints();
-        leaks.extend(shared.domain().take_overruns());
+        leaks.extend(self.overruns());
         let (submission, completion) = shared.queues().live();
         let mut left = |kind: &str, ids: Vec<u16>| {
             leaks.extend(ids.iter().map(|id| format!("{kind} queue {id} was not deleted")));
         };
         left("submission", submission);
         left("completion", completion);
+        if let Some(bytes) = shared.leases().lent() {
+            leaks.push(format!("the host memory buffer of {bytes} bytes was not disabled"));
+        }
         let Touched { features, namespaces } = shared.take_touched();
         if features {
             for &(fid, before) in &self.baseline.features {
@@ -130,8 +133,11 @@ impl Controller {
     }
 
     /// Whether the controller should be reset before the next test, though no test is to blame: it kept event
-    /// requests that it was asked to abort.
+    /// requests that it was asked to abort, or a format that was given up may still come to pass.
     pub fn wants_reset(&self) -> bool {
-        self.shared().has_requests_left() || *self.config() != self.default_config()
+        let shared = self.shared();
+        shared.has_requests_left()
+            || shared.is_changing()
+            || *self.config() != self.default_config()
     }
 }

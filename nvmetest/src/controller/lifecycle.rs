@@ -89,6 +89,8 @@ impl Controller {
     pub fn reset_with(&mut self, config: &ControllerConfig) -> Result {
         assert!(2 <= config.admin_sq_entries && 2 <= config.admin_cq_entries);
         self.admin = Self::enable(&self.shared, config)?;
+        // Nobody else has the controller, so no guard is left to ask for what it had.
+        self.shared.leases().clear();
         self.config = *config;
         self.grant_queues()
     }

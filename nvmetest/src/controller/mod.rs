@@ -2,8 +2,10 @@
 
 mod admin;
 mod capabilities;
+mod dma;
 mod events;
 mod evidence;
+mod hmb;
 mod hygiene;
 mod init;
 mod interrupts;
@@ -37,18 +39,24 @@ use crate::transport::Function;
 
 pub use admin::CreateIoCq;
 pub use admin::CreateIoSq;
+pub use admin::ExclusiveCommand;
 pub use admin::Format;
 pub use admin::Identify;
 pub use admin::LogPage;
 pub use capabilities::Capabilities;
 pub use events::Event;
 pub use events::Events;
+pub use hmb::Hmb;
+pub use hmb::HmbError;
+pub use hmb::HmbOptions;
+pub use hmb::RetainedHmb;
 pub use init::ControllerConfig;
 pub use init::Shutdown;
 pub use interrupts::Interrupts;
 pub use pci::PciFunction;
 pub use registers::Registers;
 pub(crate) use shared::Shared;
+pub(crate) use shared::nanoseconds;
 
 use hygiene::Baseline;
 
@@ -97,6 +105,16 @@ impl Controller {
     /// Returns how many I/O submission and completion queues the controller granted (Base 5.1.25.2.1).
     pub fn queues_granted(&self) -> (u16, u16) {
         self.shared.queues().granted()
+    }
+
+    /// Returns the first identifiers of a submission and of a completion queue that no queue has: for one that is
+    /// created by hand.
+    ///
+    /// # Errors
+    ///
+    /// Fails if all that the controller granted are taken.
+    pub fn free_queue_ids(&self) -> Result<(u16, u16)> {
+        self.shared.queues().free()
     }
 
     /// Returns the URI of the device.

@@ -1,9 +1,15 @@
 //! The PCI function that the controller lives on.
 
+use std::ops::Range;
+
 use crate::Error;
 use crate::Result;
 use crate::spec::pci;
 use crate::spec::pci::CapabilityId;
+use crate::spec::pci::MsixControl;
+use crate::spec::pci::MsixLocation;
+use crate::spec::pci::MsixTableEntry;
+use crate::spec::pci::msix;
 use crate::spec::pci::offset;
 
 use super::Controller;
@@ -74,7 +80,7 @@ impl PciFunction<'_> {
                 format!("a write to offset {offset:#04x} of configuration space is the driver's");
             return Err(Error::Failed(what));
         }
-        Ok(self.controller.function().config_write(offset, &value.to_le_bytes())?)
+        Ok(self.controller.function().write_config(offset, &value.to_le_bytes())?)
     }
 
     /// Returns the offset of the first capability with this identifier (PCI Express 7.5.1.1.11).
@@ -108,6 +114,19 @@ impl PciFunction<'_> {
             next = self.read8(offset + 1)? & !0b11;
         }
         Ok(found)
+    }
+
+    /// Where in BAR0 the MSI-X Table is, if it is there (PCIe 7.7.2.3).
+    pub(super) fn msix_table(&self) -> Result<Option<Range<u64>>> {
+        let Some(at) = self.capability(CapabilityId::MSI_X.0)? else { return Ok(None) };
+        let control = MsixControl::from(self.read16(at + msix::CONTROL)?);
+        let location = MsixLocation::from(self.read32(at + msix::TABLE)?);
+        if location.bir() != 0 {
+            return Ok(None);
+        }
+        let start = u64::from(location.offset());
+        let entries = u64::from(control.table_size_z()) + 1;
+        Ok(Some(start..start + entries * size_of::<MsixTableEntry>() as u64))
     }
 
     fn read<const N: usize>(&self, offset: u16) -> Result<[u8; N]> {

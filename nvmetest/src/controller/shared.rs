@@ -2,28 +2,34 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::cell::RefMut;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
+use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
 use crate::memory::Block;
 use crate::memory::Domain;
+use crate::queue::Claims;
 use crate::queue::Core;
 use crate::spec::AdminOpcode;
 use crate::spec::Cap;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
-use crate::spec::Status;
 use crate::spec::doorbell;
 use crate::transport::Function;
 
 use super::ControllerConfig;
+use super::dma::Fault;
+use super::hmb::Leases;
 use super::queues::Queues;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
@@ -35,19 +41,27 @@ pub(crate) struct Shared {
     page_size: Cell<u64>,
     /// The sizes of submission and completion queue entries that CC says, in bytes.
     entry_sizes: Cell<(usize, usize)>,
-    timeout: Cell<Duration>,
+    timeout_ns: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
+    claims: Claims,
     /// The queues that must be told when the controller is disabled.
     cores: RefCell<Vec<Weak<Core>>>,
-    /// Memory of queues that the device may still use. It is free when the controller is disabled.
+    /// The memory of the admin queues. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
+    /// The host memory buffer.
+    leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
     complaints: RefCell<Vec<String>>,
+    /// Accesses that no mapping covered, as far as nobody has asked for them.
+    faults: RefCell<Vec<Fault>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
-    /// How often namespaces were formatted, attached, or the like.
+    /// A number that no other controller of this process has, and a new one whenever a command is submitted that
+    /// formats namespaces, attaches them, or the like.
     epoch: Cell<u64>,
+    /// How many such commands have not completed.
+    changes: Cell<usize>,
     /// Asynchronous Event Requests that the controller did not abort.
     requests_left: Cell<usize>,
     /// When the device was last asked whether it is alive.
@@ -84,15 +98,19 @@ impl Shared {
             cap,
             page_size: Cell::new(cap.min_page_size().max(4096)),
             entry_sizes: Cell::new((size_of::<Sqe>(), size_of::<Cqe>())),
-            timeout: Cell::new(DEFAULT_TIMEOUT),
+            timeout_ns: Cell::new(nanoseconds(DEFAULT_TIMEOUT)),
             deadline: Cell::new(None),
             queues: Queues::default(),
+            claims: Claims::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
+            leases: Leases::default(),
             complaints: RefCell::default(),
+            faults: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
-            epoch: Cell::new(0),
+            epoch: Cell::new(fresh_epoch()),
+            changes: Cell::new(0),
             requests_left: Cell::new(0),
             last_look_ns: Cell::new(0),
             began_ns: Cell::new(0),
@@ -120,6 +138,11 @@ impl Shared {
         &self.queues
     }
 
+    /// The memory that the device was given for queues.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// The size of a memory page as CC.MPS says, in bytes.
     pub(crate) fn page_size(&self) -> u64 {
         self.page_size.get()
@@ -142,12 +165,13 @@ impl Shared {
     }
 
     /// How long a command may take that does not say otherwise.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.timeout.get()
+    #[inline]
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        self.timeout_ns.get()
     }
 
     pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.timeout.set(timeout);
+        self.timeout_ns.set(nanoseconds(timeout));
     }
 
     /// When the running test has to be over.
@@ -181,7 +205,10 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
+        self.claims.end();
+        self.leases.end();
         self.requests_left.set(0);
+        self.changes.set(0);
     }
 
     /// Whether it is time to look at clocks and at the device's health again.
@@ -227,12 +254,20 @@ impl Shared {
         self.parked.borrow_mut().push(block);
     }
 
+    pub(super) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     pub(crate) fn complain(&self, complaint: String) {
         self.complaints.borrow_mut().push(complaint);
     }
 
     pub(super) fn take_complaints(&self) -> Vec<String> {
         self.complaints.take()
+    }
+
+    pub(super) fn faults(&self) -> RefMut<'_, Vec<Fault>> {
+        self.faults.borrow_mut()
     }
 
     /// Starts to climb the ladder, if that is not going on.
@@ -249,38 +284,71 @@ impl Shared {
         self.epoch.get()
     }
 
+    /// Notes that a command was submitted that may give a namespace another format: what was learned of namespaces
+    /// is void, and nothing can be learned until it completes.
+    pub(crate) fn begin_change(&self) {
+        self.changes.set(self.changes.get() + 1);
+        self.epoch.set(fresh_epoch());
+    }
+
+    /// Whether a command that may give a namespace another format has not completed. One that was given up still
+    /// may, until the controller is reset.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changes.get() != 0
+    }
+
+    /// Whether a command is in flight on an I/O queue.
+    pub(crate) fn has_io_in_flight(&self) -> bool {
+        let cores = self.cores.borrow();
+        let mut io = cores.iter().filter_map(Weak::upgrade).filter(|core| core.sqid() != 0);
+        io.any(|core| core.busy() != 0)
+    }
+
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }
 
     /// Accounts for what an admin command changed.
-    pub(crate) fn note(&self, sqid: u16, sqe: &Sqe, status: Status) {
-        if sqid != 0 || !status.is_success() {
+    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32, is_success: bool) {
+        let formats = command::formats(opcode);
+        if formats {
+            self.changes.set(self.changes.get().saturating_sub(1));
+        }
+        let qid = cdw10 as u16;
+        self.claims.note(opcode, qid, is_success);
+        if !is_success {
             return;
         }
-        let qid = sqe.cdw10.get() as u16;
         let touched = self.touched.get();
-        match sqe.admin_opcode() {
+        match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
             AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
             AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            AdminOpcode::FORMAT_NVM
-            | AdminOpcode::NAMESPACE_MANAGEMENT
-            | AdminOpcode::NAMESPACE_ATTACHMENT => {
+            _ if formats => {
                 self.touched.set(Touched { namespaces: true, ..touched });
-                self.epoch.set(self.epoch.get() + 1);
             }
             _ => {}
         }
     }
 }
 
+fn fresh_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// As the command log counts time; more than it can count is for ever.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
         self.parked.take().into_iter().for_each(std::mem::forget);
+        self.claims.forget();
     }
 }
 

@@ -4,11 +4,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use super::Domain;
+use super::Overrun;
 use super::PAGE_SIZE;
+use super::canary;
 use super::domain::Spot;
 
 /// An I/O virtual address: an address as the device sees it.
@@ -31,16 +33,17 @@ pub(crate) struct Block {
     spot: Spot,
     len: usize,
     revoked: AtomicBool,
+    /// How many bytes behind the end a command was allowed to write: they are no canary any more.
+    granted: AtomicUsize,
 }
-
-/// What stands behind a block whose device could write there.
-const CANARY: u8 = 0xc5;
 
 impl Block {
     pub(super) fn new(domain: Arc<Domain>, spot: Spot, len: usize) -> Self {
-        Self { domain, spot, len, revoked: AtomicBool::new(false) }
+        let (revoked, granted) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { domain, spot, len, revoked, granted }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -64,36 +67,61 @@ impl Block {
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
-    /// Returns the 32-bit words from `at` on, for memory that the device may write at any time.
-    #[inline]
-    pub(crate) fn words<const N: usize>(&self, at: usize) -> &[AtomicU32; N] {
-        self.check(at, size_of::<[AtomicU32; N]>());
-        self.domain.arena().mapping().words(self.spot.offset + at)
+    /// Copies from `at` on, from memory that the device may write at any time.
+    pub(crate) fn read(&self, at: usize, bytes: &mut [u8]) {
+        self.check(at, bytes.len());
+        self.domain.arena().mapping().read(self.spot.offset + at, bytes);
     }
 
     #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);
-        assert!(within, "{len} bytes at {at} are not within the {} bytes of the block", self.len);
-    }
-
-    /// Zeroes the block, and puts the canary behind it.
-    pub(super) fn erase(&self, canary: bool) {
-        let bytes = self.bytes();
-        // SAFETY: In bounds; nobody has the block yet.
-        unsafe { self.pointer(0).write_bytes(0, bytes) };
-        if canary {
-            // SAFETY: The guard page belongs to the block (`Domain::allocate`), and nobody has it.
-            unsafe { self.pointer(0).add(bytes).write_bytes(CANARY, PAGE_SIZE) };
+        if !within {
+            outside(at, len, self.len);
         }
     }
 
+    /// Copies from `at` on, also from behind the end.
+    pub(super) fn copy_out(&self, at: usize, bytes: &mut [u8]) {
+        debug_assert!(at + bytes.len() <= self.bytes() + self.guard(), "behind the guard page");
+        self.domain.arena().mapping().read(self.spot.offset + at, bytes);
+    }
+
+    /// Zeroes the block, and puts the canary behind it: to the end of the last page, and in the guard page where
+    /// the device can reach that.
+    pub(super) fn erase(&self) {
+        // SAFETY: In bounds; nobody has the block yet.
+        unsafe { self.pointer(0).write_bytes(0, self.len) };
+        self.fill_slack();
+    }
+
+    /// Puts the canary behind the block.
+    pub(super) fn fill_slack(&self) {
+        let mut page = [0; PAGE_SIZE];
+        let mut at = self.len;
+        let end = self.bytes() + self.guard();
+        while at < end {
+            let piece = &mut page[..PAGE_SIZE.min(end - at)];
+            canary::fill(at, piece);
+            self.domain.arena().mapping().write(self.spot.offset + at, piece);
+            at += piece.len();
+        }
+    }
+
+    /// Allows the device to write so many bytes behind the end, from now on. Returns how many it may write.
+    pub(super) fn grant(&self, bytes: usize) -> usize {
+        let bytes = bytes.min(self.slack());
+        self.granted.fetch_max(bytes, Ordering::Relaxed).max(bytes)
+    }
+
     /// How many bytes of the last page are behind the end.
+    #[inline]
     pub(super) fn slack(&self) -> usize {
         self.bytes() - self.len
     }
 
     /// The length in whole pages, in bytes.
+    #[inline]
     fn bytes(&self) -> usize {
         self.len.next_multiple_of(PAGE_SIZE)
     }
@@ -106,19 +134,41 @@ impl Block {
             && function.terminate().is_ok()
     }
 
-    /// Finds the first byte behind the block that somebody overwrote.
-    fn overrun(&self) -> Option<String> {
+    /// The bytes behind the last page that the device can reach, and that are the block's.
+    fn guard(&self) -> usize {
+        if self.domain.canaries() { PAGE_SIZE } else { 0 }
+    }
+
+    /// Finds the first byte behind the block that somebody overwrote; `lent` is what the device was to stay in.
+    pub(super) fn slack_overrun(&self, lent: &Range<usize>) -> Option<Overrun> {
         let mut page = [0; PAGE_SIZE];
-        self.domain.arena().mapping().read(self.spot.offset + self.bytes(), &mut page);
-        let at = page.iter().position(|&byte| byte != CANARY)?;
-        let distance = self.bytes() - self.len + at;
-        Some(format!(
-            "the device wrote {:#04x} at {:#x}, {distance} bytes behind the end of a buffer of {} bytes at {:#x}",
-            page[at],
-            self.spot.iova + (self.bytes() + at) as u64,
-            self.len,
-            self.spot.iova,
-        ))
+        let mut at = self.len + self.granted.load(Ordering::Relaxed);
+        let end = self.bytes() + self.guard();
+        while at < end {
+            let piece = &mut page[..PAGE_SIZE.min(end - at)];
+            self.copy_out(at, piece);
+            if let Some(foreign) = canary::first_foreign(at, piece) {
+                return Some(self.overrun_at(at, piece, foreign, lent));
+            }
+            at += piece.len();
+        }
+        None
+    }
+
+    /// Says that number `foreign` of `bytes`, which stand at `at`, is the first that is not the canary's.
+    pub(super) fn overrun_at(
+        &self,
+        at: usize,
+        bytes: &[u8],
+        foreign: usize,
+        lent: &Range<usize>,
+    ) -> Overrun {
+        Overrun {
+            iova: Iova(self.spot.iova + (at + foreign) as u64),
+            bytes: canary::quote(at, bytes, foreign),
+            lent: Iova(self.iova_of(lent)),
+            len: lent.len(),
+        }
     }
 
     /// Takes the memory from the device, whatever the device thinks. Returns whether it is out of reach.
@@ -131,17 +181,34 @@ impl Block {
             && self.spot.mapped
             && self.domain.unmap(self.spot.iova, self.bytes()).is_ok();
         self.revoked.store(gone, Ordering::Relaxed);
+        if gone {
+            self.domain.note_revoked(self.spot.iova..self.spot.iova + self.bytes() as u64);
+        }
         gone
     }
 
+    #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
     }
 
+    /// Whether it is memory of this domain: its address means something else to another device.
+    #[inline]
+    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        Arc::ptr_eq(&self.domain, domain)
+    }
+
     /// Returns the address of `range` for the device.
+    #[inline]
     pub(super) fn iova_of(&self, range: &Range<usize>) -> u64 {
         self.spot.iova + range.start as u64
     }
+}
+
+/// Apart from the check, which is to cost as little as it can.
+#[cold]
+fn outside(at: usize, len: usize, all: usize) -> ! {
+    panic!("{len} bytes at {at} are not within the {all} bytes of the block");
 }
 
 impl Drop for Block {
@@ -152,11 +219,8 @@ impl Drop for Block {
             || self.revoked.load(Ordering::Relaxed)
             || self.domain.unmap(self.spot.iova, self.bytes()).is_ok()
             || self.is_out_of_reach();
-        if self.domain.canaries()
-            && let Some(overrun) = self.overrun()
-        {
-            self.domain.note_overrun(overrun);
-        }
+        let overrun = self.slack_overrun(&(0..self.len));
+        self.domain.note_freed(self.spot.iova, overrun);
         if lost {
             self.domain.give_back(self.spot.offset, self.bytes());
         }

@@ -26,30 +26,39 @@ impl Buffer {
         Self { block: Arc::new(block) }
     }
 
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
+    }
+
     /// Lends `range` to commands that read host memory.
     ///
     /// # Panics
     ///
     /// Panics if the range is not within the buffer.
+    #[inline]
     pub fn slice(&self, range: Range<usize>) -> Slice<'_> {
         assert!(range.start <= range.end && range.end <= self.block.len());
         Slice { block: &self.block, range, _borrow: PhantomData }
     }
 
     /// Lends the whole buffer to a command that writes host memory.
+    #[inline]
     pub fn as_mut(&mut self) -> SliceMut<'_> {
-        let range = 0..self.block.len();
-        SliceMut { block: &self.block, range, _borrow: PhantomData }
+        self.slice_mut(0..self.block.len())
     }
 
     /// Lends `range` to a command that writes host memory.
+    ///
+    /// The slice has the whole buffer to itself. So while a command has it, the 64 bytes before and behind it, as
+    /// far as they are of the same page, are a canary: if the device writes them, the command fails.
     ///
     /// # Panics
     ///
     /// Panics if the range is not within the buffer.
     pub fn slice_mut(&mut self, range: Range<usize>) -> SliceMut<'_> {
         assert!(range.start <= range.end && range.end <= self.block.len());
-        SliceMut { block: &self.block, range, _borrow: PhantomData }
+        let exclusive = 0..self.block.len();
+        SliceMut { block: &self.block, range, exclusive, _borrow: PhantomData }
     }
 
     /// Splits the buffer into parts of `len` bytes, for commands that read host memory.
@@ -64,6 +73,28 @@ impl Buffer {
     }
 
     /// Splits the buffer into disjoint parts of `len` bytes.
+    ///
+    /// Nothing lies between two parts, so a device that writes beyond one of them writes into the next, and no
+    /// canary tells. Where that matters, leave a gap: make the parts longer, and lend
+    /// less than all of each.
+    ///
+    /// ```
+    /// # use nvmetest::prelude::*;
+    /// # fn main() -> Result {
+    /// # let nvme = nvmetest_fixtures::soft::controller("soft:size=1MiB")?;
+    /// # let (ns, q) = (nvme.namespace(1)?, nvme.qpair(8)?);
+    /// const GAP: usize = 64;
+    /// let mut memory = nvme.buffer(8 * (ns.block() + GAP));
+    /// q.scope(|io| {
+    ///     for (part, lba) in memory.chunks_mut(ns.block() + GAP).zip(0..) {
+    ///         let block = part.narrow(0..ns.block());
+    ///         ns.read(block, lba).submit(io);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Panics
     ///

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use crate::cmdlog::now_ns;
 use crate::transport::DmaModel;
 use crate::transport::DmaRange;
 use crate::transport::Function;
@@ -13,7 +14,10 @@ use crate::transport::TransportError;
 
 use super::Arena;
 use super::Block;
+use super::Overrun;
 use super::PAGE_SIZE;
+use super::known::Known;
+use super::known::Neighbour;
 
 /// Why memory could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +59,8 @@ pub(crate) struct Domain {
     arena: Arc<Arena>,
     /// The pages of the arena that the device can be told of.
     usable: Range<usize>,
+    /// An address at which no memory is, and never will be.
+    unmapped: u64,
     state: Mutex<State>,
 }
 
@@ -63,8 +69,9 @@ struct State {
     /// The next I/O virtual address, where addresses are free to choose. It only grows: an address that
     /// was taken from the device is not given to it again.
     next_iova: u64,
-    /// What was found behind blocks that are freed by now.
-    overruns: Vec<String>,
+    /// What was found behind blocks that are freed by now, and of which.
+    overruns: Vec<(Overrun, Neighbour)>,
+    known: Known,
 }
 
 /// Where a block is.
@@ -78,6 +85,14 @@ pub(super) struct Spot {
 
 /// Where chosen addresses start: nothing that is small enough to be a mistake is valid.
 const FIRST_IOVA: u64 = 0x1_0000_0000;
+
+/// How many bytes from the address that is given to nobody on are not given to anybody either: the
+/// largest memory page, so that no entry for it reaches into a buffer.
+pub(crate) const UNMAPPED: u64 = 16 << 20;
+
+/// Where nothing answers on a machine whose memory is the arena: far above it, and below 1 TiB, which all
+/// devices can name. The lower half of the address is zero.
+const FIXED_UNMAPPED: u64 = 1 << 39;
 
 /// The pages behind each block: nobody's, or a canary.
 const GUARD_PAGES: usize = 1;
@@ -100,9 +115,17 @@ impl Domain {
             }
         };
         let first_iova = iova.start.checked_next_multiple_of(1 << 30).unwrap_or(u64::MAX);
-        let next_iova = FIRST_IOVA.max(first_iova);
-        let state = State { next_iova, overruns: Vec::new() };
-        let domain = Self { function, arena, usable, state: Mutex::new(state) };
+        let first_iova = FIRST_IOVA.max(first_iova);
+        let (unmapped, next_iova) = match model {
+            // The first of the addresses that can be chosen is given to nobody, nor what is beside it.
+            DmaModel::PerBuffer | DmaModel::Whole => {
+                (first_iova, first_iova.saturating_add(UNMAPPED))
+            }
+            // There is no more memory than the arena, and far above it is nothing else.
+            DmaModel::Fixed => (FIXED_UNMAPPED, first_iova),
+        };
+        let state = State { next_iova, overruns: Vec::new(), known: Known::default() };
+        let domain = Self { function, arena, usable, unmapped, state: Mutex::new(state) };
         if model == DmaModel::Whole {
             // The arena's address stays the next one: blocks are at their offset from it.
             let len = domain.arena.len();
@@ -141,7 +164,8 @@ impl Domain {
         let iova = placed.inspect_err(|_| self.give_back(offset, bytes))?;
         let mapped = model == DmaModel::PerBuffer;
         let block = Block::new(self.clone(), Spot { offset, iova, mapped }, len);
-        block.erase(self.canaries());
+        block.erase();
+        self.state().known.add(iova, len, now_ns());
         Ok(block)
     }
 
@@ -168,17 +192,30 @@ impl Domain {
     }
 
     fn map(&self, offset: usize, bytes: usize, iova: u64) -> Result<(), TransportError> {
-        self.function.dma_map(&DmaRange {
+        let memory = DmaRange {
             iova,
             len: bytes as u64,
             file: self.arena.file(),
             offset: offset as u64,
             host: self.arena.mapping().base().expose_provenance().get() + offset,
-        })
+        };
+        // SAFETY: The pages are the domain's until the device has lost them (`Block::drop`), and the device is
+        // not told of them but by who has the block.
+        unsafe { self.function.dma_map(&memory) }
     }
 
     pub(super) fn unmap(&self, iova: u64, bytes: usize) -> Result<(), TransportError> {
         self.function.dma_unmap(iova, bytes as u64)
+    }
+
+    /// An address at which the device finds no memory, and never will: the whole memory page is nobody's.
+    pub(crate) fn unmapped(&self) -> u64 {
+        self.unmapped
+    }
+
+    /// Whether address 0 is memory.
+    pub(crate) fn null_is_memory(&self) -> bool {
+        self.function.abilities().dma == DmaModel::Fixed
     }
 
     /// Takes back the pages of a block that the device cannot reach any more.
@@ -186,13 +223,37 @@ impl Domain {
         self.arena.give_back(offset / PAGE_SIZE, bytes / PAGE_SIZE + GUARD_PAGES);
     }
 
-    /// Notes a finding about a block that is about to go.
-    pub(super) fn note_overrun(&self, overrun: String) {
-        self.state().overruns.push(overrun);
+    /// Notes that a block goes, and what was found behind it.
+    pub(super) fn note_freed(&self, iova: u64, overrun: Option<Overrun>) {
+        let mut state = self.state();
+        let block = state.known.free(iova, now_ns());
+        state.overruns.extend(overrun.zip(block));
+    }
+
+    /// Notes that memory was taken from the device while a command held it.
+    pub(super) fn note_revoked(&self, range: Range<u64>) {
+        self.state().known.revoke(range);
+    }
+
+    /// Notes addresses that a test is given because nothing is there: what the device does with them is no finding.
+    #[expect(dead_code, reason = "for data pointers that are wrong on purpose")]
+    pub(crate) fn hand_out(&self, range: Range<u64>) {
+        self.state().known.hand_out(range);
+    }
+
+    /// Whether a fault at `address` is no finding: a test was handed the address out, or the memory was taken from a
+    /// command that was given up.
+    pub(crate) fn is_excused(&self, address: u64) -> bool {
+        self.state().known.is_excused(address)
+    }
+
+    /// The block that `address` is nearest to, if it is near any.
+    pub(crate) fn nearest(&self, address: u64) -> Option<Neighbour> {
+        self.state().known.nearest(address).cloned()
     }
 
     /// Returns what was found behind blocks that were freed since the last call.
-    pub(crate) fn take_overruns(&self) -> Vec<String> {
+    pub(crate) fn take_overruns(&self) -> Vec<(Overrun, Neighbour)> {
         std::mem::take(&mut self.state().overruns)
     }
 

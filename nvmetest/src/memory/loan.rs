@@ -6,8 +6,11 @@ use std::ops::DerefMut;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::queue::QueueKind;
+
 use super::Block;
 use super::Buffer;
+use super::canary;
 
 /// Memory lent to the device for reading.
 #[derive(Clone)]
@@ -32,6 +35,8 @@ impl Deref for Slice<'_> {
 pub struct SliceMut<'b> {
     pub(super) block: &'b Arc<Block>,
     pub(super) range: Range<usize>,
+    /// What of the buffer nobody else can reach while the slice lives: the range, and what a canary may stand in.
+    pub(super) exclusive: Range<usize>,
     pub(super) _borrow: PhantomData<&'b mut [u8]>,
 }
 
@@ -44,11 +49,25 @@ impl<'b> SliceMut<'b> {
     pub fn split_at(self, mid: usize) -> (SliceMut<'b>, SliceMut<'b>) {
         let Range { start, end } = self.range;
         assert!(mid <= end - start, "{mid} is not within {} bytes", end - start);
-        let part = |range| SliceMut { block: self.block, range, _borrow: PhantomData };
-        (part(start..start + mid), part(start + mid..end))
+        let (mid, outer) = (start + mid, self.exclusive.clone());
+        let part = |range, exclusive| self.part(range, exclusive);
+        (part(start..mid, outer.start..mid), part(mid..end, mid..outer.end))
     }
 
-    /// Splits the slice into disjoint parts of `len` bytes.
+    /// Keeps a part of the slice. What is given up on either side is nobody's then, and watched by a canary while a
+    /// command has the part.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the range is not within the slice.
+    pub fn narrow(self, range: Range<usize>) -> SliceMut<'b> {
+        let Range { start, end } = self.range;
+        assert!(range.start <= range.end && range.end <= end - start);
+        SliceMut { range: start + range.start..start + range.end, ..self }
+    }
+
+    /// Splits the slice into disjoint parts of `len` bytes; see [`Buffer::chunks_mut`] on what is watched between
+    /// them.
     ///
     /// # Panics
     ///
@@ -56,11 +75,17 @@ impl<'b> SliceMut<'b> {
     pub fn into_chunks(self, len: usize) -> impl Iterator<Item = SliceMut<'b>> {
         assert!(0 < len);
         let Range { start, end } = self.range;
-        (start..end).step_by(len).map(move |at| SliceMut {
-            block: self.block,
-            range: at..end.min(at.saturating_add(len)),
-            _borrow: PhantomData,
+        (start..end).step_by(len).map(move |at| {
+            let to = end.min(at.saturating_add(len));
+            let first = if at == start { self.exclusive.start } else { at };
+            let last = if to == end { self.exclusive.end } else { to };
+            self.part(at..to, first..last)
         })
+    }
+
+    /// A part of the slice; no two have any byte of `exclusive` in common.
+    fn part(&self, range: Range<usize>, exclusive: Range<usize>) -> SliceMut<'b> {
+        SliceMut { block: self.block, range, exclusive, _borrow: PhantomData }
     }
 }
 
@@ -115,11 +140,14 @@ pub struct Place {
     pub(crate) writable: bool,
     /// How many bytes behind it nobody else has: the rest of the page, if the loan goes to the end of its buffer.
     pub(crate) slack: usize,
-    /// Whether the device keeps using it: a queue, which the controller holds until it is gone.
-    pub(crate) outlives_its_command: bool,
+    /// How many bytes before and behind it a canary may have: they are of the same buffer, and nobody else's.
+    pub(crate) margins: [u8; 2],
+    /// What the device keeps using it for: a queue, whose memory `Shared` holds until the device has lost it.
+    pub(crate) queue: Option<QueueKind>,
 }
 
 impl Place {
+    #[inline]
     fn new(block: &Arc<Block>, range: &Range<usize>, writable: bool) -> Self {
         assert!(
             !block.is_revoked(),
@@ -132,8 +160,21 @@ impl Place {
             len: range.len(),
             writable,
             slack: if range.end == block.len() { block.slack() } else { 0 },
-            outlives_its_command: false,
+            margins: [0; 2],
+            queue: None,
         }
+    }
+
+    /// Where it is in its block.
+    pub(crate) fn range(&self) -> Range<usize> {
+        let start = (self.iova - self.block.iova().0) as usize;
+        start..start + self.len
+    }
+
+    /// Whether there is something of its pages beside it that a canary could watch.
+    #[inline]
+    fn has_edges(&self) -> bool {
+        self.slack != 0 || self.margins != [0; 2]
     }
 }
 
@@ -158,6 +199,16 @@ impl Places {
         }
     }
 
+    /// Whether there is something beside a place that a canary could watch.
+    #[inline]
+    pub(crate) fn have_edges(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(place) => place.has_edges(),
+            Self::Many(places) => places.iter().any(Place::has_edges),
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.as_slice().iter().map(|place| place.len).sum()
     }
@@ -166,6 +217,11 @@ impl Places {
 mod sealed {
     /// Keeps the traits below closed: an implementation outside this module could lend shared memory to a
     /// command that writes it.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made something that is lent to a device",
+        label = "the trait is closed",
+        note = "what is lent is a `Buffer`, borrowed, or a `Slice`, `SliceMut` or `Sink` of one: a type of your own has a method that returns one of them"
+    )]
     pub trait Sealed {}
     impl Sealed for () {}
     impl Sealed for super::Slice<'_> {}
@@ -173,7 +229,7 @@ mod sealed {
     impl Sealed for super::Sink<'_> {}
     impl Sealed for &super::Buffer {}
     impl Sealed for &mut super::Buffer {}
-    impl Sealed for crate::queue::QueueMemory {}
+    impl Sealed for crate::queue::QueueMemory<'_> {}
     impl<T: Sealed> Sealed for Vec<T> {}
 }
 
@@ -182,49 +238,83 @@ pub trait Data: sealed::Sealed {
     /// Where the data is.
     #[doc(hidden)]
     fn places(&self) -> Places;
+    /// How many bytes it is.
+    #[doc(hidden)]
+    fn bytes(&self) -> usize;
 }
 
 impl Data for () {
+    #[inline]
     fn places(&self) -> Places {
         Places::None
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        0
     }
 }
 
 impl Data for Slice<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &self.range, false))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
     }
 }
 
 impl Data for SliceMut<'_> {
+    #[inline]
     fn places(&self) -> Places {
-        Places::One(Place::new(self.block, &self.range, true))
+        let margins = canary::margins(&self.range, &self.exclusive);
+        Places::One(Place { margins, ..Place::new(self.block, &self.range, true) })
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range.len()
     }
 }
 
 impl Data for Sink<'_> {
+    #[inline]
     fn places(&self) -> Places {
         Places::One(Place::new(self.block, &(0..self.len), true))
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.len
     }
 }
 
 impl<T: Data> Data for Vec<T> {
+    #[inline]
     fn places(&self) -> Places {
         Places::Many(self.iter().flat_map(|piece| piece.places().as_slice().to_vec()).collect())
     }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.iter().map(Data::bytes).sum()
+    }
 }
 
-impl Data for crate::queue::QueueMemory {
+impl Data for crate::queue::QueueMemory<'_> {
+    #[inline]
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
-        Places::One(Place { outlives_its_command: true, ..place })
+        Places::One(Place { queue: Some(self.kind()), ..place })
+    }
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.range().len()
     }
 }
 
 /// Something that can be lent to a command that reads host memory.
 #[diagnostic::on_unimplemented(
     message = "the device cannot read from `{Self}`",
-    label = "not a DMA buffer",
+    label = "not borrowed DMA memory",
     note = "a command that sends data takes `&Buffer`, a `Slice`, or a `Vec<Slice>`; allocate one with `nvme.buffer(len)`"
 )]
 pub trait DeviceRead: sealed::Sealed {
@@ -236,6 +326,7 @@ pub trait DeviceRead: sealed::Sealed {
 
 impl<'b> DeviceRead for &'b Buffer {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self.slice(0..self.len())
     }
@@ -243,6 +334,7 @@ impl<'b> DeviceRead for &'b Buffer {
 
 impl<'b> DeviceRead for Slice<'b> {
     type Lent = Slice<'b>;
+    #[inline]
     fn lend(self) -> Slice<'b> {
         self
     }
@@ -251,6 +343,7 @@ impl<'b> DeviceRead for Slice<'b> {
 /// A gathered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceRead for Vec<Slice<'b>> {
     type Lent = Vec<Slice<'b>>;
+    #[inline]
     fn lend(self) -> Vec<Slice<'b>> {
         self
     }
@@ -271,6 +364,7 @@ pub trait DeviceWrite: sealed::Sealed {
 
 impl<'b> DeviceWrite for &'b mut Buffer {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self.as_mut()
     }
@@ -278,6 +372,7 @@ impl<'b> DeviceWrite for &'b mut Buffer {
 
 impl<'b> DeviceWrite for SliceMut<'b> {
     type Lent = SliceMut<'b>;
+    #[inline]
     fn lend(self) -> SliceMut<'b> {
         self
     }
@@ -285,6 +380,7 @@ impl<'b> DeviceWrite for SliceMut<'b> {
 
 impl<'b> DeviceWrite for Sink<'b> {
     type Lent = Sink<'b>;
+    #[inline]
     fn lend(self) -> Sink<'b> {
         self
     }
@@ -293,6 +389,7 @@ impl<'b> DeviceWrite for Sink<'b> {
 /// A scattered transfer: the pieces are one run of data for the command.
 impl<'b> DeviceWrite for Vec<SliceMut<'b>> {
     type Lent = Vec<SliceMut<'b>>;
+    #[inline]
     fn lend(self) -> Vec<SliceMut<'b>> {
         self
     }

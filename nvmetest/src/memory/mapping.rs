@@ -189,8 +189,16 @@ impl Mapping {
     #[inline]
     fn check(&self, offset: usize, len: usize) {
         let within = offset.checked_add(len).is_some_and(|end| end <= self.len);
-        assert!(within, "{len} bytes at {offset:#x} are not within {} mapped bytes", self.len);
+        if !within {
+            outside(offset, len, self.len);
+        }
     }
+}
+
+/// Apart from the check, which is to cost as little as it can.
+#[cold]
+fn outside(offset: usize, len: usize, mapped: usize) -> ! {
+    panic!("{len} bytes at {offset:#x} are not within {mapped} mapped bytes");
 }
 
 impl Drop for Mapping {

@@ -4,7 +4,8 @@
 //!
 //! A device knows nothing of Rust, so the contract is written down once, here:
 //!
-//! > The device touches only memory that a command in flight names, and the queues that it was given.
+//! > The device touches only memory that a command in flight names, and the queues and the host memory buffer that
+//! > it was given.
 //!
 //! That is what the standard asks of it, and what a reference to a [`Buffer`]'s bytes rests on. A device
 //! that breaks the contract is a finding, and its run is void. How much of it is enforced depends on the way
@@ -15,6 +16,33 @@
 //!   IOMMU refuses it, on vfio-user the other process has no mapping for it.
 //! - With [`DmaModel::Whole`](crate::transport::DmaModel::Whole) and [`DmaModel::Fixed`](crate::transport::DmaModel::Fixed) the device reaches the whole arena. Behind each buffer
 //!   stands a canary page: an overrun is found when the buffer is freed, and between two tests.
+//!
+//! # Guard rails
+//!
+//! What a device does with memory that was not lent to it is a failure that names the command, the address, and how
+//! far that is from the loan. Two things find it:
+//!
+//! - **Canaries** where the device can write and nobody reads. What is left of the last page of a buffer is one as long
+//!   as the buffer lives. The 64 bytes beside a slice that has its buffer to itself ([`Buffer::slice_mut`],
+//!   [`SliceMut::narrow`]) are one while a command has it, as far as they are of the same page. The canaries of a
+//!   command are looked at when it completes, and those of a buffer when it is freed. Loans of whole pages have
+//!   none, and cost nothing.
+//! - **DMA faults**: addresses that the device used and that no mapping covers, where somebody observes that
+//!   ([`Abilities::dma_faults`](crate::transport::Abilities::dma_faults)). They are told with what failed of it, or when the test is
+//!   over; a test that provokes them takes them
+//!   ([`Controller::take_dma_faults`](crate::Controller::take_dma_faults)).
+//!
+//! | way to the device | into the rest of a page | further, or into freed memory | memory taken from a hung command |
+//! | --- | --- | --- | --- |
+//! | `soft:` | canary | no access; a fault with the address | no access; a fault that is no new finding |
+//! | vfio-user, buffer by buffer | canary | no access, and nobody is told | no access |
+//! | vfio-user, the whole arena | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
+//! | QEMU | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
+//! | VFIO with an IOMMU | canary | no access; a fault where the kernel reports it | no access |
+//! | VFIO without an IOMMU | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
+//!
+//! No canary stands between adjacent parts of one buffer ([`Buffer::chunks_mut`]), and none finds a read that goes too
+//! far. A device that writes the very bytes of a canary is not found out; they differ from byte to byte.
 //!
 //! # What lends memory
 //!
@@ -28,8 +56,10 @@ mod arena;
 mod backing;
 mod block;
 mod buffer;
+mod canary;
 mod device_view;
 mod domain;
+mod known;
 mod loan;
 mod mapping;
 pub mod prp;
@@ -40,9 +70,13 @@ pub use arena::Arena;
 pub(crate) use block::Block;
 pub use block::Iova;
 pub use buffer::Buffer;
+pub(crate) use canary::Canaries;
+pub use canary::Overrun;
 pub use device_view::DeviceView;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
+pub(crate) use domain::UNMAPPED;
+pub(crate) use known::Neighbour;
 pub use loan::Data;
 pub use loan::DeviceRead;
 pub use loan::DeviceWrite;

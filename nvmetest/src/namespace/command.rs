@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::U32;
 
+use crate::command::Block;
 use crate::command::Command;
 use crate::command::Nvm;
 use crate::memory::Data;
@@ -21,6 +22,7 @@ impl Namespace<'_> {
     /// # Panics
     ///
     /// Panics if `data` is not a whole number of blocks, or more than 65,536.
+    #[inline]
     #[track_caller]
     pub fn read<D: DeviceWrite>(&self, data: D, slba: u64) -> Command<Nvm, D::Lent> {
         self.transfer(NvmOpcode::READ, data.lend(), slba)
@@ -31,6 +33,7 @@ impl Namespace<'_> {
     /// # Panics
     ///
     /// As for [`read`](Self::read).
+    #[inline]
     #[track_caller]
     pub fn write<D: DeviceRead>(&self, data: D, slba: u64) -> Command<Nvm, D::Lent> {
         self.transfer(NvmOpcode::WRITE, data.lend(), slba)
@@ -96,7 +99,7 @@ impl Namespace<'_> {
         attributes: DsmAttributes,
     ) -> Command<Nvm, D::Lent> {
         let data = data.lend();
-        let held = data.places().len() / 16;
+        let held = data.bytes() / 16;
         assert!(
             (1..=256).contains(&ranges) && ranges <= held,
             "{ranges} ranges, and room for {held}"
@@ -105,30 +108,32 @@ impl Namespace<'_> {
         sqe.cdw10 = U32::new(ranges as u32 - 1);
         sqe.cdw11 = U32::new(attributes.bits());
         let mut command = Command::new(sqe, data);
-        command.transfer = Some(ranges * 16);
+        command.plan.transfer = Some(ranges * 16);
         command
     }
 
+    #[inline]
     #[track_caller]
     fn transfer<D: Data>(&self, opcode: NvmOpcode, data: D, slba: u64) -> Command<Nvm, D> {
-        let len = data.places().len();
+        let len = data.bytes();
         let block = self.block();
-        assert!(
-            0 < len && len.is_multiple_of(block),
-            "{len} bytes are not whole logical blocks of {block}"
-        );
-        let blocks = u32::try_from(len / block).unwrap_or(u32::MAX);
+        // The size of a block is a power of two (LBADS).
+        if len == 0 || len & (block - 1) != 0 {
+            no_blocks(len, block);
+        }
+        let blocks = u32::try_from(len >> block.trailing_zeros()).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.block = Some(self.extended_block);
+        command.plan.block = Some(Block { nsid: self.nsid(), bytes: self.extended_block });
         command.terms.epoch = Some(self.epoch);
         command
     }
 
-    fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
-        assert!(
-            (1..=1 << 16).contains(&blocks),
-            "a command is for 1 to 65,536 blocks, not {blocks}"
-        );
+    #[inline]
+    #[track_caller]
+    pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
+        if !(1..=1 << 16).contains(&blocks) {
+            wrong_number(blocks);
+        }
         let mut sqe = self.sqe(opcode);
         sqe.cdw10 = U32::new(slba as u32);
         sqe.cdw11 = U32::new((slba >> 32) as u32);
@@ -136,11 +141,26 @@ impl Namespace<'_> {
         sqe
     }
 
+    #[inline]
     fn sqe(&self, opcode: NvmOpcode) -> Sqe {
         let mut sqe = Sqe::with_opcode(opcode.0);
         sqe.nsid = U32::new(self.nsid());
         sqe
     }
+}
+
+// The messages are apart from the checks, which are to cost as little as they can.
+
+#[cold]
+#[track_caller]
+fn no_blocks(len: usize, block: usize) -> ! {
+    panic!("{len} bytes are not whole logical blocks of {block}");
+}
+
+#[cold]
+#[track_caller]
+fn wrong_number(blocks: u32) -> ! {
+    panic!("a command is for 1 to 65,536 blocks, not {blocks}");
 }
 
 impl<D: Data> Command<Nvm, D> {
@@ -167,9 +187,9 @@ impl<D: Data> Command<Nvm, D> {
     ///
     /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
     pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
-        assert!(len <= self.data.places().len(), "{len} bytes are more than was lent");
+        assert!(len <= self.data.bytes(), "{len} bytes are more than was lent");
         assert!((1..=1 << 16).contains(&blocks));
-        self.transfer = Some(len);
+        self.plan.transfer = Some(len);
         self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
     }
 

@@ -2,117 +2,184 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
-use std::rc::Rc;
-use std::rc::Weak;
 
 use crate::Error;
 
-use super::slots::Owner;
-use super::ticket::Outcome;
+use super::key::Key;
+use super::key::Owner;
 
 /// An account for each open scope.
 #[derive(Default)]
 pub(crate) struct Accounts {
-    open: RefCell<Vec<Account>>,
+    /// That of the innermost scope, of which most is asked.
+    inner: Account,
+    /// Those of the scopes around it, the outermost first.
+    outer: RefCell<Vec<Account>>,
     /// How many scopes were opened so far: the number of the latest.
     opened: Cell<u64>,
 }
 
 struct Account {
-    scope: u64,
-    in_flight: usize,
+    /// Whose it is; [`Owner::NOBODY`] while no scope is open.
+    scope: Cell<Owner>,
+    in_flight: Cell<usize>,
     /// Completions that no `waitdone` and no ticket has asked for yet.
-    done: usize,
-    /// Failures that nobody has looked at, with the outcome of their command.
-    failures: Vec<(Weak<Outcome>, Error)>,
+    done: Cell<usize>,
+    /// Whether there are failures.
+    failed: Cell<bool>,
+    /// Failures that nobody has looked at, with their command, if they are those of one.
+    failures: RefCell<Vec<(Option<Key>, Error)>>,
 }
 
 impl Accounts {
-    /// Opens an account. Returns the number of the scope.
-    pub(super) fn open(&self) -> u64 {
-        let scope = self.opened.get() + 1;
-        self.opened.set(scope);
-        let account = Account { scope, in_flight: 0, done: 0, failures: Vec::new() };
-        self.open.borrow_mut().push(account);
+    /// Opens an account. Returns its scope.
+    pub(super) fn open(&self) -> Owner {
+        let number = self.opened.get() + 1;
+        self.opened.set(number);
+        if !self.inner.is_of(Owner::NOBODY) {
+            self.outer.borrow_mut().push(self.inner.take());
+        }
+        let scope = Owner::scope(number);
+        self.inner.scope.set(scope);
         scope
     }
 
     /// Ends an account. Returns the first failure that nobody has looked at.
-    pub(super) fn close(&self, scope: u64) -> Option<Error> {
-        let mut open = self.open.borrow_mut();
-        let index = open.iter().position(|account| account.scope == scope)?;
-        let account = open.swap_remove(index);
-        account.failures.into_iter().next().map(|(_, error)| error)
+    pub(super) fn close(&self, scope: Owner) -> Option<Error> {
+        let account = if self.inner.is_of(scope) {
+            let account = self.inner.take();
+            if let Some(outer) = self.outer.borrow_mut().pop() {
+                self.inner.put(outer);
+            }
+            account
+        } else {
+            let mut outer = self.outer.borrow_mut();
+            let index = outer.iter().position(|account| account.is_of(scope))?;
+            outer.remove(index)
+        };
+        account.failures.take().into_iter().next().map(|(_, error)| error)
     }
 
     /// Whether commands of `owner` may be submitted: a scope that has ended takes none.
+    #[inline]
     pub(super) fn take_from(&self, owner: Owner) -> bool {
-        owner == Owner::Session || self.with(owner, |_| ()).is_some()
+        self.is_open(owner) || owner == Owner::SESSION
     }
 
+    /// Whether it is a scope, and has not ended.
+    #[inline]
+    pub(super) fn is_open(&self, owner: Owner) -> bool {
+        self.with(owner, |_| ()).is_some()
+    }
+
+    #[inline]
     pub(super) fn submitted(&self, owner: Owner) {
-        self.with(owner, |account| account.in_flight += 1);
+        self.with(owner, |account| account.in_flight.set(account.in_flight.get() + 1));
     }
 
+    #[inline]
     pub(super) fn completed(&self, owner: Owner) {
         self.with(owner, |account| {
-            account.in_flight -= 1;
-            account.done += 1;
+            account.in_flight.set(account.in_flight.get() - 1);
+            account.done.set(account.done.get() + 1);
         });
     }
 
     /// Notes that all commands of the scope were given up.
-    pub(super) fn abandoned(&self, scope: u64) {
-        self.with(Owner::Scope(scope), |account| account.in_flight = 0);
+    pub(super) fn abandoned(&self, scope: Owner) {
+        self.with(scope, |account| account.in_flight.set(0));
     }
 
-    /// Notes the failure of a command.
-    pub(super) fn failed(&self, owner: Owner, outcome: &Rc<Outcome>, error: Error) {
-        self.with(owner, |account| account.failures.push((Rc::downgrade(outcome), error)));
+    /// Notes a failure: that of a command, or of the scope as a whole.
+    pub(super) fn failed(&self, owner: Owner, key: Option<Key>, error: Error) {
+        self.with(owner, |account| {
+            account.failed.set(true);
+            account.failures.borrow_mut().push((key, error));
+        });
     }
 
-    /// Notes a failure that belongs to the scope as a whole.
-    pub(super) fn blame(&self, scope: u64, error: Error) {
-        self.with(Owner::Scope(scope), |account| account.failures.push((Weak::new(), error)));
-    }
-
-    pub(super) fn in_flight(&self, scope: u64) -> usize {
-        self.with(Owner::Scope(scope), |account| account.in_flight).unwrap_or(0)
+    pub(super) fn in_flight(&self, scope: Owner) -> usize {
+        self.with(scope, |account| account.in_flight.get()).unwrap_or(0)
     }
 
     /// Takes up to `n` completions that nobody has asked for. Returns how many there were.
-    pub(super) fn take_done(&self, scope: u64, n: usize) -> usize {
-        let take = |account: &mut Account| {
-            let taken = account.done.min(n);
-            account.done -= taken;
+    #[inline]
+    pub(super) fn take_done(&self, scope: Owner, n: usize) -> usize {
+        let take = |account: &Account| {
+            let taken = account.done.get().min(n);
+            account.done.set(account.done.get() - taken);
             taken
         };
-        self.with(Owner::Scope(scope), take).unwrap_or(0)
+        self.with(scope, take).unwrap_or(0)
+    }
+
+    /// Whether there is a failure that nobody has looked at.
+    #[inline]
+    pub(super) fn has_failed(&self, scope: Owner) -> bool {
+        self.with(scope, |account| account.failed.get()).unwrap_or(false)
     }
 
     /// Returns the first failure that nobody has looked at.
-    pub(super) fn take_failure(&self, scope: u64) -> Option<Error> {
-        let take = |account: &mut Account| {
-            let some = !account.failures.is_empty();
-            some.then(|| account.failures.remove(0).1)
-        };
-        self.with(Owner::Scope(scope), take).flatten()
+    pub(super) fn take_failure(&self, scope: Owner) -> Option<Error> {
+        self.with(scope, |account| account.take_failure(|_| true)).flatten()
     }
 
     /// Returns the failure of one command.
-    pub(super) fn take_failure_of(&self, scope: u64, outcome: &Rc<Outcome>) -> Option<Error> {
-        let is_it = |(failed, _): &(Weak<Outcome>, Error)| failed.as_ptr() == Rc::as_ptr(outcome);
-        let take = |account: &mut Account| {
-            let index = account.failures.iter().position(is_it)?;
-            Some(account.failures.remove(index).1)
-        };
-        self.with(Owner::Scope(scope), take).flatten()
+    pub(super) fn take_failure_of(&self, scope: Owner, key: Key) -> Option<Error> {
+        self.with(scope, |account| account.take_failure(|failed| failed == Some(key))).flatten()
     }
 
-    fn with<T>(&self, owner: Owner, change: impl FnOnce(&mut Account) -> T) -> Option<T> {
-        let Owner::Scope(scope) = owner else { return None };
-        let mut open = self.open.borrow_mut();
-        // The innermost scope is the last, and the one that most is asked of.
-        open.iter_mut().rev().find(|account| account.scope == scope).map(change)
+    #[inline]
+    fn with<T>(&self, owner: Owner, change: impl FnOnce(&Account) -> T) -> Option<T> {
+        if self.inner.is_of(owner) {
+            return Some(change(&self.inner));
+        }
+        let outer = self.outer.borrow();
+        outer.iter().rev().find(|account| account.is_of(owner)).map(change)
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self {
+            scope: Cell::new(Owner::NOBODY),
+            in_flight: Cell::default(),
+            done: Cell::default(),
+            failed: Cell::default(),
+            failures: RefCell::default(),
+        }
+    }
+}
+
+impl Account {
+    #[inline]
+    fn is_of(&self, owner: Owner) -> bool {
+        self.scope.get() == owner
+    }
+
+    fn take_failure(&self, is_it: impl Fn(Option<Key>) -> bool) -> Option<Error> {
+        let mut failures = self.failures.borrow_mut();
+        let index = failures.iter().position(|(key, _)| is_it(*key))?;
+        let (_, error) = failures.remove(index);
+        self.failed.set(!failures.is_empty());
+        Some(error)
+    }
+
+    fn take(&self) -> Self {
+        Self {
+            scope: Cell::new(self.scope.replace(Owner::NOBODY)),
+            in_flight: Cell::new(self.in_flight.take()),
+            done: Cell::new(self.done.take()),
+            failed: Cell::new(self.failed.take()),
+            failures: RefCell::new(self.failures.take()),
+        }
+    }
+
+    fn put(&self, account: Self) {
+        self.scope.set(account.scope.get());
+        self.in_flight.set(account.in_flight.get());
+        self.done.set(account.done.get());
+        self.failed.set(account.failed.get());
+        self.failures.replace(account.failures.into_inner());
     }
 }

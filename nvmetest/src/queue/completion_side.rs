@@ -55,6 +55,7 @@ impl CompletionSide {
     }
 
     /// Takes the next entry, if it is there.
+    #[inline]
     pub(super) fn reap(&self) -> Option<Cqe> {
         let cqe = self.ring.read(self.head.get(), self.phase.get())?;
         let next = self.head.get() + 1;
@@ -68,6 +69,7 @@ impl CompletionSide {
     }
 
     /// Gives the entries that were taken back to the controller.
+    #[inline]
     pub(super) fn release(&self) -> TransportResult {
         let head = self.head.get();
         if head == self.rung.get() {
@@ -78,9 +80,10 @@ impl CompletionSide {
     }
 
     /// Whether half of the queue waits to be given back.
+    #[inline]
     pub(super) fn should_release(&self) -> bool {
-        let entries = self.ring.entries();
-        let taken = (self.head.get() + entries - self.rung.get()) % entries;
+        let (head, rung, entries) = (self.head.get(), self.rung.get(), self.ring.entries());
+        let taken = if rung <= head { head - rung } else { head + entries - rung };
         entries / 2 <= taken
     }
 

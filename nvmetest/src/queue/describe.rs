@@ -8,6 +8,7 @@ use zerocopy::little_endian::U64;
 use crate::command;
 use crate::command::Layout;
 use crate::command::Plan;
+use crate::command::Terms;
 use crate::controller::Shared;
 use crate::memory::Block;
 use crate::memory::PAGE_SIZE;
@@ -26,6 +27,34 @@ const ENTRIES: usize = PAGE_SIZE / size_of::<u64>();
 /// Where the list of a command stands.
 type ListPlace = (Arc<Block>, usize);
 
+/// The PRP entries of the plainest of commands: an I/O command that lends one piece, all of which it transfers, and
+/// for which two entries are enough.
+///
+/// What such a command lends is as [`command::check`] wants it. All other commands are for [`data_pointer`].
+#[inline]
+pub(super) fn plain(
+    sqe: &Sqe,
+    places: &Places,
+    plan: &Plan,
+    admin: bool,
+    page: u64,
+) -> Option<[U64; 2]> {
+    let (Layout::Prp, None, Places::One(place)) = (&plan.layout, plan.transfer, places) else {
+        return None;
+    };
+    let fits = match command::written(sqe, false, plan.block) {
+        Some(wanted) => wanted == place.len && place.writable,
+        None => !command::writes(sqe),
+    };
+    // The size of a page is a power of two.
+    let second = (place.iova & !(page - 1)) + page;
+    let end = place.iova + place.len as u64;
+    if admin || !fits || second + page < end || place.queue.is_some() {
+        return None;
+    }
+    Some([U64::new(place.iova), U64::new(if end <= second { 0 } else { second })])
+}
+
 /// Writes DPTR and PSDT of `sqe`, and the list that they point to, if one is needed.
 ///
 /// A list that fits into a page stands in the slot's own, which `own_list` finds; a longer one is returned,
@@ -33,40 +62,40 @@ type ListPlace = (Arc<Block>, usize);
 pub(super) fn data_pointer(
     sqe: &mut Sqe,
     places: &Places,
-    plan: Plan<'_>,
+    plan: &Plan,
+    wanted: Option<usize>,
     shared: &Shared,
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
     sqe.mptr = U64::ZERO;
     if let Places::One(place) = places
-        && place.outlives_its_command
+        && let Some(kind) = place.queue
     {
-        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2).
+        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2). From the doorbell on the
+        // device may keep it, whatever becomes of the command and of who sent it.
+        shared.claims().add(kind, sqe.cdw10.get() as u16, &place.block);
         sqe.set_psdt(Psdt::PRP);
         sqe.dptr = [U64::new(place.iova), U64::ZERO];
         return Ok(None);
     }
     let page = shared.page_size();
-    match plan.layout {
-        Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
+    match &plan.layout {
+        Layout::Prp
+        | Layout::SkewedPrp { .. }
+        | Layout::UnmappedPrp { .. }
+        | Layout::PrpListAt { .. } => {
             sqe.set_psdt(Psdt::PRP);
-            let transfer = described(places, plan);
-            // Two entries without a list: no allocation.
-            if let (Layout::Prp, None, Places::One(place)) = (plan.layout, transfer, places)
-                && let Ok(Prps::Entries(prp1, prp2)) =
-                    prp::entries(&[(place.iova, place.len)], page)
-            {
-                check_extent(sqe, places, plan, &Prps::Entries(prp1, prp2), page)?;
-                sqe.dptr = [U64::new(prp1), U64::new(prp2)];
-                return Ok(None);
-            }
-            let prps = match *plan.layout {
+            let transfer = described(places, plan, wanted);
+            let mut prps = match plan.layout {
                 Layout::SkewedPrp { entry, by } => skewed(places, plan.transfer, entry, by, page)?,
                 _ => prp::entries(&pieces(places, transfer), page)
                     .map_err(|error| error.to_string())?,
             };
-            check_extent(sqe, places, plan, &prps, page)?;
-            let start = match *plan.layout {
+            check_extent(sqe, places, plan, wanted, &prps, page)?;
+            if let Layout::UnmappedPrp { entry } = plan.layout {
+                unmap_from(&mut prps, entry, shared.domain().unmapped(), page);
+            }
+            let start = match plan.layout {
                 Layout::PrpListAt { entry } => Some(entry),
                 _ => None,
             };
@@ -75,7 +104,7 @@ pub(super) fn data_pointer(
         Layout::ReservedPsdt => {
             let prps = prp::entries(&pieces(places, plan.transfer), page);
             let prps = prps.map_err(|error| error.to_string())?;
-            check_extent(sqe, places, plan, &prps, page)?;
+            check_extent(sqe, places, plan, wanted, &prps, page)?;
             let Prps::Entries(prp1, 0) = prps else {
                 return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
             };
@@ -94,6 +123,19 @@ pub(super) fn data_pointer(
     }
 }
 
+/// Whether a controller that follows the standard writes what is lent, and how many bytes behind the end of it, where
+/// there is nothing but the rest of the page. Nobody knows that of a data pointer that is the test's own.
+pub(super) fn extent(sqe: &Sqe, places: &Places, plan: &Plan, terms: &Terms) -> (bool, usize) {
+    if terms.verbatim {
+        return (false, usize::MAX);
+    }
+    let may_go_on =
+        command::writes(sqe) && plan.transfer.is_none() && sqe.psdt() != Psdt::SGL_MPTR_CONTIGUOUS;
+    let wanted = command::written(sqe, terms.admin, plan.block).unwrap_or(usize::MAX);
+    let beyond = if may_go_on { wanted.saturating_sub(places.len()) } else { 0 };
+    (command::writes(sqe), beyond)
+}
+
 /// The first `len` bytes of the places, or all.
 fn pieces(places: &Places, len: Option<usize>) -> Vec<Piece> {
     let mut left = len.unwrap_or(usize::MAX);
@@ -109,8 +151,8 @@ fn pieces(places: &Places, len: Option<usize>) -> Vec<Piece> {
 }
 
 /// How many bytes PRPs describe, if not all: what a controller does not want, it would take for a list.
-fn described(places: &Places, plan: Plan<'_>) -> Option<usize> {
-    plan.transfer.or_else(|| plan.wanted.filter(|wanted| *wanted < places.len()))
+fn described(places: &Places, plan: &Plan, wanted: Option<usize>) -> Option<usize> {
+    plan.transfer.or_else(|| wanted.filter(|wanted| *wanted < places.len()))
 }
 
 /// Refuses what would let a controller that follows the standard write behind the loan, or take its data for a
@@ -118,7 +160,8 @@ fn described(places: &Places, plan: Plan<'_>) -> Option<usize> {
 fn check_extent(
     sqe: &Sqe,
     places: &Places,
-    plan: Plan<'_>,
+    plan: &Plan,
+    wanted: Option<usize>,
     prps: &Prps,
     page: u64,
 ) -> Result<(), String> {
@@ -128,7 +171,7 @@ fn check_extent(
     }
     let lent = plan.transfer.unwrap_or(places.len());
     let slack = if plan.transfer.is_none() { last.slack } else { 0 };
-    if let Some(wanted) = plan.wanted {
+    if let Some(wanted) = wanted {
         return if wanted <= lent + slack {
             Ok(())
         } else {
@@ -148,6 +191,18 @@ fn check_extent(
         "the driver does not know how much the command writes, so PRPs for it describe one whole memory page, \
          or three to {ENTRIES}: lend as much, or use an SGL"
     ))
+}
+
+/// Replaces entry `first` and those behind it. The offset stays: the number of entries follows from it, and with that
+/// whether PRP Entry 2 is data or a list.
+fn unmap_from(prps: &mut Prps, first: usize, unmapped: u64, page: u64) {
+    let (first_entry, rest) = match prps {
+        Prps::Entries(first, 0) => (first, &mut [][..]),
+        Prps::Entries(first, second) => (first, std::slice::from_mut(second)),
+        Prps::List(first, list) => (first, &mut list[..]),
+    };
+    let entries = std::iter::once(first_entry).chain(rest);
+    entries.skip(first).for_each(|entry| *entry = unmapped + *entry % page);
 }
 
 /// PRPs of which one is off by some bytes. Whatever a controller makes of it is within the loan.

@@ -29,9 +29,7 @@ impl Doorbell {
     pub(crate) fn new(function: &Arc<dyn Function>, offset: u32) -> Self {
         let offset = u64::from(offset);
         match function.doorbells() {
-            Some(mmio) if mmio.register(offset).is_some() => {
-                Self::Mapped { mmio: mmio.clone(), offset }
-            }
+            Some(mmio) if mmio.maps(offset) => Self::Mapped { mmio: mmio.clone(), offset },
             _ => Self::Message { function: function.clone(), offset },
         }
     }
@@ -44,7 +42,7 @@ impl Doorbell {
                 debug_assert!(mapped, "it was mapped when the doorbell was made");
                 Ok(())
             }
-            Self::Message { function, offset } => function.ring(*offset, value),
+            Self::Message { function, offset } => function.post(*offset, value),
         }
     }
 }

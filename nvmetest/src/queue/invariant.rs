@@ -37,29 +37,38 @@ pub(super) fn unknown_command(cid: u16) -> Violation {
 }
 
 /// SQHD moves forward and never passes the tail: entries that the controller did not fetch are not free.
+#[inline]
 pub(super) fn check_head(cqe: &Cqe, head: u32, tail: u32, entries: u32) -> Result<u32, Violation> {
-    const CLAUSE: &str = "Base 4.2.1, SQ Head Pointer";
     let sqhd = u32::from(cqe.sqhd.get());
-    if entries <= sqhd {
-        let what = format!("SQHD {sqhd} is not an index of a queue of {entries} entries");
-        return Err(Violation { what, clause: CLAUSE });
-    }
-    let forward = |to: u32| (to + entries - head) % entries;
-    if forward(tail) < forward(sqhd) {
-        let what = format!("SQHD {sqhd} is not between the last head {head} and the tail {tail}");
-        return Err(Violation { what, clause: CLAUSE });
-    }
-    Ok(sqhd)
+    let is_between = if head <= tail {
+        head <= sqhd && sqhd <= tail
+    } else {
+        sqhd <= tail || (head <= sqhd && sqhd < entries)
+    };
+    if is_between { Ok(sqhd) } else { Err(wrong_head(sqhd, head, tail, entries)) }
+}
+
+#[cold]
+fn wrong_head(sqhd: u32, head: u32, tail: u32, entries: u32) -> Violation {
+    let what = if entries <= sqhd {
+        format!("SQHD {sqhd} is not an index of a queue of {entries} entries")
+    } else {
+        format!("SQHD {sqhd} is not between the last head {head} and the tail {tail}")
+    };
+    Violation { what, clause: "Base 4.2.1, SQ Head Pointer" }
 }
 
 /// The status code types 4h to 6h are reserved.
+#[inline]
 pub(super) fn check_status(cqe: &Cqe) -> Result<(), Violation> {
     let sct = cqe.status_field().sct();
-    if (4..=6).contains(&sct) {
-        let what = format!("the status code type {sct}h is reserved");
-        return Err(Violation { what, clause: "Base 4.2.3, Status Code Type" });
-    }
-    Ok(())
+    if (4..=6).contains(&sct) { Err(reserved_status(sct)) } else { Ok(()) }
+}
+
+#[cold]
+fn reserved_status(sct: u8) -> Violation {
+    let what = format!("the status code type {sct}h is reserved");
+    Violation { what, clause: "Base 4.2.3, Status Code Type" }
 }
 
 #[cfg(test)]

@@ -23,8 +23,9 @@ use crate::controller::Controller;
 
 use super::backoff::Backoff;
 use super::core::Core;
+use super::key::Owner;
 use super::scope::LOOK_EVERY;
-use super::slots::InFlight;
+use super::slots::Straggler;
 
 /// How long stragglers are waited for when the test has failed already, and after each rung that asks the
 /// controller to end them.
@@ -36,9 +37,9 @@ const GRACE: Duration = Duration::from_millis(100);
 pub(super) fn close(
     controller: &Controller,
     core: &Core,
-    scope: u64,
+    scope: Owner,
     in_order: bool,
-) -> Vec<InFlight> {
+) -> Vec<Straggler> {
     if core.accounts().in_flight(scope) == 0 {
         return Vec::new();
     }
@@ -57,10 +58,11 @@ pub(super) fn close(
             Err(lost) => Some(lost.into()),
         };
         if let Some(error) = error {
-            core.accounts().blame(scope, error);
+            core.accounts().failed(scope, None, error);
         }
         climb(controller, core, scope)
     };
+    core.settle(&stragglers);
     std::mem::forget(bomb);
     stragglers
 }
@@ -73,7 +75,7 @@ fn deadline_ns(controller: &Controller) -> u64 {
 }
 
 /// Waits for the commands of a scope and runs their callbacks.
-fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
+fn drain(controller: &Controller, core: &Core, scope: Owner, until_ns: u64) {
     let mut backoff = Backoff::default();
     let mut polls = 0_u32;
     while 0 < core.accounts().in_flight(scope) {
@@ -90,7 +92,7 @@ fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
                 let message = panic_message(&*panic);
                 // The value may panic in its drop.
                 std::mem::forget(panic);
-                core.accounts().blame(scope, Error::Callback { message });
+                core.accounts().failed(scope, None, Error::Callback { message });
             }
         }
         // A queue that has ended completes what is left of it by itself.
@@ -103,7 +105,7 @@ fn drain(controller: &Controller, core: &Core, scope: u64, until_ns: u64) {
 
 /// Whether the device can still touch what the queue's commands lent.
 fn has_claim(controller: &Controller, core: &Core) -> bool {
-    core.gone().is_none() && !is_lost(controller)
+    !core.is_gone() && !is_lost(controller)
 }
 
 /// Whether the device is gone; then it has no claim on anything any more.
@@ -117,7 +119,7 @@ fn is_lost(controller: &Controller) -> bool {
     is_lost
 }
 
-fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
+fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {
     let end = || core.abandon(scope);
     if !has_claim(controller, core) {
         return end();
@@ -171,9 +173,11 @@ fn climb(controller: &Controller, core: &Core, scope: u64) -> Vec<InFlight> {
 }
 
 /// Takes the memory of the commands from the device. Returns whether all of it is out of reach.
-fn revoke(stragglers: &[InFlight]) -> bool {
+fn revoke(stragglers: &[Straggler]) -> bool {
+    let places = stragglers.iter().flat_map(|it| it.places.as_slice()).map(|place| &place.block);
+    let lists = stragglers.iter().filter_map(|it| it.lists.as_ref());
     // Each is revoked, also when one cannot be.
-    stragglers.iter().filter(|command| !command.revoke()).count() == 0
+    places.chain(lists).filter(|block| !block.revoke()).count() == 0
 }
 
 /// Ends the process if the ladder itself unwinds: the scope would return while the device has a claim.

@@ -15,7 +15,6 @@ use super::core::Core;
 use super::creation::Creation;
 use super::doorbell::Doorbell;
 use super::scope::Io;
-use super::scope::Queue;
 
 /// How to create a completion queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +50,6 @@ impl<'c> CompletionQueue<'c> {
         let cqid = shared.queues().take_cq()?;
         let created = controller.create_cq_at(cqid, &ring, options.vector).run(controller);
         if let Err(error) = created {
-            // A finding may have ended the wait for a command that succeeded.
-            if shared.queues().has_cq(cqid) {
-                shared.park(ring.block().clone());
-            }
             shared.queues().free_cq(cqid);
             return Err(error);
         }
@@ -84,13 +79,7 @@ impl Drop for CompletionQueue<'_> {
         let cqid = self.side.cqid();
         if shared.queues().has_cq(cqid) {
             let deleted = self.controller.delete_io_cq(cqid).run(self.controller);
-            self.controller.account_for_deletion(
-                deleted,
-                &format!("completion queue {cqid}"),
-                || {
-                    shared.park(self.side.ring().block().clone());
-                },
-            );
+            self.controller.account_for_deletion(deleted, &format!("completion queue {cqid}"));
         }
         shared.queues().free_cq(cqid);
     }
@@ -133,9 +122,6 @@ impl<'c> Qpair<'c> {
         let sqid = shared.queues().take_sq()?;
         let create = controller.create_sq_at(sqid, &ring, side.cqid(), options.priority);
         if let Err(error) = create.run(controller) {
-            if shared.queues().has_sq(sqid) {
-                shared.park(ring.block().clone());
-            }
             shared.queues().free_sq(sqid);
             return Err(error);
         }
@@ -169,8 +155,9 @@ impl<'c> Qpair<'c> {
     ///
     /// # What the compiler tells you
     ///
-    /// A buffer that is lent inside the scope must be declared outside of it. If it is not, rustc says that
-    /// it "does not live long enough", or that it is "borrowed for `'1`", where `'1` is the life of the scope.
+    /// A buffer that is lent inside the scope is declared outside of it, and comes back when the scope ends, or from
+    /// the ticket. Where rustc says that something is "borrowed for `'1`", `'1` is the life of the scope:
+    /// [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common messages and what to do.
     ///
     /// # Errors
     ///
@@ -181,6 +168,14 @@ impl<'c> Qpair<'c> {
         body: impl for<'scope> FnOnce(&'scope Io<'scope, 'env, Nvm>) -> Result<T>,
     ) -> Result<T> {
         self.core.scope(self.controller, body)
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn controller(&self) -> &'c Controller {
+        self.controller
     }
 
     pub(super) fn open<'scope, 'env>(&'env self) -> Io<'scope, 'env, Nvm> {
@@ -220,29 +215,13 @@ impl<'c> Qpair<'c> {
     }
 }
 
-impl Queue for &Qpair<'_> {
-    type Set = Nvm;
-    fn core(&self) -> &Core {
-        &self.core
-    }
-    fn controller(&self) -> &Controller {
-        self.controller
-    }
-}
-
 impl Drop for Qpair<'_> {
     fn drop(&mut self) {
         let shared = self.controller.shared();
         let sqid = self.core.sqid();
         if self.core.gone().is_none() && shared.queues().has_sq(sqid) {
             let deleted = self.controller.delete_io_sq(sqid).run(self.controller);
-            self.controller.account_for_deletion(
-                deleted,
-                &format!("submission queue {sqid}"),
-                || {
-                    shared.park(self.core.ring().block().clone());
-                },
-            );
+            self.controller.account_for_deletion(deleted, &format!("submission queue {sqid}"));
         }
         self.core.retire("it was deleted");
         shared.queues().free_sq(sqid);
@@ -258,13 +237,8 @@ fn check_entries(entries: u32) {
 }
 
 impl Controller {
-    /// Looks at how the deletion of a queue went. If it may still be there, its memory is kept.
-    fn account_for_deletion(
-        &self,
-        deleted: Result<crate::Completion>,
-        queue: &str,
-        keep_memory: impl FnOnce(),
-    ) {
+    /// Looks at how the deletion of a queue went. If it may still be there, `Claims` has its memory.
+    pub(crate) fn account_for_deletion(&self, deleted: Result<crate::Completion>, queue: &str) {
         let Err(error) = deleted else { return };
         // A queue that is gone with its controller needs no deletion.
         let gone = error.is_lost()
@@ -275,6 +249,5 @@ impl Controller {
         if !gone {
             self.shared().complain(format!("{queue} could not be deleted: {error}"));
         }
-        keep_memory();
     }
 }

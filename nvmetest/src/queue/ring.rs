@@ -1,10 +1,10 @@
 //! The memory of a queue (Base 3.3.1).
+#![expect(unsafe_code, reason = "an entry is reached by its address, after one look at its index")]
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
-use zerocopy::IntoBytes;
 use zerocopy::transmute;
 
 use crate::memory::Block;
@@ -15,13 +15,16 @@ use crate::spec::Sqe;
 #[derive(Debug)]
 pub(crate) struct SubmissionRing {
     block: Arc<Block>,
+    /// The first of `entries` entries, all within the block.
+    first: *mut Sqe,
     entries: u32,
 }
 
 impl SubmissionRing {
     pub(crate) fn new(block: Arc<Block>, entries: u32) -> Self {
         assert!(entries as usize * size_of::<Sqe>() <= block.len());
-        Self { block, entries }
+        let first = block.pointer(0).cast();
+        Self { block, first, entries }
     }
 
     pub(crate) fn entries(&self) -> u32 {
@@ -33,9 +36,14 @@ impl SubmissionRing {
     }
 
     /// Writes the entry at `index`. The doorbell comes later, and orders it.
+    #[inline]
     pub(crate) fn write(&self, index: u32, sqe: &Sqe) {
-        debug_assert!(index < self.entries);
-        self.block.write(index as usize * size_of::<Sqe>(), sqe.as_bytes());
+        if self.entries <= index {
+            no_entry(index, self.entries);
+        }
+        // SAFETY: The entry is within the block, which `self` keeps, and needs no alignment. To what a device may
+        // read there is no reference.
+        unsafe { self.first.add(index as usize).write(*sqe) };
     }
 }
 
@@ -43,13 +51,16 @@ impl SubmissionRing {
 #[derive(Debug)]
 pub(crate) struct CompletionRing {
     block: Arc<Block>,
+    /// The dwords of the first of `entries` entries, all within the block.
+    first: *const [AtomicU32; 4],
     entries: u32,
 }
 
 impl CompletionRing {
     pub(crate) fn new(block: Arc<Block>, entries: u32) -> Self {
         assert!(entries as usize * size_of::<Cqe>() <= block.len());
-        Self { block, entries }
+        let first = block.pointer(0).cast_const().cast();
+        Self { block, first, entries }
     }
 
     pub(crate) fn entries(&self) -> u32 {
@@ -66,7 +77,12 @@ impl CompletionRing {
     #[inline]
     pub(crate) fn read(&self, index: u32, phase: bool) -> Option<Cqe> {
         const PHASE: u32 = 1 << 16;
-        let entry: &[AtomicU32; 4] = self.block.words(index as usize * size_of::<Cqe>());
+        if self.entries <= index {
+            no_entry(index, self.entries);
+        }
+        // SAFETY: The entry is within the block, which `self` keeps. A block begins with a page, so an entry is
+        // aligned. A device may write it at any time, and so it is atomic.
+        let entry = unsafe { &*self.first.add(index as usize) };
         let dword3 = entry[3].load(Ordering::Acquire);
         if (dword3 & PHASE != 0) != phase {
             return None;
@@ -75,4 +91,9 @@ impl CompletionRing {
         let dwords = [dword(0), dword(1), dword(2), dword3];
         Some(transmute!(dwords.map(u32::to_le)))
     }
+}
+
+#[cold]
+fn no_entry(index: u32, entries: u32) -> ! {
+    panic!("entry {index} of a queue of {entries}");
 }

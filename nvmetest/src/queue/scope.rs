@@ -7,14 +7,13 @@ use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
-use std::rc::Rc;
 
 use crate::Error;
 use crate::Result;
-use crate::command::Admin;
 use crate::command::Callback;
 use crate::command::Command;
 use crate::command::CommandSet;
+use crate::command::Completion;
 use crate::command::Plan;
 use crate::command::Terms;
 use crate::controller::Controller;
@@ -24,62 +23,20 @@ use crate::spec::Sqe;
 
 use super::backoff::Backoff;
 use super::core::Core;
+use super::key::Key;
+use super::key::Owner;
 use super::ladder;
 use super::qpair::Qpair;
-use super::slots::Owner;
-use super::ticket::Outcome;
+use super::slots::End;
 use super::ticket::Ticket;
-
-/// A queue that commands of one set run on.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a queue",
-    label = "expected `nvme` for an admin command or a `&Qpair` for an I/O command"
-)]
-pub trait Queue: sealed::Sealed {
-    /// The commands that the queue takes.
-    type Set: CommandSet;
-    #[doc(hidden)]
-    fn core(&self) -> &Core;
-    #[doc(hidden)]
-    fn controller(&self) -> &Controller;
-}
-
-mod sealed {
-    /// Keeps [`Queue`](super::Queue) closed: the ladder would be climbed on the wrong controller if a queue
-    /// named another than its own.
-    pub trait Sealed {}
-    impl Sealed for &crate::controller::Controller {}
-    impl Sealed for &mut crate::controller::Controller {}
-    impl Sealed for &crate::queue::Qpair<'_> {}
-}
-
-impl Queue for &Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
-
-impl Queue for &mut Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
 
 /// A scope in which commands of set `S` are in flight.
 ///
-/// `'scope` is the life of the scope; `'env` that of what it borrows.
+/// `'scope` is the life of the scope, which rustc calls `'1` where it says that something "is borrowed for `'1`"; `'env`
+/// is that of what the scope borrows. [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common
+/// messages and what to do.
 pub struct Io<'scope, 'env: 'scope, S> {
-    core: &'env Core,
-    controller: &'env Controller,
-    scope: u64,
+    scope: Scope<'env>,
     _set: PhantomData<S>,
     // Invariant, as in `std::thread::Scope`: neither may be shortened.
     _scope: PhantomData<&'scope mut &'scope ()>,
@@ -97,14 +54,15 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
     #[track_caller]
     pub fn waitdone(&self, n: usize) -> Result<()> {
         let site = Location::caller();
+        let (accounts, owner) = (self.scope.core.accounts(), self.scope.owner);
         let mut done = 0;
-        let waited = self.poller().until(|| {
-            done += self.core.accounts().take_done(self.scope, n - done);
-            let idle = done < n && self.core.accounts().in_flight(self.scope) == 0;
+        let waited = self.scope.until(|| {
+            done += accounts.take_done(owner, n - done);
+            let idle = done < n && accounts.in_flight(owner) == 0;
             (done == n || idle).then_some(())
         });
         waited?;
-        if let Some(error) = self.core.accounts().take_failure(self.scope) {
+        if let Some(error) = accounts.take_failure(owner) {
             return Err(error);
         }
         if done < n {
@@ -126,7 +84,7 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         let mut window: VecDeque<Ticket<'scope, D>> = VecDeque::new();
         for command in commands {
             // The oldest may have completed long ago, and another command may have its slot.
-            while self.core.free() == 0
+            while self.scope.core.is_full()
                 && let Some(oldest) = window.pop_front()
             {
                 oldest.wait()?;
@@ -139,33 +97,34 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
     #[inline]
     pub(crate) fn start(
         &'scope self,
-        sqe: Sqe,
+        sqe: &Sqe,
         places: Places,
-        plan: Plan<'_>,
-        terms: Terms,
+        plan: &Plan,
+        terms: &Terms,
         callback: Option<Callback<'scope>>,
-    ) -> Rc<Outcome> {
+    ) -> Key {
         // SAFETY: The slot that holds the callback is emptied before the scope ends (`close`), and nobody can
         // name the callback's type outside.
         let callback = callback.map(|callback| unsafe {
             std::mem::transmute::<Callback<'scope>, Callback<'static>>(callback)
         });
-        self.core.start(Owner::Scope(self.scope), sqe, places, plan, terms, callback)
+        self.scope.core.start(self.scope.owner, sqe, places, plan, terms, callback)
     }
 
     /// # Panics
     ///
     /// Panics if the queue is full.
+    #[inline]
     #[track_caller]
     pub(crate) fn check_room(&self) {
-        if self.core.gone().is_none() && self.core.free() == 0 {
-            panic!("the queue is full: {} commands are in flight", self.core.busy());
+        if self.scope.core.is_full() {
+            self.scope.no_room();
         }
     }
 
     #[inline]
-    pub(crate) fn poller(&self) -> Poller<'_> {
-        Poller { core: self.core, controller: self.controller, scope: self.scope }
+    pub(crate) fn scope(&'scope self) -> &'scope Scope<'scope> {
+        &self.scope
     }
 }
 
@@ -184,9 +143,7 @@ impl Core {
         controller: &'env Controller,
     ) -> Io<'scope, 'env, S> {
         Io {
-            core: self,
-            controller,
-            scope: self.accounts().open(),
+            scope: Scope { core: self, controller, owner: self.accounts().open() },
             _set: PhantomData,
             _scope: PhantomData,
             _env: PhantomData,
@@ -214,46 +171,113 @@ fn enter<'scope, 'env, S, T>(
 ) -> Result<T> {
     let result = catch_unwind(AssertUnwindSafe(|| body(ios)));
     let in_order = matches!(result, Ok(Ok(_)));
+    let scopes = || ios.iter().map(|io| &io.scope);
     let mut stragglers = Vec::new();
     // A callback that runs while one scope closes may submit to another that was closed before it.
-    while ios.iter().any(|io| 0 < io.core.accounts().in_flight(io.scope)) {
-        for io in ios {
-            stragglers.extend(ladder::close(io.controller, io.core, io.scope, in_order));
+    while scopes().any(|scope| 0 < scope.core.accounts().in_flight(scope.owner)) {
+        for scope in scopes() {
+            stragglers.extend(ladder::close(scope.controller, scope.core, scope.owner, in_order));
         }
     }
     // From here on the scopes take no commands.
-    let failures: Vec<Error> =
-        ios.iter().filter_map(|io| io.core.accounts().close(io.scope)).collect();
-    let findings = ios.iter().find_map(|io| io.core.take_finding());
+    let failures: Vec<Error> = scopes().filter_map(Scope::end).collect();
+    let findings = scopes().find_map(|scope| scope.core.take_finding());
     // The device has lost it all. Only now may code of the test run again: that of the callbacks that were
     // never called, as they are dropped.
     drop(stragglers);
 
-    let value = match result {
+    let result = match result {
         Err(panic) => resume_unwind(panic),
-        Ok(result) => result?,
+        Ok(result) => result,
     };
-    match failures.into_iter().next().or(findings) {
-        Some(error) => Err(error),
-        None => Ok(value),
-    }
+    let result = match (result, failures.into_iter().next().or(findings)) {
+        (Ok(_), Some(error)) => Err(error),
+        (result, _) => result,
+    };
+    result.map_err(|error| match ios.first() {
+        Some(io) => io.scope.controller.with_dma_fault(error),
+        None => error,
+    })
 }
 
 /// So many completions are taken until clocks and the device's health are looked at: what is waited for may not
 /// be among them.
 pub(super) const LOOK_EVERY: u32 = 256;
 
-/// Waits within a scope.
-#[derive(Clone, Copy)]
-pub(crate) struct Poller<'scope> {
-    core: &'scope Core,
-    controller: &'scope Controller,
-    scope: u64,
+/// What a scope is, whatever its commands: who waits within it, and for what.
+pub(crate) struct Scope<'env> {
+    core: &'env Core,
+    controller: &'env Controller,
+    owner: Owner,
 }
 
-impl Poller<'_> {
+impl Scope<'_> {
+    /// Waits for the command of a ticket. Nobody will ask for it again.
+    pub(super) fn finish(&self, key: Key) -> Result {
+        self.wait(key).map(drop)
+    }
+
+    /// Waits for the command of a ticket, and returns its completion. Nobody will ask for it again.
+    pub(super) fn reap(&self, key: Key) -> Result<Completion> {
+        self.wait(key).map(|end| end.completion())
+    }
+
+    pub(super) fn completion(&self, key: Key) -> Option<Completion> {
+        self.core.slots.end(key).map(|end| end.completion())
+    }
+
+    #[inline]
+    pub(super) fn disclaim(&self, key: Key) {
+        self.core.slots.disclaim(key);
+    }
+
+    /// Waits until the command is complete, and takes its end, or its failure.
+    #[inline(always)]
+    fn wait(&self, key: Key) -> Result<End> {
+        let core = self.core;
+        let end = match core.slots.latest(key) {
+            // Of a fast device the first look finds it. A callback may have used the slot again.
+            Some(slot)
+                if slot.is_ready()
+                    || (core.take_one()
+                        && slot.key() == key
+                        && slot.is_ready()
+                        && !core.has_findings()) =>
+            {
+                slot.take_end()
+            }
+            _ => self.wait_for_long(key)?,
+        };
+        core.release();
+        core.accounts().take_done(self.owner, 1);
+        if core.accounts().has_failed(self.owner)
+            && let Some(error) = core.accounts().take_failure_of(self.owner, key)
+        {
+            return Err(error);
+        }
+        Ok(end)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_for_long(&self, key: Key) -> Result<End> {
+        if key.is_refused() {
+            let error = self.core.accounts().take_failure_of(self.owner, key);
+            let why = "a callback that never ran submitted a command as it was dropped";
+            return Err(error.unwrap_or_else(|| self.ended(why)));
+        }
+        if let Some(finding) = self.core.take_finding() {
+            return Err(finding);
+        }
+        let slots = &self.core.slots;
+        self.until(|| (slots.end(key).is_some() || !slots.is_claimed(key)).then_some(()))?;
+        let end = slots.end(key);
+        slots.disclaim(key);
+        end.ok_or_else(|| self.ended("the command was given up when the scope closed"))
+    }
+
     /// Polls until `done` returns a value.
-    pub(super) fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> Result<T> {
+    fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> Result<T> {
         let mut backoff = Backoff::default();
         let mut polls = 0_u32;
         let result = loop {
@@ -294,19 +318,24 @@ impl Poller<'_> {
             .or_else(|| self.controller.trouble(|| self.core.oldest()))
     }
 
-    /// What there is to say of a command that was submitted when the scope had ended.
-    pub(super) fn ended(&self) -> Error {
-        let queue = format!("the scope on submission queue {}", self.core.sqid());
-        let why = "a callback that never ran submitted a command as it was dropped".to_owned();
-        Error::QueueGone { queue, why }
+    /// Says that the queue is full, unless it is gone: then the command says so.
+    #[cold]
+    #[track_caller]
+    fn no_room(&self) {
+        if !self.core.is_gone() {
+            panic!("the queue is full: {} commands are in flight", self.core.busy());
+        }
     }
 
-    /// Takes the failure of one command, and counts its completion as waited for.
-    pub(super) fn claim(&self, outcome: &Rc<Outcome>) -> Result {
-        self.core.accounts().take_done(self.scope, 1);
-        match self.core.accounts().take_failure_of(self.scope, outcome) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+    /// Ends the scope's account. Returns the first failure that nobody has looked at.
+    fn end(&self) -> Option<Error> {
+        self.core.slots.forget_scope(self.owner);
+        self.core.accounts().close(self.owner)
+    }
+
+    /// What there is to say of a command that nobody will complete, since the scope has ended.
+    fn ended(&self, why: &str) -> Error {
+        let queue = format!("the scope on submission queue {}", self.core.sqid());
+        Error::QueueGone { queue, why: why.to_owned() }
     }
 }

@@ -1,197 +1,534 @@
-//! Which command identifiers are in use.
+//! The commands in flight, by command identifier.
 
-use std::rc::Rc;
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
+
+use zerocopy::FromZeros;
 
 use crate::Error;
 use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
+use crate::command;
 use crate::command::Callback;
+use crate::command::Completion;
+use crate::command::Expected;
 use crate::command::Terms;
 use crate::memory::Block;
 use crate::memory::Places;
+use crate::spec::Cqe;
 use crate::spec::Sqe;
+use crate::spec::Status;
 
-use super::ticket::Outcome;
+use super::key::Key;
+use super::key::Owner;
 
-/// The commands of one submission queue, by command identifier.
+/// The slots of one submission queue: one for each command that it holds.
 ///
-/// The low bits of an identifier are the number of its slot; the others count how often the slot was used, so
-/// that a completion that comes twice, or too late, does not pass for that of a later command.
+/// A slot is written in place, and nothing of it is borrowed while code of the test runs.
 pub(super) struct Slots {
-    slots: Vec<Slot>,
-    free: Vec<u16>,
-    /// How many low bits are the slot's number.
-    bits: u32,
-    busy: usize,
+    slots: Box<[Slot]>,
+    /// The first free slot, or [`NONE`]; each free slot knows the next.
+    free: Cell<u16>,
+    /// Which bits of an identifier are the slot's number. The others count how often the slot was used, so that a
+    /// completion that comes twice, or too late, does not pass for that of a later command.
+    mask: u64,
+    /// Completions that wait for their ticket when their slot is used again.
+    unclaimed: RefCell<Vec<Unclaimed>>,
 }
 
-struct Slot {
-    /// The identifier of the latest command.
-    cid: u16,
-    state: State,
+/// The number of no slot: a queue has 65,535 at most.
+const NONE: u16 = u16::MAX;
+
+/// The place of one command at a time.
+pub(super) struct Slot {
+    /// The latest command.
+    key: Cell<Key>,
+    state: Cell<State>,
+    claim: Cell<Claim>,
+    next_free: Cell<u16>,
+    facts: Cell<Facts>,
+    pub(super) places: Cell<Places>,
+    /// PRP Lists and SGL segments that did not fit into the slot's own.
+    pub(super) lists: Cell<Option<Arc<Block>>>,
+    pub(super) callback: Cell<Option<Callback<'static>>>,
+    /// How the latest command ended, while somebody may ask.
+    end: Cell<End>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "slots are made once; a box would be made per command"
-)]
-enum State {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
     Free,
-    Busy(InFlight),
+    Busy,
     /// Given up; the device may still complete the command.
     Zombie,
 }
 
-/// A command in flight.
-pub(super) struct InFlight {
-    pub(super) sqe: Sqe,
-    pub(super) places: Places,
-    /// PRP Lists and SGL segments that did not fit into the slot's own.
-    pub(super) lists: Option<Arc<Block>>,
-    pub(super) terms: Terms,
-    pub(super) callback: Option<Callback<'static>>,
+/// Whether somebody will ask how the latest command ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Nobody: its ticket was dropped, or has asked.
+    None,
+    /// A ticket, when the command is complete.
+    Open,
+    /// A ticket: the command is complete.
+    Ready,
+}
+
+/// What is known of a command in flight.
+#[derive(Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) owner: Owner,
     /// When it was submitted, and when its time is up (`cmdlog::now_ns`).
     pub(super) since_ns: u64,
     pub(super) due_ns: u64,
     pub(super) logged: Token,
-    pub(super) owner: Owner,
-    pub(super) outcome: Rc<Outcome>,
+    pub(super) opcode: u8,
+    pub(super) cdw10: u32,
+    pub(super) admin: bool,
+    pub(super) expected: Option<Expected>,
+    pub(super) site: &'static Location<'static>,
 }
 
-/// Who waits for a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// The scope of this number.
-    Scope(u64),
-    /// Nobody in particular: an Asynchronous Event Request of the session.
-    Session,
+/// How a command ended.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) cqe: Cqe,
+    pub(super) latency_ns: u64,
+}
+
+struct Unclaimed {
+    key: Key,
+    owner: Owner,
+    end: End,
 }
 
 /// What a completion belongs to.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "almost all are the large one, and live for a moment"
-)]
-pub(super) enum Found {
-    Command(InFlight),
+pub(super) enum Found<'s> {
+    Command(&'s Slot),
     /// One that was given up before.
     Late,
     /// None.
     Unknown,
 }
 
+/// What a command that was given up has lent, and the callback that was never called.
+pub(super) struct Straggler {
+    pub(super) key: Key,
+    pub(super) facts: Facts,
+    pub(super) places: Places,
+    pub(super) lists: Option<Arc<Block>>,
+    _callback: Option<Callback<'static>>,
+}
+
 impl Slots {
     pub(super) fn new(commands: usize) -> Self {
-        let slots = (0..commands).map(|number| Slot { cid: number as u16, state: State::Free });
-        let free = (0..commands).rev().map(|number| number as u16).collect();
-        let bits = usize::BITS - commands.saturating_sub(1).leading_zeros();
-        Self { slots: slots.collect(), free, bits, busy: 0 }
+        let last = commands - 1;
+        let slots = (0..commands).map(|number| {
+            let next_free = if number == last { NONE } else { number as u16 + 1 };
+            Slot::new(number as u16, next_free)
+        });
+        let mask = (1_u64 << (usize::BITS - last.leading_zeros())) - 1;
+        Self { slots: slots.collect(), free: Cell::new(0), mask, unclaimed: RefCell::default() }
     }
 
-    /// How many identifiers are not in use.
-    pub(super) fn free(&self) -> usize {
-        self.free.len()
+    /// Whether all identifiers are in use.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.free.get() == NONE
     }
 
-    /// Takes an identifier for a command that is about to be submitted.
-    pub(super) fn reserve(&mut self) -> Option<u16> {
-        let number = self.free.pop()?;
-        let slot = &mut self.slots[usize::from(number)];
-        // FFFFh is not to be used: the Error Information log says it for "no command" (Base 4.1).
-        let next = |cid: u16| (u32::from(cid) + (1 << self.bits)) as u16;
-        slot.cid = match next(slot.cid) {
-            u16::MAX => next(u16::MAX),
-            cid => cid,
-        };
-        Some(slot.cid)
+    /// How many commands are in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.busy().count()
     }
 
-    /// Gives an identifier back that was not submitted after all.
-    pub(super) fn release(&mut self, cid: u16) {
-        self.free.push(self.number(cid));
+    /// Takes a slot, and so an identifier, for a command that is about to be submitted.
+    ///
+    /// `is_open` says of a scope whether its tickets may still ask.
+    #[inline]
+    pub(super) fn reserve(&self, is_open: impl Fn(Owner) -> bool) -> Option<&Slot> {
+        let slot = self.slots.get(usize::from(self.free.get()))?;
+        self.free.set(slot.next_free.get());
+        if slot.claim.get() == Claim::Ready {
+            self.keep(slot, is_open);
+        }
+        slot.key.set(slot.key.get().next(self.mask));
+        Some(slot)
     }
 
-    pub(super) fn occupy(&mut self, cid: u16, command: InFlight) {
-        let number = usize::from(self.number(cid));
-        self.slots[number].state = State::Busy(command);
-        self.busy += 1;
+    /// Keeps how the latest command of a slot ended, for its ticket.
+    #[cold]
+    fn keep(&self, slot: &Slot, is_open: impl Fn(Owner) -> bool) {
+        let (key, owner, end) = (slot.key.get(), slot.facts.get().owner, slot.end.get());
+        if is_open(owner) {
+            self.unclaimed.borrow_mut().push(Unclaimed { key, owner, end });
+        }
     }
 
-    /// Ends the command that `cid` names, and frees the identifier.
-    pub(super) fn complete(&mut self, cid: u16) -> Found {
-        let number = self.number(cid);
-        let Some(slot) = self.slots.get_mut(usize::from(number)) else { return Found::Unknown };
-        if slot.cid != cid {
+    /// Frees a slot, and so its identifier.
+    #[inline]
+    pub(super) fn release(&self, slot: &Slot) {
+        slot.state.set(State::Free);
+        slot.next_free.set(self.free.get());
+        self.free.set(slot.key.get().number(self.mask));
+    }
+
+    /// Finds the command that `cid` names.
+    #[inline]
+    pub(super) fn find(&self, cid: u16) -> Found<'_> {
+        let number = Key::of_cid(cid).number(self.mask);
+        let Some(slot) = self.slots.get(usize::from(number)) else { return Found::Unknown };
+        if slot.key.get().cid() != cid {
             return Found::Unknown;
         }
-        match std::mem::replace(&mut slot.state, State::Free) {
-            State::Busy(command) => {
-                self.busy -= 1;
-                self.free.push(number);
-                Found::Command(command)
-            }
+        match slot.state.get() {
+            State::Busy => Found::Command(slot),
+            State::Free => Found::Unknown,
             State::Zombie => {
-                self.free.push(number);
+                self.release(slot);
                 Found::Late
             }
-            State::Free => Found::Unknown,
         }
     }
 
     /// Gives up all commands of `owner`. Their identifiers stay out of use.
-    pub(super) fn abandon(&mut self, owner: Owner) -> Vec<InFlight> {
-        let mut abandoned = Vec::new();
-        for slot in &mut self.slots {
-            if !matches!(&slot.state, State::Busy(command) if command.owner == owner) {
-                continue;
-            }
-            if let State::Busy(command) = std::mem::replace(&mut slot.state, State::Zombie) {
-                self.busy -= 1;
-                abandoned.push(command);
-            }
+    pub(super) fn abandon(&self, owner: Owner) -> Vec<Straggler> {
+        let abandoned = self.busy().filter(|slot| slot.facts.get().owner == owner);
+        abandoned.map(Slot::abandon).collect()
+    }
+
+    pub(super) fn busy(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.state.get() == State::Busy)
+    }
+
+    /// The commands in flight, the one that was submitted last first.
+    pub(super) fn youngest_first(&self) -> Vec<Key> {
+        let mut busy: Vec<&Slot> = self.busy().collect();
+        busy.sort_unstable_by_key(|slot| Reverse(slot.facts().since_ns));
+        busy.into_iter().map(Slot::key).collect()
+    }
+
+    /// The number of a slot.
+    pub(super) fn number(&self, slot: &Slot) -> u16 {
+        slot.key.get().number(self.mask)
+    }
+
+    /// The number of the slot that the command of `key` has, or had.
+    pub(super) fn number_of(&self, key: Key) -> u16 {
+        key.number(self.mask)
+    }
+
+    /// The slot whose latest command is that of `key`.
+    #[inline]
+    pub(super) fn latest(&self, key: Key) -> Option<&Slot> {
+        let slot = self.slots.get(usize::from(key.number(self.mask)))?;
+        (slot.key.get() == key).then_some(slot)
+    }
+
+    /// How the command of a ticket ended, if it has, and nobody has asked.
+    pub(super) fn end(&self, key: Key) -> Option<End> {
+        match self.latest(key) {
+            Some(slot) => slot.is_ready().then(|| slot.end.get()),
+            None => self.unclaimed(key),
         }
-        abandoned
     }
 
-    pub(super) fn busy(&self) -> impl Iterator<Item = (u16, &InFlight)> {
-        // The common case of a poll that finds nothing should not walk a thousand slots.
-        let slots = if self.busy == 0 { &[][..] } else { &self.slots[..] };
-        slots.iter().filter_map(|slot| match &slot.state {
-            State::Busy(command) => Some((slot.cid, command)),
-            State::Free | State::Zombie => None,
-        })
+    fn unclaimed(&self, key: Key) -> Option<End> {
+        let unclaimed = self.unclaimed.borrow();
+        unclaimed.iter().find(|unclaimed| unclaimed.key == key).map(|unclaimed| unclaimed.end)
     }
 
-    /// The identifiers in flight, the one that was submitted last first.
-    pub(super) fn youngest_first(&self) -> Vec<u16> {
-        let mut busy: Vec<_> = self.busy().map(|(cid, it)| (it.since_ns, cid)).collect();
-        busy.sort_unstable_by_key(|&(since_ns, _)| std::cmp::Reverse(since_ns));
-        busy.into_iter().map(|(_, cid)| cid).collect()
+    /// Whether the end of the command may still be asked for: not if it was given up.
+    pub(super) fn is_claimed(&self, key: Key) -> bool {
+        match self.latest(key) {
+            Some(slot) => slot.claim.get() != Claim::None,
+            None => self.unclaimed(key).is_some(),
+        }
     }
 
-    pub(super) fn in_flight(&self) -> usize {
-        self.busy
+    /// The ticket of the command has asked, or is gone: nobody will ask any more.
+    #[inline]
+    pub(super) fn disclaim(&self, key: Key) {
+        match self.latest(key) {
+            Some(slot) => slot.claim.set(Claim::None),
+            None => self.forget(key),
+        }
     }
 
-    /// The number of the slot that an identifier names.
-    pub(super) fn number(&self, cid: u16) -> u16 {
-        (u32::from(cid) & ((1 << self.bits) - 1)) as u16
+    #[cold]
+    #[inline(never)]
+    fn forget(&self, key: Key) {
+        self.unclaimed.borrow_mut().retain(|unclaimed| unclaimed.key != key);
+    }
+
+    /// The scope has ended: nobody will ask for the ends of its commands, whose tickets were leaked.
+    #[inline]
+    pub(super) fn forget_scope(&self, scope: Owner) {
+        let mut unclaimed = self.unclaimed.borrow_mut();
+        if !unclaimed.is_empty() {
+            unclaimed.retain(|unclaimed| unclaimed.owner != scope);
+        }
     }
 }
 
-impl InFlight {
-    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
-    pub(super) fn revoke(&self) -> bool {
-        let places = self.places.as_slice().iter().map(|place| &place.block);
-        // Each is revoked, also when one cannot be.
-        places.chain(&self.lists).filter(|block| !block.revoke()).count() == 0
+impl Slot {
+    fn new(number: u16, next_free: u16) -> Self {
+        let facts = Facts {
+            owner: Owner::SESSION,
+            since_ns: 0,
+            due_ns: 0,
+            logged: Token::NONE,
+            opcode: 0,
+            cdw10: 0,
+            admin: false,
+            expected: None,
+            site: Location::caller(),
+        };
+        Self {
+            key: Cell::new(Key::of_cid(number)),
+            state: Cell::new(State::Free),
+            claim: Cell::new(Claim::None),
+            next_free: Cell::new(next_free),
+            facts: Cell::new(facts),
+            places: Cell::new(Places::None),
+            lists: Cell::new(None),
+            callback: Cell::new(None),
+            end: Cell::new(End { cqe: Cqe::new_zeroed(), latency_ns: 0 }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(&self) -> Key {
+        self.key.get()
+    }
+
+    #[inline]
+    pub(super) fn facts(&self) -> Facts {
+        self.facts.get()
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.state.get() == State::Busy
+    }
+
+    /// Takes the memory of the command from the device.
+    pub(super) fn revoke(&self) {
+        let (places, lists) = (self.places.replace(Places::None), self.lists.take());
+        let blocks = places.as_slice().iter().map(|place| &place.block).chain(&lists);
+        for block in blocks {
+            block.revoke();
+        }
+        self.places.set(places);
+        self.lists.set(lists);
+    }
+
+    /// Whether the latest command is complete, and its ticket has not asked for its end.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.claim.get() == Claim::Ready
+    }
+
+    /// Returns how the latest command ended. Nobody will ask again.
+    #[inline]
+    pub(super) fn take_end(&self) -> End {
+        self.claim.set(Claim::None);
+        self.end.get()
+    }
+
+    /// A command is about to be submitted in the slot.
+    #[inline]
+    pub(super) fn occupy(&self, facts: Facts) {
+        self.facts.set(facts);
+        self.state.set(State::Busy);
+        self.claim.set(Claim::Open);
+    }
+
+    /// Keeps what the command lends, and its callback.
+    #[inline]
+    pub(super) fn lend(&self, places: Places, callback: Option<Callback<'static>>) {
+        // A free slot holds nothing that would have to be dropped.
+        std::mem::forget(self.places.replace(places));
+        if callback.is_some() {
+            self.callback.set(callback);
+        }
+    }
+
+    /// Lets go of what the command lent.
+    #[inline(always)]
+    pub(super) fn give_back(&self) {
+        match self.places.replace(Places::None) {
+            Places::One(place) => drop(place.block),
+            places => drop_others(places),
+        }
+        if let Some(lists) = self.lists.take() {
+            drop(lists);
+        }
+    }
+
+    /// The command is complete: this is what its ticket will be told, if it still has one.
+    #[inline]
+    pub(super) fn complete(&self, end: End) {
+        self.end.set(end);
+        if self.claim.get() == Claim::Open {
+            self.claim.set(Claim::Ready);
+        }
+    }
+
+    fn abandon(&self) -> Straggler {
+        self.state.set(State::Zombie);
+        self.claim.set(Claim::None);
+        Straggler {
+            key: self.key.get(),
+            facts: self.facts.get(),
+            places: self.places.replace(Places::None),
+            lists: self.lists.take(),
+            _callback: self.callback.take(),
+        }
+    }
+}
+
+/// The places of a command that lends none, or many.
+#[inline(never)]
+fn drop_others(places: Places) {
+    drop(places);
+}
+
+impl Facts {
+    #[inline]
+    pub(super) fn new(
+        owner: Owner,
+        sqe: &Sqe,
+        terms: &Terms,
+        logged: Token,
+        (since_ns, due_ns): (u64, u64),
+    ) -> Self {
+        Self {
+            owner,
+            since_ns,
+            due_ns,
+            logged,
+            opcode: sqe.opcode(),
+            cdw10: sqe.cdw10.get(),
+            admin: terms.admin,
+            expected: terms.expected,
+            site: terms.site,
+        }
     }
 
     pub(super) fn timed_out(&self, sqid: u16) -> Error {
-        let command = self.terms.describe(&self.sqe, sqid);
         let after = Duration::from_nanos(now_ns().saturating_sub(self.since_ns));
-        Error::Timeout { command, after, site: self.terms.site }
+        Error::Timeout { command: self.describe(sqid), after, site: self.site }
+    }
+
+    pub(super) fn unexpected(&self, sqid: u16, status: Status) -> Error {
+        let expected = self.expected.unwrap_or(Expected::SUCCESS);
+        Error::Status { command: self.describe(sqid), status, expected, site: self.site }
+    }
+
+    /// Says how the command is called in messages.
+    pub(super) fn describe(&self, sqid: u16) -> String {
+        command::describe(self.admin, self.opcode, sqid)
+    }
+}
+
+impl End {
+    pub(super) fn completion(&self) -> Completion {
+        let field = self.cqe.status_field();
+        Completion {
+            cdw0: self.cqe.dw0.get(),
+            status: field.status(),
+            field,
+            sqhd: self.cqe.sqhd.get(),
+            cid: self.cqe.cid.get(),
+            latency: Duration::from_nanos(self.latency_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scope 2 has ended.
+    fn is_open(scope: Owner) -> bool {
+        scope != Owner::scope(2) && scope != Owner::SESSION
+    }
+
+    /// Submits and completes a command; what its completion says is `dw0`.
+    fn run(slots: &Slots, owner: Owner, dw0: u32) -> Key {
+        let slot = slots.reserve(is_open).expect("there is a free slot");
+        slot.occupy(Facts { owner, ..slot.facts() });
+        let mut cqe = Cqe::new_zeroed();
+        cqe.dw0 = dw0.into();
+        slot.complete(End { cqe, latency_ns: 0 });
+        slots.release(slot);
+        slot.key()
+    }
+
+    fn dw0(end: Option<End>) -> Option<u32> {
+        end.map(|end| end.cqe.dw0.get())
+    }
+
+    #[test]
+    fn a_ticket_finds_its_end_when_another_command_has_the_slot() {
+        let slots = Slots::new(1);
+        let keys: Vec<Key> = (0..5).map(|dw0| run(&slots, Owner::scope(1), dw0)).collect();
+        for (&key, number) in keys.iter().zip(0..) {
+            assert_eq!(dw0(slots.end(key)), Some(number));
+            slots.disclaim(key);
+            assert_eq!(dw0(slots.end(key)), None);
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_ticket_that_was_dropped() {
+        let slots = Slots::new(1);
+        for dw0 in 0..100 {
+            slots.disclaim(run(&slots, Owner::scope(1), dw0));
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_for_leaked_tickets_goes_with_their_scope() {
+        let slots = Slots::new(1);
+        let outer = run(&slots, Owner::scope(1), 7);
+        for dw0 in 0..9 {
+            run(&slots, Owner::scope(3), dw0);
+        }
+        assert_eq!(slots.unclaimed.borrow().len(), 9);
+        slots.forget_scope(Owner::scope(3));
+        assert_eq!(slots.unclaimed.borrow().len(), 1);
+        assert_eq!(dw0(slots.end(outer)), Some(7));
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_scope_that_has_ended_or_for_the_session() {
+        let slots = Slots::new(1);
+        for owner in [Owner::scope(2), Owner::SESSION, Owner::scope(2), Owner::scope(1)] {
+            run(&slots, owner, 0);
+        }
+        assert!(slots.unclaimed.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_has_no_slot_and_a_zombie_keeps_its_own() {
+        let slots = Slots::new(2);
+        for owner in [1, 2] {
+            let slot = slots.reserve(is_open).expect("there is a free slot");
+            slot.occupy(Facts { owner: Owner::scope(owner), ..slot.facts() });
+        }
+        assert!(slots.is_full() && slots.reserve(is_open).is_none());
+        assert_eq!(slots.abandon(Owner::scope(1)).len(), 1);
+        assert!(slots.is_full());
+        let zombie = slots.slots.iter().find(|slot| slot.state.get() == State::Zombie);
+        assert!(matches!(slots.find(zombie.expect("one was given up").key().cid()), Found::Late));
+        assert!(!slots.is_full());
+        assert_eq!(slots.in_flight(), 1);
     }
 }

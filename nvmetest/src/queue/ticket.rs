@@ -1,44 +1,33 @@
 //! A command in flight, as the test sees it.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use crate::Result;
 use crate::command::Completion;
 
-use super::scope::Poller;
-
-/// Where a completion waits for its ticket. Shared, and not owned by the ticket, for a test may drop or leak
-/// the ticket.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(super) completion: Cell<Option<Completion>>,
-    /// The command identifier.
-    pub(super) cid: Cell<u16>,
-    /// Whether the command was never submitted. Its failure says why, unless the scope had ended.
-    pub(super) refused: Cell<bool>,
-}
-
-impl Outcome {
-    pub(crate) fn cid(&self) -> u16 {
-        self.cid.get()
-    }
-}
+use super::key::Key;
+use super::scope::Scope;
 
 /// A command in flight.
 ///
 /// The ticket holds what the command borrowed, and returns it from [`wait`](Self::wait). To drop or leak a
 /// ticket is harmless: the memory then stays lent until the scope ends.
 pub struct Ticket<'scope, D = ()> {
-    poller: Poller<'scope>,
-    outcome: Rc<Outcome>,
+    claim: Claim<'scope>,
     data: D,
+}
+
+/// The right to ask how a command ended.
+///
+/// It is given up when it is dropped. If it is leaked, the answer is kept until the scope ends: that costs
+/// memory, and nothing else rests on it.
+struct Claim<'scope> {
+    scope: &'scope Scope<'scope>,
+    key: Key,
 }
 
 impl<'scope, D> Ticket<'scope, D> {
     #[inline]
-    pub(crate) fn new(poller: Poller<'scope>, outcome: Rc<Outcome>, data: D) -> Self {
-        Self { poller, outcome, data }
+    pub(crate) fn new(scope: &'scope Scope<'scope>, key: Key, data: D) -> Self {
+        Self { claim: Claim { scope, key }, data }
     }
 
     /// Waits for the command and returns its data.
@@ -48,8 +37,10 @@ impl<'scope, D> Ticket<'scope, D> {
     /// Fails if the status is not the expected one, or on timeout.
     #[inline]
     pub fn wait(self) -> Result<D> {
-        let (_completion, data) = self.reap()?;
-        Ok(data)
+        let Claim { scope, key } = self.claim;
+        scope.finish(key)?;
+        std::mem::forget(self.claim);
+        Ok(self.data)
     }
 
     /// Waits for the command and returns its completion and its data.
@@ -59,20 +50,26 @@ impl<'scope, D> Ticket<'scope, D> {
     /// As for [`wait`](Self::wait).
     #[inline]
     pub fn reap(self) -> Result<(Completion, D)> {
-        let has_ended = || self.outcome.completion.get().is_some() || self.outcome.refused.get();
-        self.poller.until(|| has_ended().then_some(()))?;
-        self.poller.claim(&self.outcome)?;
-        let completion = self.outcome.completion.get().ok_or_else(|| self.poller.ended())?;
+        let Claim { scope, key } = self.claim;
+        let completion = scope.reap(key)?;
+        std::mem::forget(self.claim);
         Ok((completion, self.data))
     }
 
     /// Returns the command identifier, as Abort wants it.
     pub fn cid(&self) -> u16 {
-        self.outcome.cid()
+        self.claim.key.cid()
     }
 
     /// Returns the completion, if it has come by now. Nothing is waited for.
     pub fn completion(&self) -> Option<Completion> {
-        self.outcome.completion.get()
+        self.claim.scope.completion(self.claim.key)
+    }
+}
+
+impl Drop for Claim<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.scope.disclaim(self.key);
     }
 }

@@ -82,6 +82,27 @@ fn check_requirements(nvme: &Controller, test: Test) -> Result {
 }
 
 fn afterwards(nvme: &Controller, mut finding: Finding) -> Attempt {
+    let faults = dma_faults(nvme, &mut finding);
+    let attempt = check(nvme, finding);
+    match attempt.repair {
+        // Nobody knows what else a device does that uses addresses which it was not given.
+        Repair::Nothing if faults => Attempt { repair: Repair::Reset, ..attempt },
+        _ => attempt,
+    }
+}
+
+/// Adds the addresses that the device used and was not given, as far as the test does not say so itself.
+fn dma_faults(nvme: &Controller, finding: &mut Finding) -> bool {
+    let faults = nvme.dma_findings();
+    for fault in &faults {
+        if !finding.message.contains(fault) {
+            finding.worsen(Verdict::Fail, fault);
+        }
+    }
+    !faults.is_empty()
+}
+
+fn check(nvme: &Controller, mut finding: Finding) -> Attempt {
     if finding.verdict == Verdict::DutLost {
         return Attempt { finding, repair: Repair::Reopen };
     }

@@ -110,6 +110,7 @@ impl Sqe {
     ///
     /// assert_eq!(Sqe::with_opcode(0x06).admin_opcode(), nvmetest::spec::AdminOpcode::IDENTIFY);
     /// ```
+    #[inline]
     pub fn with_opcode(opcode: u8) -> Self {
         let mut sqe: Self = zerocopy::FromZeros::new_zeroed();
         sqe.set_opcode(opcode);
@@ -117,16 +118,19 @@ impl Sqe {
     }
 
     /// Command Dword 0 as a bitfield.
+    #[inline]
     pub const fn cdw0(&self) -> Cdw0 {
         Cdw0::from_bits(self.cdw0.get())
     }
 
     /// Replaces Command Dword 0.
+    #[inline]
     pub const fn set_cdw0(&mut self, cdw0: Cdw0) {
         self.cdw0 = U32::new(cdw0.into_bits());
     }
 
     /// OPC: the opcode (Base 4.1).
+    #[inline]
     pub const fn opcode(&self) -> u8 {
         self.cdw0().opc()
     }
@@ -142,16 +146,19 @@ impl Sqe {
     }
 
     /// Sets OPC.
+    #[inline]
     pub const fn set_opcode(&mut self, opcode: u8) {
         self.set_cdw0(self.cdw0().with_opc(opcode));
     }
 
     /// CID: the command identifier (Base 4.1).
+    #[inline]
     pub const fn cid(&self) -> u16 {
         self.cdw0().cid()
     }
 
     /// Sets CID.
+    #[inline]
     pub const fn set_cid(&mut self, cid: u16) {
         self.set_cdw0(self.cdw0().with_cid(cid));
     }
@@ -172,6 +179,7 @@ impl Sqe {
     }
 
     /// Sets PSDT; only the two bits that the field has are kept.
+    #[inline]
     pub const fn set_psdt(&mut self, psdt: Psdt) {
         self.set_cdw0(self.cdw0().with_psdt(Psdt(psdt.0 & 0b11)));
     }

@@ -22,8 +22,13 @@ impl Mmio {
         Self { start, mapping: Arc::new(mapping) }
     }
 
+    /// Whether the 32-bit register at `offset` is mapped.
+    pub fn maps(&self, offset: u64) -> bool {
+        self.register(offset).is_some()
+    }
+
     /// Returns the aligned 32-bit register at `offset`, if it is mapped.
-    pub fn register(&self, offset: u64) -> Option<&AtomicU32> {
+    pub(crate) fn register(&self, offset: u64) -> Option<&AtomicU32> {
         let offset = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         let end = offset.checked_add(size_of::<u32>())?;
         let fits = end <= self.mapping.len() && offset.is_multiple_of(size_of::<u32>());
@@ -33,7 +38,7 @@ impl Mmio {
     /// Writes the doorbell at `offset` in one aligned 32-bit store, after all earlier stores to memory.
     ///
     /// Returns false if the register is not mapped.
-    pub fn ring(&self, offset: u64, value: u32) -> bool {
+    pub(crate) fn ring(&self, offset: u64, value: u32) -> bool {
         let Some(register) = self.register(offset) else { return false };
         register.store(value, Ordering::Release);
         true

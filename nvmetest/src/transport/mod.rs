@@ -3,8 +3,18 @@
 //! A [`Function`] is all that the driver knows of a device: configuration space, BAR0, memory that the
 //! device may reach, MSI-X vectors and resets. Each way to a device (vfio-user, QEMU's qtest socket, VFIO)
 //! implements it, and a [`Scheme`] opens one by its [`DeviceUri`].
+//!
+//! # Safety
+//!
+//! What is written to a function decides what the device does with memory, so those methods are unsafe. The
+//! driver calls them with this argument: memory is named to the device by [`queue`](crate::queue), and by
+//! [`Controller::enable_hmb`](crate::Controller::enable_hmb), which let nobody have it before the device is done; every other write names none, or is refused
+//! ([`Registers`](crate::controller::Registers), [`PciFunction`](crate::controller::PciFunction)).
+#![expect(unsafe_code, reason = "to program a device is to decide which memory it writes")]
 
+mod bare;
 mod claim;
+mod dma_fault;
 mod error;
 mod mmio;
 mod process;
@@ -19,8 +29,11 @@ use std::sync::Arc;
 
 use crate::memory::Arena;
 
+pub use bare::Bare;
 pub use claim::Claim;
 pub use claim::ClaimError;
+pub use dma_fault::DmaAccess;
+pub use dma_fault::DmaFault;
 pub use error::OpenError;
 pub use error::TransportError;
 pub use mmio::Mmio;
@@ -46,32 +59,59 @@ pub trait Function: Send + Sync + fmt::Debug {
     fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult;
 
     /// Writes configuration space: one access of 1, 2 or 4 bytes.
-    fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult;
+    ///
+    /// # Safety
+    ///
+    /// As for [`bar_write`](Self::bar_write): message addresses of interrupts stand there, too.
+    unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult;
 
     /// Reads BAR0: one access of 1, 2, 4 or 8 bytes. How wide the access was is under test.
     fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult;
 
     /// Writes BAR0: one access of 1, 2, 4 or 8 bytes.
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult;
+    ///
+    /// # Safety
+    ///
+    /// The write makes the device read or write no memory but such that nobody has a reference to until the
+    /// device is done with it.
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult;
 
     /// Writes a doorbell and does not wait until the device has seen it, where that is faster.
     ///
     /// An error may be reported by a later call.
-    fn ring(&self, offset: u64, value: u32) -> TransportResult {
-        self.bar_write(offset, &value.to_le_bytes())
+    ///
+    /// # Safety
+    ///
+    /// As for [`bar_write`](Self::bar_write): the device fetches and executes what stands in the queue.
+    unsafe fn ring(&self, offset: u64, value: u32) -> TransportResult {
+        // SAFETY: The caller's.
+        unsafe { self.bar_write(offset, &value.to_le_bytes()) }
     }
 
     /// Returns the part of BAR0 with the doorbells, where it is mapped into this process.
     fn doorbells(&self) -> Option<&Mmio>;
 
     /// Lets the device reach memory. Not called with [`DmaModel::Fixed`].
-    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult;
+    ///
+    /// # Safety
+    ///
+    /// The memory stays the caller's until it is unmapped, or the device has ended: whatever the device writes
+    /// there meanwhile breaks no rule.
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult;
 
     /// Takes from the device exactly what a call of [`dma_map`](Self::dma_map) gave it.
     ///
     /// When it returns, the device can no longer reach the memory, if
     /// [`Abilities::revokes`] says so.
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult;
+
+    /// Returns the accesses of the device that no mapping covered since the last call, the oldest first, where
+    /// somebody observes them: [`Abilities::dma_faults`].
+    ///
+    /// A fault is here, at the latest, when the completion of the command that it belongs to is.
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        Vec::new()
+    }
 
     /// Makes MSI-X vector `first + n` signal `eventfds[n]`, and enables MSI-X; with no eventfds at all
     /// (`first` is 0), disables it.
@@ -113,21 +153,27 @@ impl dyn Function + '_ {
     }
 
     /// Writes the 32-bit register at `offset` of BAR0.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Function::bar_write`].
-    pub fn write32(&self, offset: u64, value: u32) -> TransportResult {
-        self.bar_write(offset, &value.to_le_bytes())
+    pub(crate) fn write32(&self, offset: u64, value: u32) -> TransportResult {
+        // SAFETY: The driver's, see the module.
+        unsafe { self.bar_write(offset, &value.to_le_bytes()) }
     }
 
     /// Writes the 64-bit register at `offset` of BAR0 in one access.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Function::bar_write`].
-    pub fn write64(&self, offset: u64, value: u64) -> TransportResult {
-        self.bar_write(offset, &value.to_le_bytes())
+    pub(crate) fn write64(&self, offset: u64, value: u64) -> TransportResult {
+        // SAFETY: The driver's, see the module.
+        unsafe { self.bar_write(offset, &value.to_le_bytes()) }
+    }
+
+    /// Writes configuration space.
+    pub(crate) fn write_config(&self, offset: u16, data: &[u8]) -> TransportResult {
+        // SAFETY: The driver's, see the module.
+        unsafe { self.config_write(offset, data) }
+    }
+
+    /// Writes a doorbell that is not mapped.
+    pub(crate) fn post(&self, offset: u64, value: u32) -> TransportResult {
+        // SAFETY: The driver's, see the module.
+        unsafe { self.ring(offset, value) }
     }
 }
 
@@ -140,6 +186,9 @@ pub struct Abilities {
     pub iova: Range<u64>,
     /// Whether unmapped memory is out of the device's reach, whatever the device does.
     pub revokes: bool,
+    /// Whether somebody observes accesses of the device that no mapping covers, as an IOMMU does:
+    /// [`Function::take_dma_faults`].
+    pub dma_faults: bool,
     /// Whether [`Function::reset`] works.
     pub function_reset: bool,
     /// Whether [`Function::terminate`] works.

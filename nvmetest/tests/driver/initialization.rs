@@ -1,9 +1,7 @@
 //! Enabling and disabling.
 
 use nvmetest::prelude::*;
-use nvmetest::spec::Cc;
 use nvmetest::spec::Property;
-use nvmetest::transport::Function;
 
 use super::fake::Fake;
 use super::fake::Reply;
@@ -29,8 +27,7 @@ fn a_controller_on_its_way_up_is_not_disabled_before_it_is_there() -> Result {
         fake.set_register(property, 0);
     }
     fake.take_time(20);
-    let function: &dyn Function = &*fake;
-    function.write32(Property::CC.0.into(), Cc::new().with_en(true).into())?;
+    fake.enable_by_hand();
     let nvme = fake.open()?;
     assert!(!fake.was_hurried());
     nvme.health()

@@ -17,6 +17,10 @@ use nvmetest::prelude::*;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::Property;
 use nvmetest::spec::Sqe;
+use nvmetest::spec::pci::CapabilityId;
+use nvmetest::spec::pci::MsixLocation;
+use nvmetest::spec::pci::msix;
+use nvmetest_fixtures::soft;
 use zerocopy::FromZeros;
 
 use super::fake::Fake;
@@ -41,7 +45,7 @@ fn controllers_that_share_an_arena_do_not_share_memory() -> Result {
 /// An address is used once, so there is an end to them: it is an error, and no address beyond it.
 #[test]
 fn addresses_that_are_used_up_are_an_error() -> Result {
-    let fake = Fake::with_addresses(0..(4 << 30) + (8 << 20), |_, _| Reply::Normal);
+    let fake = Fake::with_addresses(0..(4 << 30) + (24 << 20), |_, _| Reply::Normal);
     let nvme = fake.open()?;
     let error = (0..100).find_map(|_| nvme.try_buffer(1 << 20).err());
     assert!(matches!(error, Some(MemoryError::Addresses { .. })), "{error:?}");
@@ -256,6 +260,22 @@ fn registers_do_not_give_the_device_memory() -> Result {
     let cc = registers.cc()?;
     registers.write32(Property::CC, cc.with_en(false).into())?;
     refused(|| registers.write32(Property::CC, cc.into()), "use `reset_with`");
+    Ok(())
+}
+
+/// An interrupt is a write to the address that stands in the table.
+#[test]
+fn the_table_of_interrupts_is_the_drivers() -> Result {
+    let nvme = soft::controller("soft:")?;
+    let at = nvme.pci().capability(CapabilityId::MSI_X.0)?.expect("soft: has MSI-X");
+    let location = MsixLocation::from(nvme.pci().read32(at + msix::TABLE)?);
+    assert_eq!(location.bir(), 0);
+    let table = location.offset();
+    let registers = nvme.registers();
+    for offset in [table, table + 8, table + 16] {
+        refused(|| registers.write32(Property(offset), 0), "move an interrupt");
+    }
+    refused(|| registers.write64(Property(table - 4), 0), "move an interrupt");
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use nvmetest::memory::Arena;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaModel;
 use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
@@ -51,6 +52,7 @@ impl Scheme for Fake {
             dma: DmaModel::Fixed,
             iova: 0..arena.len() as u64,
             revokes: false,
+            dma_faults: true,
             function_reset: true,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
@@ -80,6 +82,10 @@ impl FakeFunction {
     }
 }
 
+#[expect(
+    unsafe_code,
+    reason = "a device's methods are unsafe to call, and these are implementations"
+)]
 impl Function for FakeFunction {
     fn uri(&self) -> &DeviceUri {
         &self.uri
@@ -93,7 +99,7 @@ impl Function for FakeFunction {
         self.alive(|_| data.fill(0))
     }
 
-    fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
         self.alive(|_| ())
     }
 
@@ -101,7 +107,7 @@ impl Function for FakeFunction {
         self.alive(|controller| controller.read(offset, data))
     }
 
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.alive(|controller| controller.write(offset, data))
     }
 
@@ -109,12 +115,17 @@ impl Function for FakeFunction {
         None
     }
 
-    fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
+    unsafe fn dma_map(&self, _memory: &DmaRange<'_>) -> TransportResult {
         self.alive(|_| ())
     }
 
     fn dma_unmap(&self, _iova: u64, _len: u64) -> TransportResult {
         self.alive(|_| ())
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        let mut controller = self.controller.lock().expect("no access panics");
+        std::mem::take(&mut controller.faults)
     }
 
     fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nvmetest::memory::Arena;
 use nvmetest::memory::DeviceView;
+use nvmetest::memory::Iova;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::Ascii;
 use nvmetest::spec::Cap;
@@ -20,6 +21,8 @@ use nvmetest::spec::identify::ControllerType;
 use nvmetest::spec::identify::LbaFormat;
 use nvmetest::spec::identify::QueueEntrySizes;
 use nvmetest::spec::property::ShutdownStatus;
+use nvmetest::transport::DmaAccess;
+use nvmetest::transport::DmaFault;
 use zerocopy::FromBytes;
 use zerocopy::FromZeros;
 use zerocopy::IntoBytes;
@@ -35,6 +38,9 @@ const ADMIN_SQ_TAIL: u64 = 0x1000;
 /// A vendor specific command that completes only when it is aborted.
 pub const NEVER_COMPLETES: u8 = 0xc0;
 
+/// A vendor specific command that reads from an address where nothing is.
+pub const READS_NOWHERE: u8 = 0xc4;
+
 /// The doorbells other than that of the Admin Submission Queue are ignored.
 #[derive(Debug)]
 pub struct FakeController {
@@ -44,6 +50,8 @@ pub struct FakeController {
     completions: u32,
     /// The identifiers of commands that wait for ever, such as Asynchronous Event Requests.
     waiting: Vec<u16>,
+    /// What an IOMMU would have noted.
+    pub faults: Vec<DmaFault>,
 }
 
 impl FakeController {
@@ -56,7 +64,7 @@ impl FakeController {
         // SAFETY: It touches what commands name before it completes them, in the thread that rings the doorbell.
         #[expect(unsafe_code, reason = "a device is trusted with the arena")]
         let memory = unsafe { arena.device_view() };
-        Self { memory, registers, head: 0, completions: 0, waiting: Vec::new() }
+        Self { memory, registers, head: 0, completions: 0, waiting: Vec::new(), faults: Vec::new() }
     }
 
     pub fn read(&self, offset: u64, data: &mut [u8]) {
@@ -114,6 +122,11 @@ impl FakeController {
             AdminOpcode::IDENTIFY => return self.identify(sqe),
             AdminOpcode::ASYNC_EVENT_REQUEST | AdminOpcode(NEVER_COMPLETES) => {
                 return self.waiting.push(sqe.cid());
+            }
+            AdminOpcode(READS_NOWHERE) => {
+                let (iova, access) = (Iova(0xdead_0000), Some(DmaAccess::Read));
+                self.faults.push(DmaFault { iova, len: None, access, unrecorded: 0 });
+                0
             }
             AdminOpcode::ABORT => {
                 let cid = (sqe.cdw10.get() >> 16) as u16;

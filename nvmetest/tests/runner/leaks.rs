@@ -2,6 +2,8 @@
 
 use nvmetest::CreateIoCq;
 use nvmetest::prelude::*;
+use nvmetest::spec::Sqe;
+use zerocopy::FromZeros;
 
 #[nvme_test]
 fn leaves_a_queue(nvme: &Controller) -> Result {
@@ -25,4 +27,31 @@ fn leaves_the_controller_disabled(nvme: &mut Controller) -> Result {
 #[nvme_test]
 fn the_next_finds_it_enabled(q: &Qpair<'_>) {
     assert!(0 < q.depth());
+}
+
+fn read_nowhere(nvme: &Controller) -> Result {
+    let mut sqe = Sqe::new_zeroed();
+    sqe.set_opcode(crate::fake_controller::READS_NOWHERE);
+    Command::<Admin>::raw(sqe, ()).run(nvme).map(drop)
+}
+
+#[nvme_test]
+fn has_the_device_read_nowhere(nvme: &Controller) -> Result {
+    read_nowhere(nvme)
+}
+
+#[nvme_test]
+fn has_it_read_nowhere_and_knows(nvme: &Controller) -> Result {
+    read_nowhere(nvme)?;
+    assert_eq!(nvme.take_dma_faults().len(), 1);
+    Ok(())
+}
+
+/// The failure says what the device did, and says it once.
+#[nvme_test]
+fn has_it_read_nowhere_and_fails(nvme: &Controller) -> Result {
+    nvme.scope(|_| {
+        read_nowhere(nvme)?;
+        Err(Error::Failed("the data is wrong".to_owned()))
+    })
 }

@@ -43,6 +43,8 @@ use vfio_user::ServerBackend;
 use vfio_user::ServerRegion;
 use vfio_user::SparseArea;
 
+use crate::bare;
+
 const VECTORS: u16 = 20;
 const MSIX: usize = 0x40;
 
@@ -279,7 +281,7 @@ fn registers_and_configuration_space_are_read_and_written() {
     let function: &dyn Function = &running.connect();
 
     assert_eq!(function.read32(0x08).unwrap(), 0x0002_0100);
-    function.write64(0x28, 0x1234_5678_9abc_d000).unwrap();
+    bare(function).write64(0x28, 0x1234_5678_9abc_d000).unwrap();
     assert_eq!(function.read64(0x28).unwrap(), 0x1234_5678_9abc_d000);
 
     let mut vendor = [0; 2];
@@ -303,13 +305,13 @@ fn mapped_doorbells_are_rung_without_a_message() {
     let running = Running::start(&PLAIN);
     let function = running.connect();
 
-    function.ring(0x1008, 7).unwrap();
+    bare(&function).ring(0x1008, 7).unwrap();
 
     let mut value = [0; 4];
     running.doorbells.read_exact_at(&mut value, 0x1008).unwrap();
     assert_eq!(u32::from_le_bytes(value), 7);
     assert_eq!(running.device().doorbells, []);
-    assert!(function.doorbells().unwrap().register(0x1c).is_none(), "registers are not mapped");
+    assert!(!function.doorbells().unwrap().maps(0x1c), "registers are not mapped");
 }
 
 #[test]
@@ -320,7 +322,7 @@ fn doorbells_that_are_not_mapped_are_rung_in_order_by_messages() {
 
     // More than are posted without a reply in between.
     for tail in 0..300 {
-        function.ring(0x1008, tail).unwrap();
+        bare(&function).ring(0x1008, tail).unwrap();
     }
     function.bar_read(0x08, &mut [0; 4]).unwrap();
 
@@ -333,7 +335,7 @@ fn a_posted_doorbell_that_was_refused_fails_a_later_access() {
     let running = Running::start(&Traits { mapped_doorbells: false, ..PLAIN });
     let function = running.connect();
 
-    function.ring(0x3000, 9).unwrap();
+    bare(&function).ring(0x3000, 9).unwrap();
 
     let error = function.bar_read(0x08, &mut [0; 4]).unwrap_err();
     let TransportError::Refused { what, .. } = &error else { panic!("{error}") };
@@ -352,7 +354,7 @@ fn mapped_memory_is_the_arenas_and_goes_when_it_is_unmapped() {
     let memory =
         DmaRange { iova: 0x10_0000, len: 0x2000, file: view.file(), offset: 4096, host: 0 };
 
-    function.dma_map(&memory).unwrap();
+    bare(&function).dma_map(&memory).unwrap();
     {
         let device = running.device();
         let [(0x10_0000, 0x2000, file)] = &device.memory[..] else { panic!("one mapping") };
@@ -458,7 +460,7 @@ fn threads_get_the_answers_to_their_own_requests() {
             scope.spawn(move || {
                 let register = 0x100 + u64::from(thread) * 4;
                 for value in 0..200 {
-                    function.write32(register, thread << 16 | value).unwrap();
+                    bare(function).write32(register, thread << 16 | value).unwrap();
                     assert_eq!(function.read32(register).unwrap(), thread << 16 | value);
                 }
             });

@@ -25,6 +25,7 @@ use proptest::prelude::ProptestConfig;
 use proptest::prelude::any;
 use proptest::prelude::proptest;
 
+use crate::bare;
 use crate::script::Answer;
 use crate::script::DEVICE_RESET;
 use crate::script::DMA_MAP;
@@ -93,7 +94,7 @@ fn the_reason_of_a_failed_write_is_told() {
         [(22, "EINVAL: Invalid argument"), (0, "it gave no reason"), (u32::MAX, "errno 4294967295")]
     {
         let device = open(LONG, move |_| Answer::Errno(errno));
-        let error = device.bar_write(0x14, &[0; 4]).unwrap_err().to_string();
+        let error = bare(&device).bar_write(0x14, &[0; 4]).unwrap_err().to_string();
         let refused = format!("refused a write of 4 bytes at 0x14 of BAR0: {why}");
         assert!(error.ends_with(&refused), "{error}");
     }
@@ -113,7 +114,7 @@ fn memory_that_is_refused_is_an_error() {
     let memory = unsafe { arena.device_view() };
     let memory = DmaRange { iova: 0x1000, len: 0x1000, file: memory.file(), offset: 0, host: 0 };
 
-    let error = device.dma_map(&memory).unwrap_err().to_string();
+    let error = bare(&device).dma_map(&memory).unwrap_err().to_string();
     assert!(error.contains("refused DMA_MAP of 0x1000 bytes at 0x1000: ENOSPC"), "{error}");
     let error = device.dma_unmap(0x1000, 0x1000).unwrap_err().to_string();
     assert!(error.contains("refused DMA_UNMAP of 0x1000 bytes at 0x1000: ENOENT"), "{error}");
@@ -190,7 +191,7 @@ fn a_connection_that_ended_between_requests_is_noticed() {
     assert!(matches!(error, TransportError::Lost { .. }), "{error}");
     thread.join().unwrap();
     device.check_alive().unwrap_err();
-    device.ring(0x1000, 1).unwrap_err();
+    bare(&device).ring(0x1000, 1).unwrap_err();
 }
 
 #[test]
@@ -308,9 +309,9 @@ fn a_server_that_answers_posted_doorbells_is_waited_for() {
     .open(LONG);
     let device = device.unwrap();
 
-    device.ring(0x1000, 1).unwrap();
+    bare(&device).ring(0x1000, 1).unwrap();
     device.bar_read(0, &mut [0; 4]).unwrap();
-    device.ring(0x1000, 2).unwrap();
+    bare(&device).ring(0x1000, 2).unwrap();
 
     drop(device);
     let rings: Vec<_> = thread
@@ -331,7 +332,7 @@ fn a_server_that_refuses_every_doorbell_does_not_stop_the_client() {
         _ => Answer::Proper,
     });
     for tail in 0..2000 {
-        if let Err(error) = device.ring(0x1000, tail) {
+        if let Err(error) = bare(&device).ring(0x1000, tail) {
             assert!(matches!(error, TransportError::Refused { .. }), "{error}");
         }
     }
@@ -356,11 +357,11 @@ fn accesses_that_do_not_fit_are_not_sent() {
     for (offset, len) in [(0x3ffd, 4), (u64::MAX, 4), (0x4000, 1), (0, 3), (0, 16), (0, 0)] {
         let error = device.bar_read(offset, &mut vec![0; len]).unwrap_err();
         assert!(matches!(error, TransportError::Unsupported { .. }), "{error}");
-        let error = device.bar_write(offset, &vec![0; len]).unwrap_err();
+        let error = bare(&device).bar_write(offset, &vec![0; len]).unwrap_err();
         assert!(matches!(error, TransportError::Unsupported { .. }), "{error}");
     }
     device.config_read(0, &mut [0; 8]).unwrap_err();
-    device.config_write(4094, &[0; 4]).unwrap_err();
+    bare(&device).config_write(4094, &[0; 4]).unwrap_err();
 }
 
 /// A process that ends when it is killed, or when the test says so.
@@ -413,13 +414,11 @@ fn exercise(script: impl FnMut(&Request) -> Answer + Send + 'static) {
     let (device, thread) = Script::start(script).open(SHORT);
     if let Ok(device) = device {
         let _ = device.bar_read(0, &mut [0; 8]);
-        let _ = device.ring(0x1000, 1);
+        let _ = bare(&device).ring(0x1000, 1);
         let _ = device.set_msix(0, &[]);
         let _ = device.reset();
-        if let Some(doorbells) = device.doorbells() {
-            for offset in (0x1000..0x8000).step_by(4) {
-                doorbells.ring(offset, 0xffff_ffff);
-            }
+        for offset in (0x1000..0x8000).step_by(4) {
+            bare(&device).ring_mapped(offset, 0xffff_ffff);
         }
     }
     // The server has not panicked either.

@@ -79,6 +79,35 @@ fn a_read_leaves_the_memory_around_it_alone(nvme: &Controller, q: &Qpair, ns: Na
     Ok(())
 }
 
+/// Several reads at once, each of one block into the middle of a page, write their blocks and nothing between them.
+#[nvme_test(spec = "NVM 3.3.4")]
+fn reads_in_flight_leave_the_gaps_between_them_alone(nvme: &Controller, ns: Namespace) -> Result {
+    const READS: u32 = 7;
+    const GAP: usize = 68;
+    let q = nvme.qpair(READS as u16)?;
+    let data = pattern::write(nvme, &q, ns, 0, READS, 1)?;
+    let (block, part) = (ns.block(), GAP + ns.block() + GAP);
+    let mut memory = nvme.buffer(READS as usize * part);
+    memory.fill(0x5a);
+    q.scope(|io| {
+        for (part, lba) in memory.chunks_mut(part).zip(0..) {
+            ns.read(part.narrow(GAP..GAP + block), lba).submit(io);
+        }
+        Ok(())
+    })?;
+    for (part, lba) in memory[..].chunks(part).zip(0_usize..) {
+        let stored = &data[lba * block..(lba + 1) * block];
+        pattern::assert_same(&part[GAP..GAP + block], stored, block, lba as u64);
+        let gaps = part[..GAP].iter().chain(&part[GAP + block..]);
+        assert_eq!(
+            gaps.filter(|&&byte| byte != 0x5a).count(),
+            0,
+            "bytes beside block {lba} were written"
+        );
+    }
+    Ok(())
+}
+
 /// Force Unit Access and Limited Retry change no data.
 #[nvme_test(spec = "NVM 3.3.6", cases(fua = (true, false), lr = (false, true), both = (true, true)))]
 fn fua_and_limited_retry_change_no_data(

@@ -25,6 +25,8 @@ use crate::spec::command::IdentifyCdw14;
 use crate::spec::command::QueuePriority;
 use crate::spec::command::SetFeaturesCdw10;
 use crate::spec::command::log_page::number_of_dwords;
+use crate::spec::feature::Fid;
+use crate::spec::feature::HostMemoryBuffer;
 use crate::spec::identify::Csi;
 
 /// Adds the fields of a command; `false` if it is none that this module knows.
@@ -148,11 +150,25 @@ fn set_features(sqe: &Sqe, fields: &mut Fields) {
     let cdw10 = SetFeaturesCdw10::from_bits(sqe.cdw10.get());
     fields.code("FID", cdw10.fid().0, cdw10.fid().name());
     fields.flag("SV", cdw10.sv());
+    if cdw10.fid() == Fid::HOST_MEMORY_BUFFER {
+        return host_memory_buffer(sqe, fields);
+    }
     fields.hex("cdw11", sqe.cdw11.get());
     for (name, dword) in [("cdw12", sqe.cdw12), ("cdw13", sqe.cdw13), ("cdw15", sqe.cdw15)] {
         fields.optional_hex(name, dword.get());
     }
     fields.optional_number("uidx", FeaturesCdw14::from_bits(sqe.cdw14.get()).uidx());
+}
+
+/// Set Features for the Host Memory Buffer (Base 5.1.25.2.4).
+fn host_memory_buffer(sqe: &Sqe, fields: &mut Fields) {
+    let cdw11 = HostMemoryBuffer::from_bits(sqe.cdw11.get());
+    fields.number("ehm", u8::from(cdw11.ehm()));
+    fields.flag("MR", cdw11.mr());
+    fields.flag("HMNARE", cdw11.hmnare());
+    fields.optional_number("hsize", sqe.cdw12.get());
+    fields.optional_hex("hmdl", qword(sqe.cdw13, sqe.cdw14));
+    fields.optional_number("hmdlec", sqe.cdw15.get());
 }
 
 /// Get Features (Base 5.1.11).

@@ -63,7 +63,7 @@ impl Controller {
     #[track_caller]
     pub fn get_log_page<D: DeviceWrite>(&self, what: LogPage, data: D) -> Command<Admin, D::Lent> {
         let data = data.lend();
-        let len = data.places().len();
+        let len = data.bytes();
         assert!(0 < len && len.is_multiple_of(4), "a log is read in dwords, not in {len} bytes");
         let numd_z = u32::try_from(len / 4 - 1).expect("a buffer has less than 16 GiB");
         let mut sqe = admin(AdminOpcode::GET_LOG_PAGE, what.nsid);

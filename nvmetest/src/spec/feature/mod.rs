@@ -1,16 +1,22 @@
 //! Features: what Set Features changes and Get Features reads (Base 5.1.25, NVM 4.1.3).
 //!
 //! The value of most features is one dword: Command Dword 11 of Set Features, Dword 0 of the
-//! completion of Get Features. Those are in [`value`]; [`data`] has the ones in a data buffer.
+//! completion of Get Features. Those are in [`value`]; [`data`] has the ones in a data buffer, and
+//! [`host_memory_buffer`] the one that takes five dwords.
 
 use zerocopy::Unaligned;
 
 pub mod data;
+pub mod host_memory_buffer;
 pub mod value;
 
 pub use data::HostBehaviorSupport;
 pub use data::LbaRangeType;
 pub use data::Timestamp;
+pub use host_memory_buffer::HostMemoryBuffer;
+pub use host_memory_buffer::HostMemoryBufferAttributes;
+pub use host_memory_buffer::HostMemoryBufferDescriptor;
+pub use host_memory_buffer::HostMemoryBufferStatus;
 pub use value::Arbitration;
 pub use value::AsyncEventConfiguration;
 pub use value::ErrorRecovery;

@@ -79,7 +79,7 @@ impl VfioUser {
             .with_memory_space(true)
             .with_bus_master(true)
             .with_interrupt_disable(true);
-        self.config_write(offset::COMMAND, &u16::from(command).to_le_bytes())?;
+        self.write_config(offset::COMMAND, &u16::from(command).to_le_bytes())?;
         self.enable_msix(false)
     }
 
@@ -87,14 +87,18 @@ impl VfioUser {
     pub(super) fn enable_msix(&self, enable: bool) -> TransportResult {
         let Some((at, _)) = self.capabilities.msix else { return Ok(()) };
         let control = u16::from(MsixControl::new().with_enable(enable));
-        self.config_write(at + msix::CONTROL, &control.to_le_bytes())
+        self.write_config(at + msix::CONTROL, &control.to_le_bytes())
     }
 
     /// Starts a Function Level Reset (PCIe 6.6.2) through the PCI Express capability at `at`.
     pub(super) fn initiate_flr(&self, at: u16) -> TransportResult {
         let at = at + express::DEVICE_CONTROL;
         let control = DeviceControl::from(self.config_read16(at)?).with_initiate_flr(true);
-        self.config_write(at, &u16::from(control).to_le_bytes())
+        self.write_config(at, &u16::from(control).to_le_bytes())
+    }
+
+    fn write_config(&self, offset: u16, data: &[u8]) -> TransportResult {
+        (self as &dyn Function).write_config(offset, data)
     }
 
     fn config_read16(&self, offset: u16) -> TransportResult<u16> {

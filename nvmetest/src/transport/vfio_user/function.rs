@@ -41,7 +41,7 @@ impl Function for VfioUser {
         self.region_read(CONFIG, offset.into(), data)
     }
 
-    fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
         self.check_access("configuration space", self.config_size, offset.into(), data.len(), 4)?;
         self.region_write(CONFIG, offset.into(), data)
     }
@@ -52,13 +52,13 @@ impl Function for VfioUser {
         self.connection.check_posted()
     }
 
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.check_access("BAR0", self.bar_size, offset, data.len(), 8)?;
         self.region_write(BAR0, offset, data)?;
         self.connection.check_posted()
     }
 
-    fn ring(&self, offset: u64, value: u32) -> TransportResult {
+    unsafe fn ring(&self, offset: u64, value: u32) -> TransportResult {
         if self.doorbells.as_ref().is_some_and(|doorbells| doorbells.ring(offset, value)) {
             return Ok(());
         }
@@ -74,7 +74,7 @@ impl Function for VfioUser {
         self.doorbells.as_ref()
     }
 
-    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
         let request = DmaMap {
             argsz: (size_of::<DmaMap>() as u32).into(),
             // Older servers refuse every flag but these two.

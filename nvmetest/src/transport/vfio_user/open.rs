@@ -121,6 +121,7 @@ impl VfioUser {
                 dma: options.dma,
                 iova: IOVA,
                 revokes: true,
+                dma_faults: false,
                 function_reset: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use nvmetest::memory::DeviceView;
 use nvmetest::transport::Abilities;
+use nvmetest::transport::DmaFault;
 
 use super::queue::Pending;
 use super::queue::Ring;
@@ -27,6 +28,8 @@ pub struct Device {
     /// What was rung last, for a device with a thread.
     pub doorbells: [AtomicU32; DOORBELLS],
     dead: AtomicBool,
+    /// Accesses that no mapping covered.
+    pub faults: Mutex<Vec<DmaFault>>,
 }
 
 pub struct State {
@@ -64,6 +67,7 @@ impl Device {
             state: Mutex::new(state),
             doorbells: [const { AtomicU32::new(0) }; DOORBELLS],
             dead: AtomicBool::new(false),
+            faults: Mutex::default(),
         }
     }
 

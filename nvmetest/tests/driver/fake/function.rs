@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use nvmetest::spec::Property;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
 use nvmetest::transport::Mmio;
@@ -21,6 +22,7 @@ impl Fake {
     }
 }
 
+#[expect(unsafe_code, reason = "these methods are unsafe to call, and here they are implemented")]
 impl Function for Fake {
     fn uri(&self) -> &DeviceUri {
         &self.uri
@@ -35,7 +37,7 @@ impl Function for Fake {
         Ok(())
     }
 
-    fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
         Ok(())
     }
 
@@ -46,7 +48,7 @@ impl Function for Fake {
         Ok(())
     }
 
-    fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.check_alive()?;
         let mut bytes = [0; 8];
         bytes[..data.len()].copy_from_slice(data);
@@ -67,7 +69,7 @@ impl Function for Fake {
         None
     }
 
-    fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
         self.device.state().mapped.insert(memory.iova, (memory.len, memory.offset));
         Ok(())
     }
@@ -80,6 +82,10 @@ impl Function for Fake {
         let removed = state.mapped.remove(&iova);
         assert_eq!(removed.map(|(size, _)| size), Some(len), "exactly what was mapped is unmapped");
         Ok(())
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        std::mem::take(&mut *self.device.faults.lock().expect("nobody panics with it"))
     }
 
     fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {

@@ -1,5 +1,8 @@
 //! What of the host's memory the device can reach.
 
+use nvmetest::memory::Iova;
+use nvmetest::transport::DmaAccess;
+use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaModel;
 
 use super::device::Device;
@@ -8,9 +11,22 @@ use super::device::State;
 impl Device {
     /// Writes to memory. Returns whether it could be reached.
     pub fn dma_write(&self, state: &State, iova: u64, bytes: &[u8]) -> bool {
-        let Some(offset) = self.translate(state, iova, bytes.len()) else { return false };
+        let Some(offset) = self.translate(state, iova, bytes.len()) else {
+            self.fault(iova, bytes.len(), DmaAccess::Write);
+            return false;
+        };
         self.memory.write(offset, bytes);
         true
+    }
+
+    /// What the platform's IOMMU notes.
+    fn fault(&self, iova: u64, len: usize, access: DmaAccess) {
+        self.faults.lock().expect("nobody panics with it").push(DmaFault {
+            iova: Iova(iova),
+            len: Some(len as u64),
+            access: Some(access),
+            unrecorded: 0,
+        });
     }
 
     /// Reads memory that can be reached.

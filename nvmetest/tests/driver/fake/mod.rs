@@ -19,6 +19,7 @@ use nvmetest::Result;
 use nvmetest::cmdlog::CmdLog;
 use nvmetest::cmdlog::Geometry;
 use nvmetest::memory::Arena;
+use nvmetest::spec::Cc;
 use nvmetest::spec::Property;
 use nvmetest::spec::Sqe;
 use nvmetest::spec::Status;
@@ -87,6 +88,7 @@ impl Fake {
             dma,
             iova,
             revokes: dma == DmaModel::PerBuffer,
+            dma_faults: true,
             function_reset: true,
             terminates: false,
             msix_vectors: 0,
@@ -124,6 +126,16 @@ impl Fake {
         let state = self.device.state();
         let sqe = &state.pending[index].sqe;
         self.device.dma_write(&state, sqe.dptr[0].get(), &[byte; 512])
+    }
+
+    /// The address of the data of a command that was not completed.
+    pub fn data(&self, index: usize) -> u64 {
+        self.device.state().pending[index].sqe.dptr[0].get()
+    }
+
+    /// Whether the device can reach memory.
+    pub fn reaches(&self, iova: u64, len: usize) -> bool {
+        self.device.translate(&self.device.state(), iova, len).is_some()
     }
 
     /// Completes a command that was not completed.
@@ -167,6 +179,12 @@ impl Fake {
     /// From now on CSTS.RDY follows CC.EN when CSTS was read so many times.
     pub fn take_time(&self, reads: u32) {
         self.device.state().registers.lag = reads;
+    }
+
+    /// Enables it, as somebody did who had it before.
+    pub fn enable_by_hand(&self) {
+        let cc = Cc::new().with_en(true);
+        self.device.write_register(Property::CC.0.into(), u32::from(cc).into());
     }
 
     /// Whether it was disabled before it had become ready.

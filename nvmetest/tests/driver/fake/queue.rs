@@ -63,6 +63,7 @@ impl Device {
         let mut fetched = false;
         while let Some(ring) = state.submission.get(&qid).copied()
             && ring.index != tail
+            && tail < ring.entries
             && self.is_alive()
         {
             let mut bytes = [0; 64];
@@ -99,6 +100,16 @@ impl Device {
             Reply::Page(page) => {
                 assert!(self.dma_write(state, sqe.dptr[0].get(), &page(sqe)));
                 self.complete(state, qid, cqe);
+            }
+            Reply::Stray(distance, bytes) => {
+                let at = sqe.dptr[0].get().wrapping_add_signed(distance);
+                assert!(self.dma_write(state, at, bytes));
+                self.complete(state, qid, cqe);
+            }
+            Reply::Fault(distance, status) => {
+                let at = sqe.dptr[0].get().wrapping_add_signed(distance);
+                assert!(!self.dma_write(state, at, &[0xee]));
+                self.complete(state, qid, entry(qid, sqe, status));
             }
             Reply::Moved(byte) => {
                 assert!(self.move_data(state, sqe, byte), "the data is mapped");

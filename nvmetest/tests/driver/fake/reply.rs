@@ -20,6 +20,10 @@ pub enum Reply {
     MovedLate(u8, u32),
     /// Writes this byte to the data of a Read, again and again until it cannot, and does not complete it.
     Trample(u8),
+    /// Writes these bytes so far from the start of its data, and completes it with success.
+    Stray(i64, &'static [u8]),
+    /// Writes a byte so far from the start of its data, where nothing is mapped, and completes it with this status.
+    Fault(i64, Status),
     /// Ends the command that this Abort names, and says whether there was one.
     Abort,
     /// Completes it twice.

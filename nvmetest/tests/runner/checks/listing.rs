@@ -23,6 +23,9 @@ pub fn a_list_is_names_and_touches_no_device() -> Result<(), Failed> {
         leaks::the_next_finds_no_leak: test
         leaks::leaves_the_controller_disabled: test
         leaks::the_next_finds_it_enabled: test
+        leaks::has_the_device_read_nowhere: test
+        leaks::has_it_read_nowhere_and_knows: test
+        leaks::has_it_read_nowhere_and_fails: test
         losses::kills_the_device: test
         losses::kills_it_and_says_nothing: test
         losses::the_next_finds_a_live_device: test
@@ -88,7 +91,7 @@ pub fn several_devices_run_each_test() -> Result<(), Failed> {
         test outcomes::needs_vectors@fake:       ... ignored (NotApplicable: the number of MSI-X vectors that can be observed (MSI-X, PCIe transport 3.5) is 0)
         test outcomes::needs_vectors@fake:msix=4 ... ok
 
-        test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 46 filtered out
+        test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 52 filtered out
 
         verdicts: 1 Pass, 1 NotApplicable
         device: fake: is Fake (serial 1, firmware 0.1)

@@ -12,11 +12,14 @@ pub fn a_leak_fails_its_test_and_not_the_next() -> Result<(), Failed> {
         1,
         expect![[r#"
 
-            running 4 tests
+            running 7 tests
             test leaks::leaves_a_queue                 ... FAILED
             test leaks::the_next_finds_no_leak         ... ok
             test leaks::leaves_the_controller_disabled ... FAILED
             test leaks::the_next_finds_it_enabled      ... ok
+            test leaks::has_the_device_read_nowhere    ... FAILED
+            test leaks::has_it_read_nowhere_and_knows  ... ok
+            test leaks::has_it_read_nowhere_and_fails  ... FAILED
 
             failures:
 
@@ -30,14 +33,26 @@ pub fn a_leak_fails_its_test_and_not_the_next() -> Result<(), Failed> {
             evidence: EVIDENCE/leaks.leaves_the_controller_disabled
             run it again: COMMAND
 
+            ---- leaks::has_the_device_read_nowhere ----
+            the device read I/O virtual address 0xdead0000, where no memory is mapped for it: it is near no buffer
+            evidence: EVIDENCE/leaks.has_the_device_read_nowhere
+            run it again: COMMAND
+
+            ---- leaks::has_it_read_nowhere_and_fails ----
+            the device read I/O virtual address 0xdead0000, where no memory is mapped for it: it is near no buffer; what came of it: the data is wrong
+            evidence: EVIDENCE/leaks.has_it_read_nowhere_and_fails
+            run it again: COMMAND
+
 
             failures:
                 leaks::leaves_a_queue
                 leaks::leaves_the_controller_disabled
+                leaks::has_the_device_read_nowhere
+                leaks::has_it_read_nowhere_and_fails
 
-            test result: FAILED. 2 passed; 2 failed; 0 ignored; 0 measured; 20 filtered out
+            test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured; 20 filtered out
 
-            verdicts: 2 Pass, 2 Fail
+            verdicts: 3 Pass, 4 Fail
             device: fake: is Fake (serial 1, firmware 0.1)
             seed: SEED
         "#]],
@@ -72,7 +87,7 @@ pub fn a_lost_device_is_opened_again() -> Result<(), Failed> {
                 losses::kills_the_device
                 losses::kills_it_and_says_nothing
 
-            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 21 filtered out
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 24 filtered out
 
             verdicts: 1 Pass, 2 DutLost
             device: fake: is Fake (serial 1, firmware 0.1)
@@ -102,7 +117,7 @@ pub fn a_device_that_stays_lost_blocks_the_rest() -> Result<(), Failed> {
         failures:
             losses::kills_the_device
 
-        test result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 21 filtered out
+        test result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 24 filtered out
 
         verdicts: 1 DutLost, 2 Blocked
         device: fake:opens=1 is Fake (serial 1, firmware 0.1)
@@ -138,7 +153,7 @@ pub fn a_test_that_does_not_come_back_ends_the_process() -> Result<(), Failed> {
         stderr.contains("hangs::never_returns did not come back; the process ends"),
         "{stderr}"
     );
-    assert!(stderr.contains("verdicts: 1 Timeout, 4 Missing"), "{stderr}");
+    assert!(stderr.contains("verdicts: 1 Timeout, 7 Missing"), "{stderr}");
     let failure = suite.folder.path().join("hangs.never_returns/failure.txt");
     assert!(fs::read_to_string(failure)?.contains("verdict: Timeout"));
     Ok(())

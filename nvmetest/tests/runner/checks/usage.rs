@@ -54,7 +54,7 @@ pub fn a_reader_that_goes_away_is_no_panic() -> Result<(), Failed> {
     assert_eq!(said[0], "");
     assert_eq!(
         said[1],
-        "fake: shut down\nnvmetest: the run is not complete: 0 Blocked, 4 Missing\n"
+        "fake: shut down\nnvmetest: the run is not complete: 0 Blocked, 7 Missing\n"
     );
     Ok(())
 }
