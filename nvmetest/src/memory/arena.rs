@@ -69,6 +69,7 @@ impl Arena {
         self.file.as_fd()
     }
 
+    #[inline]
     pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
     }

@@ -36,6 +36,7 @@ impl DeviceView {
     /// # Panics
     ///
     /// Panics if the range is not within the arena.
+    #[inline]
     pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         self.arena.mapping().read(offset, bytes);
     }
@@ -45,6 +46,7 @@ impl DeviceView {
     /// # Panics
     ///
     /// Panics if the range is not within the arena.
+    #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) {
         self.arena.mapping().write(offset, bytes);
     }
@@ -54,17 +56,9 @@ impl DeviceView {
     /// # Panics
     ///
     /// Panics if the word is not aligned or not within the arena.
+    #[inline]
     pub fn word(&self, offset: usize) -> &AtomicU32 {
         self.arena.mapping().word(offset)
-    }
-
-    /// Returns the 32-bit words from `offset` on.
-    ///
-    /// # Panics
-    ///
-    /// Panics if they are not aligned or not within the arena.
-    pub fn words<const N: usize>(&self, offset: usize) -> &[AtomicU32; N] {
-        self.arena.mapping().words(offset)
     }
 
     /// Returns the 64-bit word at `offset`.
@@ -72,7 +66,18 @@ impl DeviceView {
     /// # Panics
     ///
     /// Panics if the word is not aligned or not within the arena.
+    #[inline]
     pub fn long(&self, offset: usize) -> &AtomicU64 {
         self.arena.mapping().long(offset)
+    }
+
+    /// Returns the `N` 32-bit words from `offset` on: one check for all of them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the words are not aligned or not within the arena.
+    #[inline]
+    pub fn words<const N: usize>(&self, offset: usize) -> &[AtomicU32; N] {
+        self.arena.mapping().words(offset)
     }
 }

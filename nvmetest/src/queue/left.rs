@@ -4,6 +4,7 @@ use zerocopy::FromZeros;
 
 use crate::Error;
 use crate::cmdlog;
+use crate::spec::AdminOpcode;
 use crate::spec::Cqe;
 use crate::spec::Status;
 use crate::spec::StatusField;
@@ -30,6 +31,9 @@ impl Core {
         self.slots.release(slot);
         self.accounts.completed(facts.owner);
 
+        if self.sqid == 0 {
+            self.shared.note(AdminOpcode(facts.opcode), facts.cdw10, false);
+        }
         if !self.canaries.is_empty() {
             self.check_canaries(slot);
         }

@@ -22,10 +22,7 @@ impl Fake {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "a device's methods are unsafe to call, and these are implementations"
-)]
+#[expect(unsafe_code, reason = "these methods are unsafe to call, and here they are implemented")]
 impl Function for Fake {
     fn uri(&self) -> &DeviceUri {
         &self.uri
