@@ -62,6 +62,7 @@
 //! | [`command`], [`queue`], [`memory`] | how commands come and go, and what they lend |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
+//! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
 
@@ -71,6 +72,7 @@ pub mod command;
 mod controller;
 mod error;
 mod fixture;
+pub mod ioworker;
 pub mod memory;
 mod namespace;
 pub mod queue;
@@ -108,6 +110,8 @@ pub use error::Error;
 pub use error::Result;
 pub use fixture::Fixture;
 pub use fixture::Outcome;
+pub use ioworker::IoWorker;
+pub use ioworker::IoWorkerError;
 pub use memory::Buffer;
 pub use memory::Sink;
 pub use memory::Slice;
