@@ -48,7 +48,8 @@
 //!
 //! - Memory that a command in flight was lent cannot be read, written or freed: see [`queue`] for the argument
 //!   and [`memory`] for the contract with the device.
-//! - A queue pair cannot outlive its controller, nor a reset.
+//! - A queue pair cannot outlive its controller, nor a reset, nor a format.
+//! - [`what_the_compiler_tells_you`] has the errors that are met most, and the way out of each.
 //! - An unexpected status is an error that names the line of the test that built the command, whether the test
 //!   looks at it or not; and each completion is checked against what holds for all.
 //! - Every wait has a deadline. A command that hangs is an error, and its memory comes back.
@@ -79,6 +80,8 @@ pub mod queue;
 pub mod runner;
 pub mod spec;
 pub mod transport;
+#[doc = include_str!("what_the_compiler_tells_you.md")]
+pub mod what_the_compiler_tells_you {}
 
 pub use command::Admin;
 pub use command::Command;
@@ -95,6 +98,7 @@ pub use controller::CreateIoCq;
 pub use controller::CreateIoSq;
 pub use controller::Event;
 pub use controller::Events;
+pub use controller::ExclusiveCommand;
 pub use controller::Format;
 pub use controller::Hmb;
 pub use controller::HmbError;

@@ -1,38 +1,50 @@
 //! Format NVM (Base 5.1.10).
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use nvmetest::prelude::*;
 use nvmetest::spec::IdentifyNamespace;
-use nvmetest::{Format, Namespace as Ns};
+use nvmetest::{ExclusiveCommand, Format, Namespace as Ns};
 
 use crate::pattern;
 
 /// How long a test that formats may take: a drive may need minutes.
 const MINUTES: Duration = Duration::from_secs(900);
 
-/// How the first namespace is formatted, which it is again when this is dropped.
+/// The controller while its first namespace is formatted, which it is again as before when this is dropped.
 struct Formatted<'c> {
-    nvme: &'c Controller,
+    nvme: &'c mut Controller,
     nsid: u32,
     before: Format,
 }
 
-impl Fixture for Formatted<'_> {
-    type Value<'c> = Formatted<'c>;
-
-    fn setup(nvme: &Controller) -> Result<Formatted<'_>> {
+impl<'c> Formatted<'c> {
+    fn new(nvme: &'c mut Controller) -> Result<Self> {
         let nsid = nvme.first_namespace()?.nsid();
-        Ok(Formatted { nvme, nsid, before: current(&*nvme.identify_namespace(nsid)?) })
+        let before = current(&*nvme.identify_namespace(nsid)?);
+        Ok(Self { nvme, nsid, before })
+    }
+
+    fn format(&mut self, format: Format) -> ExclusiveCommand<'_> {
+        self.nvme.format(self.nsid, format)
+    }
+}
+
+impl Deref for Formatted<'_> {
+    type Target = Controller;
+
+    fn deref(&self) -> &Controller {
+        self.nvme
     }
 }
 
 impl Drop for Formatted<'_> {
     fn drop(&mut self) {
         // If it does not go back, the check for leaks after the test says so.
-        let now = self.nvme.identify_namespace(self.nsid).map(|id| current(&id));
+        let now = self.identify_namespace(self.nsid).map(|id| current(&id));
         if now.is_ok_and(|now| now != self.before) {
-            drop(self.nvme.format(self.nsid, self.before).run(self.nvme));
+            drop(self.format(self.before).run());
         }
     }
 }
@@ -64,12 +76,10 @@ fn without_metadata(id: &IdentifyNamespace) -> Result<u8> {
     timeout = MINUTES,
     cases(no_secure_erase = 0, user_data_erase = 1)
 )]
-fn a_format_leaves_no_data(
-    nvme: &Controller,
-    formatted: Formatted,
-    #[case] secure_erase: u8,
-) -> Result {
-    leaves_no_data(nvme, Format { secure_erase, ..formatted.before })
+fn a_format_leaves_no_data(nvme: &mut Controller, #[case] secure_erase: u8) -> Result {
+    let nvme = Formatted::new(nvme)?;
+    let format = Format { secure_erase, ..nvme.before };
+    leaves_no_data(nvme, format)
 }
 
 /// What was written cannot be read after a cryptographic erase.
@@ -78,20 +88,22 @@ fn a_format_leaves_no_data(
     requires(FORMAT_NVM, CRYPTOGRAPHIC_ERASE),
     timeout = MINUTES
 )]
-fn a_cryptographic_erase_leaves_no_data(nvme: &Controller, formatted: Formatted) -> Result {
-    leaves_no_data(nvme, Format { secure_erase: 2, ..formatted.before })
+fn a_cryptographic_erase_leaves_no_data(nvme: &mut Controller) -> Result {
+    let nvme = Formatted::new(nvme)?;
+    let format = Format { secure_erase: 2, ..nvme.before };
+    leaves_no_data(nvme, format)
 }
 
-fn leaves_no_data(nvme: &Controller, format: Format) -> Result {
+fn leaves_no_data(mut nvme: Formatted, format: Format) -> Result {
     let (ns, q) = (nvme.first_namespace()?, nvme.qpair(1)?);
     let places = [0, ns.capacity() / 2, ns.capacity() - 8];
     let mut written = Vec::new();
     for slba in places {
-        written.push(pattern::write(nvme, &q, ns, slba, 8, 1)?);
+        written.push(pattern::write(&nvme, &q, ns, slba, 8, 1)?);
     }
     drop(q);
 
-    nvme.format(ns.nsid(), format).run(nvme)?;
+    nvme.format(format).run()?;
 
     let (ns, q) = (nvme.first_namespace()?, nvme.qpair(1)?);
     for (slba, written) in places.into_iter().zip(&written) {
@@ -107,10 +119,11 @@ fn leaves_no_data(nvme: &Controller, format: Format) -> Result {
 
 /// Blocks are written and read after a format.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), timeout = MINUTES)]
-fn a_formatted_namespace_works(nvme: &Controller, formatted: Formatted) -> Result {
-    nvme.format(formatted.nsid, formatted.before).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
-    works(nvme, nvme.first_namespace()?)
+fn a_formatted_namespace_works(nvme: &mut Controller) -> Result {
+    let mut nvme = Formatted::new(nvme)?;
+    nvme.format(nvme.before).run()?;
+    assert_eq!(current(&*nvme.identify_namespace(nvme.nsid)?), nvme.before);
+    works(&nvme, nvme.first_namespace()?)
 }
 
 fn works(nvme: &Controller, ns: Ns) -> Result {
@@ -126,8 +139,9 @@ fn works(nvme: &Controller, ns: Ns) -> Result {
 
 /// Each LBA format can be had: Identify says so, the size is the same in bytes or less, and blocks work.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), timeout = MINUTES)]
-fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
-    let id = nvme.identify_namespace(formatted.nsid)?;
+fn each_format_can_be_had(nvme: &mut Controller) -> Result {
+    let mut nvme = Formatted::new(nvme)?;
+    let id = nvme.identify_namespace(nvme.nsid)?;
     let size = |id: &IdentifyNamespace| {
         u128::from(id.nsze.get()) * u128::from(id.format().data_size().unwrap_or(0))
     };
@@ -136,8 +150,8 @@ fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
     let formats = id.formats().iter().enumerate().take(16);
     for (lbaf, format) in formats.filter(|(_, format)| format.lbads() != 0) {
         let wanted = Format { lbaf: lbaf as u8, ..Format::default() };
-        nvme.format(formatted.nsid, wanted).run(nvme)?;
-        let id = nvme.identify_namespace(formatted.nsid)?;
+        nvme.format(wanted).run()?;
+        let id = nvme.identify_namespace(nvme.nsid)?;
         assert_eq!(usize::from(id.flbas.format_index()), lbaf);
         let now = size(&id);
         assert!(0 < now && now <= 2 * before, "{now} bytes in format {lbaf}, and {before} before");
@@ -145,39 +159,36 @@ fn each_format_can_be_had(nvme: &Controller, formatted: Formatted) -> Result {
         if format.ms() == 0 {
             let ns = nvme.first_namespace()?;
             assert_eq!(Some(ns.block() as u32), format.data_size());
-            works(nvme, ns)?;
+            works(&nvme, ns)?;
         }
     }
-    drop(formatted);
     Ok(())
 }
 
 /// A format that is not there fails with Invalid Format, and changes nothing.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM))]
-fn a_format_that_is_not_there_fails(nvme: &Controller, formatted: Formatted) -> Result {
-    let id = nvme.identify_namespace(formatted.nsid)?;
+fn a_format_that_is_not_there_fails(nvme: &mut Controller) -> Result {
+    let mut nvme = Formatted::new(nvme)?;
+    let id = nvme.identify_namespace(nvme.nsid)?;
     let missing =
         (0..16).find(|&lbaf| id.formats().get(lbaf).is_none_or(|format| format.lbads() == 0));
     let Some(lbaf) = missing else {
         return Err(Error::NotApplicable("all 16 formats are there".to_owned()));
     };
     let wanted = Format { lbaf: lbaf as u8, ..Format::default() };
-    nvme.format(formatted.nsid, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
+    nvme.format(wanted).expect(Status::INVALID_FORMAT).run()?;
+    assert_eq!(current(&*nvme.identify_namespace(nvme.nsid)?), nvme.before);
     Ok(())
 }
 
 /// Protection information has no room in a format without metadata: Invalid Format.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), cases(type_1 = 1, type_2 = 2, type_3 = 3))]
-fn protection_without_metadata_fails(
-    nvme: &Controller,
-    formatted: Formatted,
-    #[case] protection: u8,
-) -> Result {
-    let lbaf = without_metadata(&*nvme.identify_namespace(formatted.nsid)?)?;
+fn protection_without_metadata_fails(nvme: &mut Controller, #[case] protection: u8) -> Result {
+    let mut nvme = Formatted::new(nvme)?;
+    let lbaf = without_metadata(&*nvme.identify_namespace(nvme.nsid)?)?;
     let wanted = Format { lbaf, protection, ..Format::default() };
-    nvme.format(formatted.nsid, wanted).expect(Status::INVALID_FORMAT).run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
+    nvme.format(wanted).expect(Status::INVALID_FORMAT).run()?;
+    assert_eq!(current(&*nvme.identify_namespace(nvme.nsid)?), nvme.before);
     Ok(())
 }
 
@@ -193,49 +204,49 @@ fn protection_without_metadata_fails(
     )
 )]
 fn a_reserved_value_fails(
-    nvme: &Controller,
-    formatted: Formatted,
+    nvme: &mut Controller,
     #[case] (protection, secure_erase): (u8, u8),
 ) -> Result {
-    let wanted = Format { protection, secure_erase, ..formatted.before };
+    let mut nvme = Formatted::new(nvme)?;
+    let wanted = Format { protection, secure_erase, ..nvme.before };
     // A reserved type of protection is an invalid format as well.
-    let format = nvme.format(formatted.nsid, wanted);
+    let format = nvme.format(wanted);
     let format = if protection == 0 {
         format.expect(Status::INVALID_FIELD_IN_COMMAND)
     } else {
         format.expect(&[Status::INVALID_FIELD_IN_COMMAND, Status::INVALID_FORMAT])
     };
-    format.run(nvme)?;
-    assert_eq!(current(&*nvme.identify_namespace(formatted.nsid)?), formatted.before);
+    format.run()?;
+    assert_eq!(current(&*nvme.identify_namespace(nvme.nsid)?), nvme.before);
     Ok(())
 }
 
 /// An NSID above NN cannot be formatted: Invalid Namespace or Format.
 #[nvme_test(spec = "Base 3.2.1.2", requires(FORMAT_NVM))]
-fn an_invalid_namespace_cannot_be_formatted(nvme: &Controller, formatted: Formatted) -> Result {
-    for nsid in [0, pattern::nsid_above_nn(nvme)?] {
-        nvme.format(nsid, formatted.before)
-            .expect(Status::INVALID_NAMESPACE_OR_FORMAT)
-            .run(nvme)?;
+fn an_invalid_namespace_cannot_be_formatted(nvme: &mut Controller) -> Result {
+    let nvme = Formatted::new(nvme)?;
+    for nsid in [0, pattern::nsid_above_nn(&nvme)?] {
+        nvme.nvme.format(nsid, nvme.before).expect(Status::INVALID_NAMESPACE_OR_FORMAT).run()?;
     }
     Ok(())
 }
 
 /// NSID FFFFFFFFh formats all namespaces, or fails where FNA bit 3 says that it cannot.
 #[nvme_test(spec = "Base 5.1.10", requires(FORMAT_NVM), timeout = MINUTES)]
-fn all_namespaces_are_formatted_as_fna_says(nvme: &Controller, formatted: Formatted) -> Result {
+fn all_namespaces_are_formatted_as_fna_says(nvme: &mut Controller) -> Result {
+    let nvme = Formatted::new(nvme)?;
     let mut before = Vec::new();
     for nsid in nvme.active_namespaces()? {
         before.push((nsid, current(&*nvme.identify_namespace(nsid)?)));
     }
-    if before.iter().any(|(_, format)| *format != formatted.before) {
+    if before.iter().any(|(_, format)| *format != nvme.before) {
         return Err(Error::NotApplicable("the namespaces have different formats".to_owned()));
     }
     let unsupported = nvme.capabilities().controller.fna.fnvmbs();
     let status = if unsupported { Status::INVALID_FIELD_IN_COMMAND } else { Status::SUCCESS };
-    nvme.format(u32::MAX, formatted.before).expect(status).run(nvme)?;
+    nvme.nvme.format(u32::MAX, nvme.before).expect(status).run()?;
     for (nsid, format) in before {
         assert_eq!(current(&*nvme.identify_namespace(nsid)?), format, "namespace {nsid}");
     }
-    works(nvme, nvme.first_namespace()?)
+    works(&nvme, nvme.first_namespace()?)
 }

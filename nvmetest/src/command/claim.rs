@@ -17,16 +17,24 @@ const IDENTIFY_BYTES: usize = 4096;
 /// No feature has a longer data structure (Base 5.1.11).
 const MOST_FEATURE_BYTES: usize = 4096;
 
+/// The size of a logical block in a transfer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block {
+    /// The namespace whose blocks have it: those of another may be larger.
+    pub(crate) nsid: u32,
+    pub(crate) bytes: usize,
+}
+
 /// Whether a controller that follows the standard writes host memory for the command.
 pub(crate) fn writes(sqe: &Sqe) -> bool {
     sqe.opcode() & CONTROLLER_TO_HOST != 0
 }
 
-/// Returns how many bytes a controller that follows the standard writes, where that is known. A logical block has
-/// `block` bytes.
+/// Returns how many bytes a controller that follows the standard writes, where that is known.
 #[inline]
-pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<usize>) -> Option<usize> {
+pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<usize> {
     if !admin {
+        let block = block.filter(|block| block.nsid == sqe.nsid.get()).map(|block| block.bytes);
         let blocks = (sqe.cdw12.get() as usize & 0xffff) + 1;
         return (sqe.opcode() == NvmOpcode::READ.0).then_some(block? * blocks);
     }

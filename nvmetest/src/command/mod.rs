@@ -7,6 +7,7 @@ mod claim;
 mod expected;
 mod layout;
 mod raw;
+mod run;
 
 use std::any::TypeId;
 use std::fmt;
@@ -16,12 +17,10 @@ use std::time::Duration;
 
 use zerocopy::little_endian::U32;
 
-use crate::Result;
 use crate::controller::nanoseconds;
 use crate::memory::Data;
 use crate::queue::Io;
 use crate::queue::Key;
-use crate::queue::Queue;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -32,6 +31,7 @@ use crate::spec::StatusField;
 pub use expected::Expected;
 pub use layout::Layout;
 
+pub(crate) use claim::Block;
 pub(crate) use claim::check;
 pub(crate) use claim::writes;
 pub(crate) use claim::written;
@@ -54,6 +54,12 @@ pub trait CommandSet: sealed::Sealed + 'static {
 }
 
 mod sealed {
+    /// Keeps [`CommandSet`](super::CommandSet) closed: what a command may do with memory is checked by its set.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made a command set",
+        label = "the trait is closed",
+        note = "a command that has no method of its own is `Command::<Admin>::raw` or `Command::<Nvm>::raw`"
+    )]
     pub trait Sealed {}
     impl Sealed for super::Admin {}
     impl Sealed for super::Nvm {}
@@ -174,21 +180,6 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         &self.sqe
     }
 
-    /// Runs the command to completion.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the status is not the expected one, or on timeout. Either way the device has no more claim on
-    /// the data when this returns.
-    pub fn run<Q: Queue<Set = S>>(self, queue: Q) -> Result<Completion> {
-        let (core, controller) = (queue.core(), queue.controller());
-        core.scope(controller, |io: &Io<'_, '_, S>| {
-            let key = self.start(io, None);
-            let (completion, _data) = Ticket::new(io.scope(), key, self.data).reap()?;
-            Ok(completion)
-        })
-    }
-
     /// Starts the command and does not wait for it.
     ///
     /// # Panics
@@ -248,7 +239,7 @@ pub(crate) struct Plan {
     /// How many bytes of the loan the command transfers, if not all.
     pub(crate) transfer: Option<usize>,
     /// How many bytes a logical block has in a transfer, where the namespace is known.
-    pub(crate) block: Option<usize>,
+    pub(crate) block: Option<Block>,
 }
 
 pub(crate) type Callback<'scope> = Box<dyn FnOnce(u32, Status) + 'scope>;

@@ -135,8 +135,11 @@ impl Controller {
     }
 
     /// Whether the controller should be reset before the next test, though no test is to blame: it kept event
-    /// requests that it was asked to abort.
+    /// requests that it was asked to abort, or a format that was given up may still come to pass.
     pub fn wants_reset(&self) -> bool {
-        self.shared().has_requests_left() || *self.config() != self.default_config()
+        let shared = self.shared();
+        shared.has_requests_left()
+            || shared.is_changing()
+            || *self.config() != self.default_config()
     }
 }

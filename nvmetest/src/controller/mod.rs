@@ -39,6 +39,7 @@ use crate::transport::Function;
 
 pub use admin::CreateIoCq;
 pub use admin::CreateIoSq;
+pub use admin::ExclusiveCommand;
 pub use admin::Format;
 pub use admin::Identify;
 pub use admin::LogPage;

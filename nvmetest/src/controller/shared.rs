@@ -6,6 +6,8 @@ use std::cell::RefMut;
 use std::rc::Rc;
 use std::rc::Weak;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -56,8 +58,11 @@ pub(crate) struct Shared {
     faults: RefCell<Vec<Fault>>,
     climbing: Cell<bool>,
     touched: Cell<Touched>,
-    /// How often namespaces were formatted, attached, or the like.
+    /// A number that no other controller of this process has, and a new one whenever a command is submitted that
+    /// formats namespaces, attaches them, or the like.
     epoch: Cell<u64>,
+    /// How many such commands have not completed.
+    changes: Cell<usize>,
     /// Asynchronous Event Requests that the controller did not abort.
     requests_left: Cell<usize>,
     /// When the device was last asked whether it is alive.
@@ -105,7 +110,8 @@ impl Shared {
             faults: RefCell::default(),
             climbing: Cell::new(false),
             touched: Cell::default(),
-            epoch: Cell::new(0),
+            epoch: Cell::new(fresh_epoch()),
+            changes: Cell::new(0),
             requests_left: Cell::new(0),
             last_look_ns: Cell::new(0),
             began_ns: Cell::new(0),
@@ -198,6 +204,7 @@ impl Shared {
         self.parked.take();
         self.leases.end();
         self.requests_left.set(0);
+        self.changes.set(0);
     }
 
     /// Whether it is time to look at clocks and at the device's health again.
@@ -292,12 +299,49 @@ impl Shared {
         self.epoch.get()
     }
 
+    /// Whether the command may give a namespace another format.
+    pub(crate) fn changes_namespaces(opcode: AdminOpcode) -> bool {
+        matches!(
+            opcode,
+            AdminOpcode::FORMAT_NVM
+                | AdminOpcode::NAMESPACE_MANAGEMENT
+                | AdminOpcode::NAMESPACE_ATTACHMENT
+        )
+    }
+
+    /// Notes that a command was submitted that may give a namespace another format: what was learned of namespaces
+    /// is void, and nothing can be learned until it completes.
+    pub(crate) fn begin_change(&self) {
+        self.changes.set(self.changes.get() + 1);
+        self.epoch.set(fresh_epoch());
+    }
+
+    /// Whether a command that may give a namespace another format has not completed. One that was given up still
+    /// may, until the controller is reset.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changes.get() != 0
+    }
+
+    /// Whether a command is in flight on an I/O queue.
+    pub(crate) fn has_io_in_flight(&self) -> bool {
+        let cores = self.cores.borrow();
+        let mut io = cores.iter().filter_map(Weak::upgrade).filter(|core| core.sqid() != 0);
+        io.any(|core| core.busy() != 0)
+    }
+
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }
 
     /// Accounts for what an admin command changed.
-    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32) {
+    pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32, is_success: bool) {
+        let changes_namespaces = Self::changes_namespaces(opcode);
+        if changes_namespaces {
+            self.changes.set(self.changes.get().saturating_sub(1));
+        }
+        if !is_success {
+            return;
+        }
         let qid = cdw10 as u16;
         let touched = self.touched.get();
         match opcode {
@@ -310,15 +354,17 @@ impl Shared {
             }
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            AdminOpcode::FORMAT_NVM
-            | AdminOpcode::NAMESPACE_MANAGEMENT
-            | AdminOpcode::NAMESPACE_ATTACHMENT => {
+            _ if changes_namespaces => {
                 self.touched.set(Touched { namespaces: true, ..touched });
-                self.epoch.set(self.epoch.get() + 1);
             }
             _ => {}
         }
     }
+}
+
+fn fresh_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// As the command log counts time; more than it can count is for ever.

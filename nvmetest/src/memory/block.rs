@@ -193,14 +193,15 @@ impl Block {
         gone
     }
 
-    /// Whether it was allocated for the device of `domain`.
-    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
-        Arc::ptr_eq(&self.domain, domain)
-    }
-
     #[inline]
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is memory of this domain: its address means something else to another device.
+    #[inline]
+    pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        Arc::ptr_eq(&self.domain, domain)
     }
 
     /// Returns the address of `range` for the device.

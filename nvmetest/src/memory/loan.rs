@@ -215,6 +215,11 @@ impl Places {
 mod sealed {
     /// Keeps the traits below closed: an implementation outside this module could lend shared memory to a
     /// command that writes it.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be made something that is lent to a device",
+        label = "the trait is closed",
+        note = "what is lent is a `Buffer`, borrowed, or a `Slice`, `SliceMut` or `Sink` of one: a type of your own has a method that returns one of them"
+    )]
     pub trait Sealed {}
     impl Sealed for () {}
     impl Sealed for super::Slice<'_> {}
@@ -222,7 +227,7 @@ mod sealed {
     impl Sealed for super::Sink<'_> {}
     impl Sealed for &super::Buffer {}
     impl Sealed for &mut super::Buffer {}
-    impl Sealed for crate::queue::QueueMemory {}
+    impl Sealed for crate::queue::QueueMemory<'_> {}
     impl<T: Sealed> Sealed for Vec<T> {}
 }
 
@@ -292,7 +297,7 @@ impl<T: Data> Data for Vec<T> {
     }
 }
 
-impl Data for crate::queue::QueueMemory {
+impl Data for crate::queue::QueueMemory<'_> {
     #[inline]
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
@@ -307,7 +312,7 @@ impl Data for crate::queue::QueueMemory {
 /// Something that can be lent to a command that reads host memory.
 #[diagnostic::on_unimplemented(
     message = "the device cannot read from `{Self}`",
-    label = "not a DMA buffer",
+    label = "not borrowed DMA memory",
     note = "a command that sends data takes `&Buffer`, a `Slice`, or a `Vec<Slice>`; allocate one with `nvme.buffer(len)`"
 )]
 pub trait DeviceRead: sealed::Sealed {

@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::U32;
 
+use crate::command::Block;
 use crate::command::Command;
 use crate::command::Nvm;
 use crate::memory::Data;
@@ -122,7 +123,7 @@ impl Namespace<'_> {
         }
         let blocks = u32::try_from(len >> block.trailing_zeros()).unwrap_or(u32::MAX);
         let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.plan.block = Some(self.extended_block);
+        command.plan.block = Some(Block { nsid: self.nsid(), bytes: self.extended_block });
         command.terms.epoch = Some(self.epoch);
         command
     }

@@ -35,9 +35,18 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Fails if it is not active, or if it says of itself what cannot be.
+    /// Fails if it is not active, if it says of itself what cannot be, or while a command that may change it is in
+    /// flight (Format NVM, Namespace Management, Namespace Attachment).
     #[track_caller]
     pub fn namespace(&self, nsid: u32) -> Result<Namespace<'_>> {
+        if self.shared().is_changing() {
+            return Err(Error::Failed(format!(
+                "namespace {nsid} cannot be identified while a command is in flight that may change it: wait for it, \
+                 or reset the controller if it does not complete"
+            )));
+        }
+        // Before the format is learned, and not after: a command that is submitted meanwhile may change it.
+        let epoch = self.shared().epoch();
         let identify = self.identify_namespace(nsid)?;
         if identify.is_inactive() {
             return Err(Error::NotApplicable(format!("namespace {nsid} is not active: NSZE is 0")));
@@ -57,7 +66,7 @@ impl Controller {
                 block: block as usize,
                 extended_block: block as usize + metadata,
                 blocks: identify.nsze.get(),
-                epoch: self.shared().epoch(),
+                epoch,
                 controller: self,
             }),
             _ => nonsense(format!("LBADS {} of the LBA format in use", format.lbads())),

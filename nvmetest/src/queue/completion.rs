@@ -97,8 +97,9 @@ impl Core {
         self.slots.release(slot);
         self.accounts.completed(facts().owner);
 
-        if self.sqid == 0 && status.is_success() {
-            self.shared.note(AdminOpcode(facts().opcode), facts().cdw10);
+        if self.sqid == 0 {
+            let opcode = AdminOpcode(facts().opcode);
+            self.shared.note(opcode, facts().cdw10, status.is_success());
         }
         if !self.canaries.is_empty() {
             self.check_canaries(slot);

@@ -1,9 +1,11 @@
 //! The memory of a queue, and how it comes into being (Base 5.2.1, Base 5.2.2).
 
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::controller::Controller;
 use crate::controller::Shared;
 use crate::memory::Block;
 use crate::memory::MemoryError;
@@ -13,17 +15,19 @@ use super::SubmissionRing;
 
 /// The memory of a queue that a command creates: the device keeps using it when the command is complete.
 ///
-/// The controller holds it until it is disabled, whatever the test does.
-pub struct QueueMemory {
+/// The controller holds it until it is disabled, whatever the test does; and no command that lends it survives a
+/// reset, after which the controller would not.
+pub struct QueueMemory<'c> {
     block: Arc<Block>,
     /// Where the queue is said to start, in bytes: not zero only to be wrong.
     offset: usize,
+    _controller: PhantomData<&'c Controller>,
 }
 
-impl QueueMemory {
-    pub(crate) fn new(block: Arc<Block>, offset: usize) -> Self {
+impl<'c> QueueMemory<'c> {
+    pub(crate) fn new(_controller: &'c Controller, block: Arc<Block>, offset: usize) -> Self {
         assert!(offset < block.len());
-        Self { block, offset }
+        Self { block, offset, _controller: PhantomData }
     }
 
     pub(crate) fn block(&self) -> &Arc<Block> {

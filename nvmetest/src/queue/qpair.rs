@@ -17,7 +17,6 @@ use super::core::Core;
 use super::creation::Creation;
 use super::doorbell::Doorbell;
 use super::scope::Io;
-use super::scope::Queue;
 
 /// How to create a completion queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,8 +175,9 @@ impl<'c> Qpair<'c> {
     ///
     /// # What the compiler tells you
     ///
-    /// A buffer that is lent inside the scope must be declared outside of it. If it is not, rustc says that
-    /// it "does not live long enough", or that it is "borrowed for `'1`", where `'1` is the life of the scope.
+    /// A buffer that is lent inside the scope is declared outside of it, and comes back when the scope ends, or from
+    /// the ticket. Where rustc says that something is "borrowed for `'1`", `'1` is the life of the scope:
+    /// [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common messages and what to do.
     ///
     /// # Errors
     ///
@@ -188,6 +188,14 @@ impl<'c> Qpair<'c> {
         body: impl for<'scope> FnOnce(&'scope Io<'scope, 'env, Nvm>) -> Result<T>,
     ) -> Result<T> {
         self.core.scope(self.controller, body)
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(super) fn controller(&self) -> &'c Controller {
+        self.controller
     }
 
     pub(super) fn open<'scope, 'env>(&'env self) -> Io<'scope, 'env, Nvm> {
@@ -224,16 +232,6 @@ impl<'c> Qpair<'c> {
             self.entries()
         );
         Ok(self.core.doorbell().ring(value)?)
-    }
-}
-
-impl Queue for &Qpair<'_> {
-    type Set = Nvm;
-    fn core(&self) -> &Core {
-        &self.core
-    }
-    fn controller(&self) -> &Controller {
-        self.controller
     }
 }
 

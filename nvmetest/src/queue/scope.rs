@@ -10,7 +10,6 @@ use std::panic::resume_unwind;
 
 use crate::Error;
 use crate::Result;
-use crate::command::Admin;
 use crate::command::Callback;
 use crate::command::Command;
 use crate::command::CommandSet;
@@ -31,52 +30,11 @@ use super::qpair::Qpair;
 use super::slots::End;
 use super::ticket::Ticket;
 
-/// A queue that commands of one set run on.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a queue",
-    label = "expected `nvme` for an admin command or a `&Qpair` for an I/O command"
-)]
-pub trait Queue: sealed::Sealed {
-    /// The commands that the queue takes.
-    type Set: CommandSet;
-    #[doc(hidden)]
-    fn core(&self) -> &Core;
-    #[doc(hidden)]
-    fn controller(&self) -> &Controller;
-}
-
-mod sealed {
-    /// Keeps [`Queue`](super::Queue) closed: the ladder would be climbed on the wrong controller if a queue
-    /// named another than its own.
-    pub trait Sealed {}
-    impl Sealed for &crate::controller::Controller {}
-    impl Sealed for &mut crate::controller::Controller {}
-    impl Sealed for &crate::queue::Qpair<'_> {}
-}
-
-impl Queue for &Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
-
-impl Queue for &mut Controller {
-    type Set = Admin;
-    fn core(&self) -> &Core {
-        self.admin()
-    }
-    fn controller(&self) -> &Controller {
-        self
-    }
-}
-
 /// A scope in which commands of set `S` are in flight.
 ///
-/// `'scope` is the life of the scope; `'env` that of what it borrows.
+/// `'scope` is the life of the scope, which rustc calls `'1` where it says that something "is borrowed for `'1`"; `'env`
+/// is that of what the scope borrows. [`what_the_compiler_tells_you`](crate::what_the_compiler_tells_you) has the common
+/// messages and what to do.
 pub struct Io<'scope, 'env: 'scope, S> {
     scope: Scope<'env>,
     _set: PhantomData<S>,

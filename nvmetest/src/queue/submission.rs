@@ -10,6 +10,7 @@ use crate::command;
 use crate::command::Callback;
 use crate::command::Plan;
 use crate::command::Terms;
+use crate::controller::Shared;
 use crate::memory::Block;
 use crate::memory::PAGE_SIZE;
 use crate::memory::Places;
@@ -42,8 +43,15 @@ impl Core {
             command::check(sqe, terms.admin, &places);
         }
         let is_stale = terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch());
-        if !self.accounts.take_from(owner) || self.is_gone() || is_stale {
-            return self.refuse(owner, sqe, terms);
+        let is_foreign = places.as_slice().iter().any(|it| !it.block.is_of(self.shared.domain()));
+        if !self.accounts.take_from(owner) || self.is_gone() || is_stale || is_foreign {
+            return self.refuse(owner, sqe, terms, is_foreign);
+        }
+        let changes_namespaces = terms.admin && Shared::changes_namespaces(sqe.admin_opcode());
+        if changes_namespaces && self.shared.has_io_in_flight() {
+            let why = "I/O commands are in flight, and their blocks would change their size under them: wait \
+                       for them first";
+            return self.refuse_layout(owner, sqe, terms, why.to_owned());
         }
         let Some(slot) = self.slots.reserve(|owner| self.accounts.is_open(owner)) else {
             return self.refuse_for_room(owner);
@@ -73,6 +81,9 @@ impl Core {
         let logged = self.log.submitted(&sqe, terms.site, since_ns);
         slot.occupy(Facts::new(owner, &sqe, terms, logged, (since_ns, due_ns)));
         slot.lend(places, callback);
+        if changes_namespaces {
+            self.shared.begin_change();
+        }
         self.accounts.submitted(owner);
 
         let tail = self.tail.get();
@@ -112,9 +123,10 @@ impl Core {
         describe::data_pointer(sqe, places, plan, wanted, &self.shared, own_list)
     }
 
-    /// Refuses a command that comes too late: the scope has ended, the queue is gone, or the namespace has changed.
+    /// Refuses a command that comes too late (the scope has ended, the queue is gone, or the namespace has changed), or
+    /// to the wrong controller.
     #[cold]
-    fn refuse(&self, owner: Owner, sqe: &Sqe, terms: &Terms) -> Key {
+    fn refuse(&self, owner: Owner, sqe: &Sqe, terms: &Terms, is_foreign: bool) -> Key {
         if !self.accounts.take_from(owner) {
             // Nobody would look at its failure: the ticket says why.
             return self.refused();
@@ -122,8 +134,13 @@ impl Core {
         if let Some(gone) = self.gone() {
             return self.fail(owner, gone);
         }
-        let why = "the namespace was formatted since it was identified: make it again with \
-                   `nvme.namespace`";
+        let why = if is_foreign {
+            "the memory was allocated by another controller, and its address means other memory to this one: \
+             allocate it with this controller's `buffer`"
+        } else {
+            "the namespace was formatted since it was identified, or is another controller's: make it again with \
+             `nvme.namespace`"
+        };
         self.refuse_layout(owner, sqe, terms, why.to_owned())
     }
 

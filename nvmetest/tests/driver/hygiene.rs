@@ -59,12 +59,12 @@ fn a_write_behind_a_buffer_is_a_leak() -> Result {
 
 #[test]
 fn another_format_of_the_first_namespace_is_a_leak() -> Result {
-    let nvme = soft::controller("soft:size=1MiB")?;
+    let mut nvme = soft::controller("soft:size=1MiB")?;
     let before = u8::from(nvme.identify_namespace(1)?.flbas);
-    nvme.format(1, Format { lbaf: before ^ 1, ..Format::default() }).run(&nvme)?;
+    nvme.format(1, Format { lbaf: before ^ 1, ..Format::default() }).run()?;
     assert_eq!(nvme.leaks()?, ["the first namespace has another LBA format"]);
 
-    nvme.format(1, Format { lbaf: before, ..Format::default() }).run(&nvme)?;
+    nvme.format(1, Format { lbaf: before, ..Format::default() }).run()?;
     assert_eq!(nvme.leaks()?, Vec::<String>::new());
     Ok(())
 }

@@ -12,3 +12,4 @@ mod nonsense;
 mod queues;
 mod scope;
 mod soundness;
+mod strangers;

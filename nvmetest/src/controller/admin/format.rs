@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::command::Admin;
-use crate::command::Command;
 use crate::controller::Controller;
 use crate::spec::AdminOpcode;
 use crate::spec::command::FormatNvmCdw10;
 use crate::spec::command::SecureErase;
 
+use super::ExclusiveCommand;
 use super::admin;
 use super::dword;
 
@@ -30,9 +29,10 @@ pub struct Format {
 impl Controller {
     /// Format NVM (Base 5.1.10).
     ///
-    /// Queue pairs and namespaces that are in use see the new format only when they are made again.
+    /// Exclusive: no queue pair and no [`Namespace`](crate::Namespace) survives a format, for what they know of the
+    /// size of a block may be wrong afterwards.
     #[track_caller]
-    pub fn format(&self, nsid: u32, format: Format) -> Command<Admin> {
+    pub fn format(&mut self, nsid: u32, format: Format) -> ExclusiveCommand<'_> {
         let mut sqe = admin(AdminOpcode::FORMAT_NVM, nsid);
         let cdw10 = FormatNvmCdw10::new()
             .with_format_index(format.lbaf)
@@ -41,6 +41,6 @@ impl Controller {
             .with_pil(format.protection_first)
             .with_ses(SecureErase(format.secure_erase & 0x7));
         sqe.cdw10 = dword(cdw10);
-        Command::new(sqe, ()).timeout(Duration::from_secs(120))
+        ExclusiveCommand::new(self, sqe).timeout(Duration::from_secs(120))
     }
 }

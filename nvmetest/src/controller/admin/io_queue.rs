@@ -64,7 +64,7 @@ impl Controller {
     ///
     /// Panics if there is no memory left.
     #[track_caller]
-    pub fn create_io_cq(&self, fields: CreateIoCq) -> Command<Admin, QueueMemory> {
+    pub fn create_io_cq(&self, fields: CreateIoCq) -> Command<Admin, QueueMemory<'_>> {
         let bytes = (usize::from(fields.size_z) + 1) * self.shared().entry_sizes().1;
         let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
@@ -85,7 +85,7 @@ impl Controller {
     ///
     /// Panics if there is no memory left.
     #[track_caller]
-    pub fn create_io_sq(&self, fields: CreateIoSq) -> Command<Admin, QueueMemory> {
+    pub fn create_io_sq(&self, fields: CreateIoSq) -> Command<Admin, QueueMemory<'_>> {
         let bytes = (usize::from(fields.size_z) + 1) * self.shared().entry_sizes().0;
         let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
         Command::new(create_sq(&fields), memory)
@@ -113,12 +113,12 @@ impl Controller {
         cqid: u16,
         ring: &CompletionRing,
         vector: Option<u16>,
-    ) -> Command<Admin, QueueMemory> {
+    ) -> Command<Admin, QueueMemory<'_>> {
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
         sqe.cdw10 = queue_and_size(cqid, (ring.entries() - 1) as u16);
         let cdw11 = CreateIoCqCdw11::new().with_pc(true).with_ien(vector.is_some());
         sqe.cdw11 = dword(cdw11.with_iv(vector.unwrap_or(0)));
-        Command::new(sqe, QueueMemory::new(ring.block().clone(), 0))
+        Command::new(sqe, QueueMemory::new(self, ring.block().clone(), 0))
     }
 
     #[track_caller]
@@ -128,14 +128,14 @@ impl Controller {
         ring: &SubmissionRing,
         cqid: u16,
         priority: u8,
-    ) -> Command<Admin, QueueMemory> {
+    ) -> Command<Admin, QueueMemory<'_>> {
         let size_z = (ring.entries() - 1) as u16;
         let fields = CreateIoSq { qid: sqid, size_z, contiguous: true, priority, cqid, offset: 0 };
-        Command::new(create_sq(&fields), QueueMemory::new(ring.block().clone(), 0))
+        Command::new(create_sq(&fields), QueueMemory::new(self, ring.block().clone(), 0))
     }
 
     /// Memory for a queue of `bytes` bytes; if it is not contiguous, a PRP List of its pages comes first.
-    fn queue_memory(&self, bytes: usize, contiguous: bool, offset: u16) -> QueueMemory {
+    fn queue_memory(&self, bytes: usize, contiguous: bool, offset: u16) -> QueueMemory<'_> {
         let creation = Creation(self.shared());
         let page = self.shared().page_size();
         let list = if contiguous { 0 } else { page };
@@ -149,7 +149,7 @@ impl Controller {
             }
         }
         self.shared().park(block.clone());
-        QueueMemory::new(block, offset.into())
+        QueueMemory::new(self, block, offset.into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Admin commands as values (Base 5).
 
+mod exclusive;
 mod features;
 mod format;
 mod identify;
@@ -16,6 +17,7 @@ use crate::spec::command::AbortCdw10;
 
 use super::Controller;
 
+pub use exclusive::ExclusiveCommand;
 pub use format::Format;
 pub use identify::Identify;
 pub use io_queue::CreateIoCq;

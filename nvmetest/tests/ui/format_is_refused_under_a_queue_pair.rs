@@ -1,0 +1,12 @@
+use nvmetest::Format;
+use nvmetest::prelude::*;
+
+#[nvme_test]
+fn test(nvme: &mut Controller) -> Result {
+    let q = nvme.qpair(8)?;
+    nvme.format(1, Format::default()).run()?;
+    nvme.namespace(1)?.flush().run(&q)?;
+    Ok(())
+}
+
+fn main() {}

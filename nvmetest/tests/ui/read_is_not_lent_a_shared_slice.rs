@@ -1,0 +1,9 @@
+use nvmetest::prelude::*;
+
+#[nvme_test]
+fn test(q: &Qpair<'_>, ns: Namespace<'_>, buf: Buffer) -> Result {
+    ns.read(buf.slice(0..512), 0).run(q)?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use nvmetest::prelude::*;
+
+#[nvme_test]
+fn test(q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
+    let mut kept = None;
+    q.scope(|io| {
+        kept = Some(ns.read(&mut buf, 0).submit(io));
+        Ok(())
+    })?;
+    kept.unwrap().wait()?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use nvmetest::prelude::*;
+
+#[nvme_test]
+fn test(q: &Qpair<'_>, ns: Namespace<'_>, mut buf: Buffer) -> Result {
+    q.scope(|io| {
+        let ticket = ns.read(&mut buf, 0).submit(io);
+        let _one = ticket.wait()?;
+        let _other = ticket.wait()?;
+        Ok(())
+    })
+}
+
+fn main() {}
