@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let trial = |name: &str, test: Test| Trial::test(name, test);
     let trials = vec![
         trial("as_many_reads_complete_as_were_asked_for", reads),
+        trial("doorbells_blocks_and_queues_may_have_any_size", other_devices),
         trial("a_worker_with_a_time_ends_when_it_is_over", time),
         trial("what_a_worker_writes_is_read_back", writes),
         trial("commands_of_several_pages_have_prp_lists", prp_lists),
@@ -86,6 +87,17 @@ fn reads() -> Result<(), Failed> {
         assert!(Duration::ZERO < statistics.elapsed && 0.0 < statistics.iops());
     }
     assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+/// Doorbells that are a page apart, blocks of a page, and queues that hold one command.
+fn other_devices() -> Result<(), Failed> {
+    for uri in ["soft:size=16MiB,dstrd=10", "soft:size=16MiB,lba=4096", "soft:size=16MiB,entries=2"]
+    {
+        let nvme = soft::controller(uri)?;
+        let statistics = nvme.first_namespace()?.ioworker().count(500).start()?.join()?;
+        assert_eq!((statistics.reads, statistics.bytes), (500, 500 * 4096), "{uri}");
+    }
     Ok(())
 }
 

@@ -13,7 +13,6 @@ use zerocopy::transmute;
 use crate::cmdlog::now_ns;
 use crate::memory::Mapping;
 use crate::memory::hand_over;
-use crate::runner::splitmix;
 use crate::spec::Cqe;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
@@ -24,6 +23,7 @@ use super::Statistics;
 use super::job::Job;
 use super::job::Place;
 use super::job::Work;
+use super::next::Next;
 use super::page::Page;
 
 /// After so many looks at an empty queue the processor is offered to others.
@@ -242,91 +242,121 @@ impl<'w> Engine<'w> {
     }
 }
 
-/// Which command comes next.
-#[derive(Debug)]
-struct Next {
-    start: u64,
-    io_blocks: u64,
-    /// How many places there are in the region for a command.
-    places: u64,
-    read_percentage: u64,
-    random: bool,
-    /// The next place, if they come in order.
-    place: u64,
-    state: u64,
-}
-
-impl Next {
-    fn new(work: &Work) -> Self {
-        let io_blocks = work.io_blocks.into();
-        Self {
-            start: work.region.start,
-            io_blocks,
-            places: (work.region.end - work.region.start) / io_blocks,
-            read_percentage: work.read_percentage.into(),
-            random: work.random,
-            place: 0,
-            state: work.seed,
-        }
-    }
-
-    fn command(&mut self) -> (NvmOpcode, u64) {
-        let place = if self.random {
-            self.below(self.places)
-        } else {
-            let place = self.place;
-            self.place = (place + 1) % self.places;
-            place
-        };
-        let reads = self.below(100) < self.read_percentage;
-        let opcode = if reads { NvmOpcode::READ } else { NvmOpcode::WRITE };
-        (opcode, self.start + place * self.io_blocks)
-    }
-
-    /// Draws a number below `end`, each as likely as the other.
-    fn below(&mut self, end: u64) -> u64 {
-        let drawn = u128::from(splitmix(&mut self.state)) * u128::from(end);
-        (drawn >> 64) as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ops::Range;
 
-    fn work() -> Work {
-        Work {
-            nsid: 1,
-            block: 512,
-            io_blocks: 8,
-            region: 100..1000,
-            read_percentage: 30,
-            random: true,
-            depth: 1,
-            count: None,
-            time_ns: None,
-            seed: 7,
-            timeout_ns: 1,
+    use super::*;
+    use crate::memory::anonymous;
+
+    const SQID: u16 = 3;
+    const DEPTH: u16 = 4;
+
+    /// What a device has of the worker: the test plays the device, before the worker looks.
+    struct Device {
+        job: Job,
+        page: Page,
+        cq: Mapping,
+    }
+
+    impl Device {
+        fn new() -> Self {
+            let work = Work {
+                nsid: 1,
+                block: 512,
+                io_blocks: 8,
+                region: 0..1000,
+                read_percentage: 100,
+                random: false,
+                depth: DEPTH,
+                count: Some(DEPTH.into()),
+                time_ns: None,
+                seed: 0,
+                timeout_ns: 20_000_000,
+            };
+            let nothing: Range<u64> = 0..0;
+            let place = Place {
+                sqid: SQID,
+                entries: u32::from(DEPTH) + 1,
+                sq: nothing.clone(),
+                cq: nothing.clone(),
+                data: nothing.clone(),
+                data_iova: 1 << 32,
+                slot_bytes: 4096,
+                page: 4096,
+                lists: None,
+                doorbells: nothing,
+                doorbells_start: 0x1000,
+                sq_tail: 0x1018,
+                cq_head: 0x101c,
+            };
+            let (job, page, cq) = (Job { work, place }, Page::make().unwrap().1, memory());
+            Self { job, page, cq }
+        }
+
+        /// Makes entry `index` of the first pass, for command `cid` of queue `sqid`.
+        fn complete(&self, index: usize, sqid: u16, cid: u16) {
+            let dwords = [0, 0, u32::from(sqid) << 16, 1 << 16 | u32::from(cid)];
+            for (dword, at) in dwords.into_iter().zip((index * 16..).step_by(4)) {
+                self.cq.word(at).store(dword, Ordering::Release);
+            }
+        }
+
+        /// Runs a worker on what was made.
+        fn run(self) -> (Result<(), String>, Statistics) {
+            let Self { job, page, cq } = self;
+            let doorbells = Mmio::new(0x1000, memory());
+            let result = Engine::new(&job, memory(), cq, memory(), doorbells, &page).run();
+            (result, page.read())
         }
     }
 
-    #[test]
-    fn random_commands_cover_the_region_and_stay_in_it() {
-        let work = work();
-        let mut next = Next::new(&work);
-        let drawn: Vec<_> = (0..10_000).map(|_| next.command()).collect();
-        assert!(drawn.iter().all(|(_, slba)| work.region.contains(slba) && slba + 8 <= 1000));
-        let places: std::collections::BTreeSet<_> = drawn.iter().map(|(_, slba)| slba).collect();
-        assert_eq!(places.len(), 112);
-        let reads = drawn.iter().filter(|(opcode, _)| *opcode == NvmOpcode::READ).count();
-        assert!((2500..3500).contains(&reads), "{reads} reads of 10,000");
+    fn memory() -> Mapping {
+        anonymous(c"test", 65536).unwrap().1
     }
 
     #[test]
-    fn sequential_commands_wrap_around_the_region() {
-        let work = Work { random: false, read_percentage: 100, region: 100..117, ..work() };
-        let mut next = Next::new(&work);
-        let slbas: Vec<_> = (0..5).map(|_| next.command().1).collect();
-        assert_eq!(slbas, [100, 108, 100, 108, 100]);
+    fn commands_complete_in_any_order() {
+        let device = Device::new();
+        [2, 0, 3, 1].into_iter().enumerate().for_each(|(at, cid)| device.complete(at, SQID, cid));
+        let (result, statistics) = device.run();
+        assert_eq!(result, Ok(()));
+        assert_eq!((statistics.reads, statistics.bytes, statistics.errors), (4, 4 * 4096, 0));
+    }
+
+    #[test]
+    fn a_command_that_completes_twice_is_an_error() {
+        let device = Device::new();
+        device.complete(0, SQID, 1);
+        device.complete(1, SQID, 1);
+        let error = device.run().0.unwrap_err();
+        assert!(error.contains("command identifier 0x0001, which is not in flight"), "{error}");
+    }
+
+    #[test]
+    fn an_identifier_beyond_all_slots_is_an_error() {
+        let device = Device::new();
+        device.complete(0, SQID, u16::MAX);
+        let error = device.run().0.unwrap_err();
+        assert!(error.contains("command identifier 0xffff, which is not in flight"), "{error}");
+    }
+
+    #[test]
+    fn a_completion_of_another_queue_is_an_error() {
+        let device = Device::new();
+        device.complete(0, SQID + 1, 0);
+        let error = device.run().0.unwrap_err();
+        assert!(error.contains("names submission queue 4 and not 3"), "{error}");
+    }
+
+    #[test]
+    fn silence_ends_when_the_time_of_a_command_is_over() {
+        let device = Device::new();
+        device.complete(0, SQID, 0);
+        let (result, statistics) = device.run();
+        let error = result.unwrap_err();
+        assert!(error.contains("no completion after 20ms, with 3 commands in flight"), "{error}");
+        assert!(error.contains("of them Read (02h) at LBA 0x8"), "{error}");
+        assert_eq!(statistics.reads, 1);
     }
 }

@@ -55,6 +55,7 @@ mod handle;
 mod job;
 mod launch;
 mod live;
+mod next;
 mod page;
 mod process;
 mod role;
