@@ -61,6 +61,7 @@
 //! | --- | --- |
 //! | [`spec`] | the standard's wire formats, by clause |
 //! | [`command`], [`queue`], [`memory`] | how commands come and go, and what they lend |
+//! | [`raw`] | queues, entries and PRP Lists by hand |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
 //! | [`ioworker`] | processes that drive I/O at full speed |
@@ -77,6 +78,7 @@ pub mod ioworker;
 pub mod memory;
 mod namespace;
 pub mod queue;
+pub mod raw;
 pub mod runner;
 pub mod spec;
 pub mod transport;

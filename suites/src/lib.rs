@@ -20,6 +20,7 @@ mod pci;
 mod prp;
 mod queue_creation;
 mod queue_operation;
+mod raw_queues;
 mod read_write;
 mod registers;
 mod reset;

@@ -1,6 +1,7 @@
 //! What a command would let the device do with host memory.
 
 use crate::memory::Places;
+use crate::queue::QueueKind;
 use crate::spec::AdminOpcode;
 use crate::spec::Cqe;
 use crate::spec::NvmOpcode;
@@ -30,6 +31,16 @@ pub(crate) fn writes(sqe: &Sqe) -> bool {
     sqe.opcode() & CONTROLLER_TO_HOST != 0
 }
 
+/// Whether an admin command may give a namespace another format.
+pub(crate) fn formats(opcode: AdminOpcode) -> bool {
+    matches!(
+        opcode,
+        AdminOpcode::FORMAT_NVM
+            | AdminOpcode::NAMESPACE_MANAGEMENT
+            | AdminOpcode::NAMESPACE_ATTACHMENT
+    )
+}
+
 /// Returns how many bytes a controller that follows the standard writes, where that is known.
 #[inline]
 pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<usize> {
@@ -54,7 +65,8 @@ pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<us
 /// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
 #[inline]
 pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
-    let is_queue = places.as_slice().iter().any(|place| place.outlives_its_command);
+    let queue = places.as_slice().iter().find_map(|place| place.queue);
+    let is_queue = queue.is_some();
     let reads_only = places.as_slice().iter().any(|place| !place.writable);
     assert!(
         !(reads_only && writes(sqe)),
@@ -68,8 +80,16 @@ pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
     const HOST_MEMORY_BUFFER: u32 = 0x0d;
     let what = match sqe.admin_opcode() {
         // The memory of a queue is kept by the controller until the queue is gone.
-        AdminOpcode::CREATE_IO_SQ if is_queue => return check_size(sqe, places, size_of::<Sqe>()),
-        AdminOpcode::CREATE_IO_CQ if is_queue => return check_size(sqe, places, size_of::<Cqe>()),
+        // A device that writes completions to a submission queue would fetch them as commands.
+        AdminOpcode::CREATE_IO_SQ if queue == Some(QueueKind::Submission) => {
+            return check_size(sqe, places, size_of::<Sqe>());
+        }
+        AdminOpcode::CREATE_IO_CQ if queue == Some(QueueKind::Completion) => {
+            return check_size(sqe, places, size_of::<Cqe>());
+        }
+        AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ if is_queue => {
+            "has the memory of a queue of the other kind"
+        }
         _ if is_queue => "has the memory of a queue and does not create one",
         AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ => {
             "creates a queue (use `nvme.create_io_cq` or `nvme.create_io_sq`)"

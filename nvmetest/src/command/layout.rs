@@ -21,6 +21,15 @@ pub enum Layout {
         /// What is added to it, in bytes.
         by: u64,
     },
+    /// PRPs, of which number `entry` and all behind it name a page at which no memory is (as
+    /// [`Controller::unmapped_address`](crate::Controller::unmapped_address)): a Data Transfer Error where the device
+    /// reads, and may be data that is lost where it writes.
+    ///
+    /// With `entry` 0 nothing of the loan is described; a transfer with fewer entries is described in full.
+    UnmappedPrp {
+        /// The first entry that names nothing.
+        entry: usize,
+    },
     /// PRPs, and yet PSDT 11b, which is reserved (Base 4.1): Invalid Field in Command.
     ///
     /// The loan must fit into one memory page: a device that takes the PRPs for an SGL descriptor then finds

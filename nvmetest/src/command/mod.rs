@@ -33,6 +33,7 @@ pub use layout::Layout;
 
 pub(crate) use claim::Block;
 pub(crate) use claim::check;
+pub(crate) use claim::formats;
 pub(crate) use claim::writes;
 pub(crate) use claim::written;
 

@@ -107,6 +107,16 @@ impl Controller {
         self.shared.queues().granted()
     }
 
+    /// Returns the first identifiers of a submission and of a completion queue that no queue has: for one that is
+    /// created by hand.
+    ///
+    /// # Errors
+    ///
+    /// Fails if all that the controller granted are taken.
+    pub fn free_queue_ids(&self) -> Result<(u16, u16)> {
+        self.shared.queues().free()
+    }
+
     /// Returns the URI of the device.
     pub fn uri(&self) -> &DeviceUri {
         self.function().uri()

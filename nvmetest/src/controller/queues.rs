@@ -24,12 +24,16 @@ struct Identifiers {
 }
 
 impl Identifiers {
-    fn take(&self, kind: &'static str) -> Result<u16> {
-        let (mut taken, live) = (self.taken.borrow_mut(), self.live.borrow());
+    fn free(&self, kind: &'static str) -> Result<u16> {
+        let (taken, live) = (self.taken.borrow(), self.live.borrow());
         let granted = self.granted.get();
         let free = (1..=granted).find(|id| !taken.contains(id) && !live.contains(id));
-        let id = free.ok_or(Error::NoQueue { kind, granted })?;
-        taken.insert(id);
+        free.ok_or(Error::NoQueue { kind, granted })
+    }
+
+    fn take(&self, kind: &'static str) -> Result<u16> {
+        let id = self.free(kind)?;
+        self.taken.borrow_mut().insert(id);
         Ok(id)
     }
 
@@ -53,6 +57,11 @@ impl Queues {
     /// How many submission and completion queues the controller granted.
     pub(crate) fn granted(&self) -> (u16, u16) {
         (self.submission.granted.get(), self.completion.granted.get())
+    }
+
+    /// The first identifiers of a submission and of a completion queue that are those of none.
+    pub(super) fn free(&self) -> Result<(u16, u16)> {
+        Ok((self.submission.free("submission")?, self.completion.free("completion")?))
     }
 
     pub(crate) fn take_sq(&self) -> Result<u16> {

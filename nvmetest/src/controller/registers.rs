@@ -64,8 +64,8 @@ impl Registers<'_> {
     /// # Errors
     ///
     /// Fails if the device cannot be reached, and for what would let the device use memory that was not
-    /// given to it: enabling the controller (the admin queue still holds the commands of before), ringing the
-    /// tail doorbell of a queue, moving the Controller Memory Buffer or Persistent Memory Region into host memory,
+    /// given to it: enabling the controller (the admin queue still holds the commands of before), ringing a
+    /// doorbell of a queue, moving the Controller Memory Buffer or Persistent Memory Region into host memory,
     /// reading a Boot Partition, changing the MSI-X Table. [`Controller::reset_with`] enables the controller with any configuration.
     pub fn write32(&self, property: Property, value: u32) -> Result {
         self.check(property, 4, value.into())?;
@@ -136,17 +136,19 @@ impl Registers<'_> {
         Ok(Crto::from(self.read32(Property::CRTO)?))
     }
 
-    /// Whether a write to these bytes reaches the tail doorbell of a submission queue that there is.
+    /// Whether a write to these bytes reaches a doorbell of a queue that there is.
     fn rings_a_queue(&self, start: u32, end: u32) -> bool {
         let shared = self.controller.shared();
         let first = shared.sq_tail_doorbell(0);
+        let head = shared.cq_head_doorbell(0) - first;
         let pair = shared.sq_tail_doorbell(1) - first;
         let dwords = (start & !3..end).step_by(4).filter(|dword| first <= *dword);
-        let mut tails = dwords.map(|dword| dword - first).filter(|at| at.is_multiple_of(pair));
-        tails.any(|at| match u16::try_from(at / pair) {
-            Ok(0) => true,
-            Ok(sqid) => shared.queues().has_sq(sqid),
-            Err(_) => false,
+        let mut doorbells = dwords.map(|dword| ((dword - first) / pair, (dword - first) % pair));
+        doorbells.any(|(qid, at)| match u16::try_from(qid) {
+            Ok(0) => at == 0 || at == head,
+            Ok(qid) if at == 0 => shared.queues().has_sq(qid),
+            Ok(qid) if at == head => shared.queues().has_cq(qid),
+            _ => false,
         })
     }
 
@@ -164,7 +166,7 @@ impl Registers<'_> {
         let end = property.0.saturating_add(width);
         let touches = |it: &Property| property.0 < it.0 + it.size() && it.0 < end;
         if self.rings_a_queue(property.0, end) {
-            return refuse("ring the doorbell of a queue: the controller would fetch old commands");
+            return refuse("ring the doorbell of a queue: make one with `raw_submission_queue`");
         }
         if MEMORY.iter().any(touches) {
             return refuse("let the device claim host memory");

@@ -14,11 +14,13 @@ use std::time::Instant;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
+use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
 use crate::ioworker::LiveWorkers;
 use crate::ioworker::WorkerProcess;
 use crate::memory::Block;
 use crate::memory::Domain;
+use crate::queue::Claims;
 use crate::queue::Core;
 use crate::spec::AdminOpcode;
 use crate::spec::Cap;
@@ -44,9 +46,10 @@ pub(crate) struct Shared {
     timeout_ns: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     queues: Queues,
+    claims: Claims,
     /// The queues that must be told when the controller is disabled.
     cores: RefCell<Vec<Weak<Core>>>,
-    /// Memory of queues that the device may still use. It is free when the controller is disabled.
+    /// The memory of the admin queues. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
     /// The workers that may use a queue.
     workers: LiveWorkers,
@@ -102,6 +105,7 @@ impl Shared {
             timeout_ns: Cell::new(nanoseconds(DEFAULT_TIMEOUT)),
             deadline: Cell::new(None),
             queues: Queues::default(),
+            claims: Claims::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
             workers: LiveWorkers::default(),
@@ -137,6 +141,11 @@ impl Shared {
 
     pub(crate) fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    /// The memory that the device was given for queues.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// The size of a memory page as CC.MPS says, in bytes.
@@ -202,6 +211,7 @@ impl Shared {
         }
         self.queues.clear_live();
         self.parked.take();
+        self.claims.end();
         self.leases.end();
         self.requests_left.set(0);
         self.changes.set(0);
@@ -299,16 +309,6 @@ impl Shared {
         self.epoch.get()
     }
 
-    /// Whether the command may give a namespace another format.
-    pub(crate) fn changes_namespaces(opcode: AdminOpcode) -> bool {
-        matches!(
-            opcode,
-            AdminOpcode::FORMAT_NVM
-                | AdminOpcode::NAMESPACE_MANAGEMENT
-                | AdminOpcode::NAMESPACE_ATTACHMENT
-        )
-    }
-
     /// Notes that a command was submitted that may give a namespace another format: what was learned of namespaces
     /// is void, and nothing can be learned until it completes.
     pub(crate) fn begin_change(&self) {
@@ -335,14 +335,15 @@ impl Shared {
 
     /// Accounts for what an admin command changed.
     pub(crate) fn note(&self, opcode: AdminOpcode, cdw10: u32, is_success: bool) {
-        let changes_namespaces = Self::changes_namespaces(opcode);
-        if changes_namespaces {
+        let formats = command::formats(opcode);
+        if formats {
             self.changes.set(self.changes.get().saturating_sub(1));
         }
+        let qid = cdw10 as u16;
+        self.claims.note(opcode, qid, is_success);
         if !is_success {
             return;
         }
-        let qid = cdw10 as u16;
         let touched = self.touched.get();
         match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
@@ -354,7 +355,7 @@ impl Shared {
             }
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
-            _ if changes_namespaces => {
+            _ if formats => {
                 self.touched.set(Touched { namespaces: true, ..touched });
             }
             _ => {}
@@ -376,6 +377,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // What is parked to the last belongs to a controller that could not be disabled: it is never used again.
         self.parked.take().into_iter().for_each(std::mem::forget);
+        self.claims.forget();
     }
 }
 

@@ -79,6 +79,12 @@ impl Block {
         self.domain.arena().mapping().write(self.spot.offset + at, bytes);
     }
 
+    /// Copies from `at` on, from memory that the device may write at any time.
+    pub(crate) fn read(&self, at: usize, bytes: &mut [u8]) {
+        self.check(at, bytes.len());
+        self.domain.arena().mapping().read(self.spot.offset + at, bytes);
+    }
+
     #[inline]
     fn check(&self, at: usize, len: usize) {
         let within = at.checked_add(len).is_some_and(|end| end <= self.len);

@@ -162,7 +162,7 @@ impl Canaries {
         let places = places.as_slice();
         for (index, place) in places.iter().enumerate() {
             // The memory of a queue is looked at when the queue is gone.
-            if place.outlives_its_command {
+            if place.queue.is_some() {
                 continue;
             }
             let lent = place.range();

@@ -59,6 +59,8 @@ pub(crate) struct Domain {
     arena: Arc<Arena>,
     /// The pages of the arena that the device can be told of.
     usable: Range<usize>,
+    /// An address at which no memory is, and never will be.
+    unmapped: u64,
     state: Mutex<State>,
 }
 
@@ -84,6 +86,14 @@ pub(super) struct Spot {
 /// Where chosen addresses start: nothing that is small enough to be a mistake is valid.
 const FIRST_IOVA: u64 = 0x1_0000_0000;
 
+/// How many bytes from the address that is given to nobody on are not given to anybody either: the
+/// largest memory page, so that no entry for it reaches into a buffer.
+pub(crate) const UNMAPPED: u64 = 16 << 20;
+
+/// Where nothing answers on a machine whose memory is the arena: far above it, and below 1 TiB, which all
+/// devices can name. The lower half of the address is zero.
+const FIXED_UNMAPPED: u64 = 1 << 39;
+
 /// The pages behind each block: nobody's, or a canary.
 const GUARD_PAGES: usize = 1;
 
@@ -105,9 +115,17 @@ impl Domain {
             }
         };
         let first_iova = iova.start.checked_next_multiple_of(1 << 30).unwrap_or(u64::MAX);
-        let next_iova = FIRST_IOVA.max(first_iova);
+        let first_iova = FIRST_IOVA.max(first_iova);
+        let (unmapped, next_iova) = match model {
+            // The first of the addresses that can be chosen is given to nobody, nor what is beside it.
+            DmaModel::PerBuffer | DmaModel::Whole => {
+                (first_iova, first_iova.saturating_add(UNMAPPED))
+            }
+            // There is no more memory than the arena, and far above it is nothing else.
+            DmaModel::Fixed => (FIXED_UNMAPPED, first_iova),
+        };
         let state = State { next_iova, overruns: Vec::new(), known: Known::default() };
-        let domain = Self { function, arena, usable, state: Mutex::new(state) };
+        let domain = Self { function, arena, usable, unmapped, state: Mutex::new(state) };
         if model == DmaModel::Whole {
             // The arena's address stays the next one: blocks are at their offset from it.
             let len = domain.arena.len();
@@ -188,6 +206,16 @@ impl Domain {
 
     pub(super) fn unmap(&self, iova: u64, bytes: usize) -> Result<(), TransportError> {
         self.function.dma_unmap(iova, bytes as u64)
+    }
+
+    /// An address at which the device finds no memory, and never will: the whole memory page is nobody's.
+    pub(crate) fn unmapped(&self) -> u64 {
+        self.unmapped
+    }
+
+    /// Whether address 0 is memory.
+    pub(crate) fn null_is_memory(&self) -> bool {
+        self.function.abilities().dma == DmaModel::Fixed
     }
 
     /// Takes back the pages of a block that the device cannot reach any more.

@@ -6,6 +6,8 @@ use std::ops::DerefMut;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::queue::QueueKind;
+
 use super::Block;
 use super::Buffer;
 use super::canary;
@@ -140,8 +142,8 @@ pub struct Place {
     pub(crate) slack: usize,
     /// How many bytes before and behind it a canary may have: they are of the same buffer, and nobody else's.
     pub(crate) margins: [u8; 2],
-    /// Whether the device keeps using it: a queue, which the controller holds until it is gone.
-    pub(crate) outlives_its_command: bool,
+    /// What the device keeps using it for: a queue, whose memory `Shared` holds until the device has lost it.
+    pub(crate) queue: Option<QueueKind>,
 }
 
 impl Place {
@@ -159,7 +161,7 @@ impl Place {
             writable,
             slack: if range.end == block.len() { block.slack() } else { 0 },
             margins: [0; 2],
-            outlives_its_command: false,
+            queue: None,
         }
     }
 
@@ -301,7 +303,7 @@ impl Data for crate::queue::QueueMemory<'_> {
     #[inline]
     fn places(&self) -> Places {
         let place = Place::new(self.block(), &self.range(), true);
-        Places::One(Place { outlives_its_command: true, ..place })
+        Places::One(Place { queue: Some(self.kind()), ..place })
     }
     #[inline]
     fn bytes(&self) -> usize {

@@ -75,6 +75,7 @@ pub(crate) use canary::Canaries;
 pub use canary::Overrun;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
+pub(crate) use domain::UNMAPPED;
 pub(crate) use known::Neighbour;
 pub use loan::Data;
 pub use loan::DeviceRead;

@@ -130,7 +130,7 @@ impl Namespace<'_> {
 
     #[inline]
     #[track_caller]
-    fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
+    pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
         if !(1..=1 << 16).contains(&blocks) {
             wrong_number(blocks);
         }

@@ -171,4 +171,14 @@ impl Namespace<'_> {
     pub fn block(&self) -> usize {
         self.block
     }
+
+    /// What a block has in a transfer, if that is the same for each: PRACT takes metadata off, or leaves it.
+    pub(crate) fn exact_block(&self) -> Option<usize> {
+        (self.block == self.extended_block).then_some(self.block)
+    }
+
+    /// When this was learned: see `Shared::epoch`.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
 }

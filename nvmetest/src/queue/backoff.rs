@@ -6,7 +6,7 @@ use std::time::Instant;
 /// Spins at first, for a fast device; then yields, for one that shares this processor; then sleeps, for a
 /// command that takes its time.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     rounds: u32,
     since: Option<Instant>,
 }
@@ -22,7 +22,7 @@ const NAP: Duration = Duration::from_micros(50);
 impl Backoff {
     /// Waits a little. Returns true now and then, when it is time to look at clocks and at the device's health.
     #[inline]
-    pub(super) fn pause(&mut self) -> bool {
+    pub(crate) fn pause(&mut self) -> bool {
         self.rounds = self.rounds.wrapping_add(1);
         if self.rounds < SPINS {
             std::hint::spin_loop();

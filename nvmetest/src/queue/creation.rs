@@ -13,11 +13,19 @@ use crate::memory::MemoryError;
 use super::CompletionRing;
 use super::SubmissionRing;
 
+/// Whose entries the memory of a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QueueKind {
+    Submission,
+    Completion,
+}
+
 /// The memory of a queue that a command creates: the device keeps using it when the command is complete.
 ///
-/// The controller holds it until it is disabled, whatever the test does; and no command that lends it survives a
-/// reset, after which the controller would not.
+/// The controller holds it, whatever the test does, until the queue was deleted or the controller is disabled; and no
+/// command that lends it survives a reset, after which the controller would not.
 pub struct QueueMemory<'c> {
+    kind: QueueKind,
     block: Arc<Block>,
     /// Where the queue is said to start, in bytes: not zero only to be wrong.
     offset: usize,
@@ -25,9 +33,18 @@ pub struct QueueMemory<'c> {
 }
 
 impl<'c> QueueMemory<'c> {
-    pub(crate) fn new(_controller: &'c Controller, block: Arc<Block>, offset: usize) -> Self {
+    pub(crate) fn new(
+        _controller: &'c Controller,
+        kind: QueueKind,
+        block: Arc<Block>,
+        offset: usize,
+    ) -> Self {
         assert!(offset < block.len());
-        Self { block, offset, _controller: PhantomData }
+        Self { kind, block, offset, _controller: PhantomData }
+    }
+
+    pub(crate) fn kind(&self) -> QueueKind {
+        self.kind
     }
 
     pub(crate) fn block(&self) -> &Arc<Block> {

@@ -49,7 +49,7 @@ pub(super) fn plain(
     // The size of a page is a power of two.
     let second = (place.iova & !(page - 1)) + page;
     let end = place.iova + place.len as u64;
-    if admin || !fits || second + page < end || place.outlives_its_command {
+    if admin || !fits || second + page < end || place.queue.is_some() {
         return None;
     }
     Some([U64::new(place.iova), U64::new(if end <= second { 0 } else { second })])
@@ -69,24 +69,32 @@ pub(super) fn data_pointer(
 ) -> Result<Option<Arc<Block>>, String> {
     sqe.mptr = U64::ZERO;
     if let Places::One(place) = places
-        && place.outlives_its_command
+        && let Some(kind) = place.queue
     {
-        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2).
+        // The memory of a queue: PRP Entry 1 is all there is (Base 5.2.1, Base 5.2.2). From the doorbell on the
+        // device may keep it, whatever becomes of the command and of who sent it.
+        shared.claims().add(kind, sqe.cdw10.get() as u16, &place.block);
         sqe.set_psdt(Psdt::PRP);
         sqe.dptr = [U64::new(place.iova), U64::ZERO];
         return Ok(None);
     }
     let page = shared.page_size();
     match &plan.layout {
-        Layout::Prp | Layout::SkewedPrp { .. } | Layout::PrpListAt { .. } => {
+        Layout::Prp
+        | Layout::SkewedPrp { .. }
+        | Layout::UnmappedPrp { .. }
+        | Layout::PrpListAt { .. } => {
             sqe.set_psdt(Psdt::PRP);
             let transfer = described(places, plan, wanted);
-            let prps = match plan.layout {
+            let mut prps = match plan.layout {
                 Layout::SkewedPrp { entry, by } => skewed(places, plan.transfer, entry, by, page)?,
                 _ => prp::entries(&pieces(places, transfer), page)
                     .map_err(|error| error.to_string())?,
             };
             check_extent(sqe, places, plan, wanted, &prps, page)?;
+            if let Layout::UnmappedPrp { entry } = plan.layout {
+                unmap_from(&mut prps, entry, shared.domain().unmapped(), page);
+            }
             let start = match plan.layout {
                 Layout::PrpListAt { entry } => Some(entry),
                 _ => None,
@@ -183,6 +191,18 @@ fn check_extent(
         "the driver does not know how much the command writes, so PRPs for it describe one whole memory page, \
          or three to {ENTRIES}: lend as much, or use an SGL"
     ))
+}
+
+/// Replaces entry `first` and those behind it. The offset stays: the number of entries follows from it, and with that
+/// whether PRP Entry 2 is data or a list.
+fn unmap_from(prps: &mut Prps, first: usize, unmapped: u64, page: u64) {
+    let (first_entry, rest) = match prps {
+        Prps::Entries(first, 0) => (first, &mut [][..]),
+        Prps::Entries(first, second) => (first, std::slice::from_mut(second)),
+        Prps::List(first, list) => (first, &mut list[..]),
+    };
+    let entries = std::iter::once(first_entry).chain(rest);
+    entries.skip(first).for_each(|entry| *entry = unmapped + *entry % page);
 }
 
 /// PRPs of which one is off by some bytes. Whatever a controller makes of it is within the loan.

@@ -23,6 +23,7 @@
 mod accounts;
 mod backoff;
 mod beside;
+mod claims;
 mod completion;
 mod completion_side;
 mod core;
@@ -41,9 +42,13 @@ mod submission;
 mod target;
 mod ticket;
 
+pub(crate) use backoff::Backoff;
+pub(crate) use claims::Claim;
+pub(crate) use claims::Claims;
 pub(crate) use completion_side::CompletionSide;
 pub(crate) use core::Core;
 pub(crate) use creation::Creation;
+pub(crate) use creation::QueueKind;
 pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
 pub(crate) use key::Key;

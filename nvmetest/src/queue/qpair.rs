@@ -52,10 +52,6 @@ impl<'c> CompletionQueue<'c> {
         let cqid = shared.queues().take_cq()?;
         let created = controller.create_cq_at(cqid, &ring, options.vector).run(controller);
         if let Err(error) = created {
-            // A finding may have ended the wait for a command that succeeded.
-            if shared.queues().has_cq(cqid) {
-                shared.park(ring.block().clone());
-            }
             shared.queues().free_cq(cqid);
             return Err(error);
         }
@@ -85,13 +81,7 @@ impl Drop for CompletionQueue<'_> {
         let cqid = self.side.cqid();
         if shared.queues().has_cq(cqid) {
             let deleted = self.controller.delete_io_cq(cqid).run(self.controller);
-            self.controller.account_for_deletion(
-                deleted,
-                &format!("completion queue {cqid}"),
-                || {
-                    shared.park(self.side.ring().block().clone());
-                },
-            );
+            self.controller.account_for_deletion(deleted, &format!("completion queue {cqid}"));
         }
         shared.queues().free_cq(cqid);
     }
@@ -134,9 +124,6 @@ impl<'c> Qpair<'c> {
         let sqid = shared.queues().take_sq()?;
         let create = controller.create_sq_at(sqid, &ring, side.cqid(), options.priority);
         if let Err(error) = create.run(controller) {
-            if shared.queues().has_sq(sqid) {
-                shared.park(ring.block().clone());
-            }
             shared.queues().free_sq(sqid);
             return Err(error);
         }
@@ -241,13 +228,7 @@ impl Drop for Qpair<'_> {
         let sqid = self.core.sqid();
         if self.core.gone().is_none() && shared.queues().has_sq(sqid) {
             let deleted = self.controller.delete_io_sq(sqid).run(self.controller);
-            self.controller.account_for_deletion(
-                deleted,
-                &format!("submission queue {sqid}"),
-                || {
-                    shared.park(self.core.ring().block().clone());
-                },
-            );
+            self.controller.account_for_deletion(deleted, &format!("submission queue {sqid}"));
         }
         self.core.retire("it was deleted");
         shared.queues().free_sq(sqid);
@@ -263,13 +244,8 @@ fn check_entries(entries: u32) {
 }
 
 impl Controller {
-    /// Looks at how the deletion of a queue went. If it may still be there, its memory is kept.
-    fn account_for_deletion(
-        &self,
-        deleted: Result<crate::Completion>,
-        queue: &str,
-        keep_memory: impl FnOnce(),
-    ) {
+    /// Looks at how the deletion of a queue went. If it may still be there, `Claims` has its memory.
+    pub(crate) fn account_for_deletion(&self, deleted: Result<crate::Completion>, queue: &str) {
         let Err(error) = deleted else { return };
         // A queue that is gone with its controller needs no deletion.
         let gone = error.is_lost()
@@ -280,6 +256,5 @@ impl Controller {
         if !gone {
             self.shared().complain(format!("{queue} could not be deleted: {error}"));
         }
-        keep_memory();
     }
 }

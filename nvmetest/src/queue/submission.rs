@@ -10,7 +10,6 @@ use crate::command;
 use crate::command::Callback;
 use crate::command::Plan;
 use crate::command::Terms;
-use crate::controller::Shared;
 use crate::memory::Block;
 use crate::memory::PAGE_SIZE;
 use crate::memory::Places;
@@ -47,10 +46,14 @@ impl Core {
         if !self.accounts.take_from(owner) || self.is_gone() || is_stale || is_foreign {
             return self.refuse(owner, sqe, terms, is_foreign);
         }
-        let changes_namespaces = terms.admin && Shared::changes_namespaces(sqe.admin_opcode());
+        let changes_namespaces = terms.admin && command::formats(sqe.admin_opcode());
         if changes_namespaces && self.shared.has_io_in_flight() {
             let why = "I/O commands are in flight, and their blocks would change their size under them: wait \
                        for them first";
+            return self.refuse_layout(owner, sqe, terms, why.to_owned());
+        }
+        if changes_namespaces && self.shared.claims().rely_on_formats() {
+            let why = "a queue made by hand has entries for the format that a namespace has now: drop it first";
             return self.refuse_layout(owner, sqe, terms, why.to_owned());
         }
         let Some(slot) = self.slots.reserve(|owner| self.accounts.is_open(owner)) else {

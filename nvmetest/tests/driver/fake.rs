@@ -214,6 +214,11 @@ impl Fake {
         self.arena.mapping().read(offset, bytes);
     }
 
+    /// Whether the device can reach memory.
+    pub fn reaches(&self, iova: u64, len: usize) -> bool {
+        self.translate(&self.state(), iova, len).is_some()
+    }
+
     /// How many commands were not completed.
     pub fn outstanding(&self) -> usize {
         self.state().pending.len()
@@ -338,6 +343,7 @@ impl Fake {
         }
         while let Some(ring) = state.submission.get(&qid).copied()
             && ring.index != value
+            && value < ring.entries
         {
             let at = ring.base + u64::from(ring.index) * 64;
             let offset = self.translate(&state, at, 64).expect("the queue is mapped");

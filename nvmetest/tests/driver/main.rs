@@ -11,6 +11,8 @@ mod ladder;
 mod memory;
 mod nonsense;
 mod queues;
+mod raw;
+mod raw_model;
 mod scope;
 mod soundness;
 mod strangers;

@@ -45,7 +45,7 @@ fn controllers_that_share_an_arena_do_not_share_memory() -> Result {
 /// An address is used once, so there is an end to them: it is an error, and no address beyond it.
 #[test]
 fn addresses_that_are_used_up_are_an_error() -> Result {
-    let fake = Fake::with_addresses(0..(4 << 30) + (8 << 20), |_, _| Reply::Normal);
+    let fake = Fake::with_addresses(0..(4 << 30) + (24 << 20), |_, _| Reply::Normal);
     let nvme = fake.open()?;
     let error = (0..100).find_map(|_| nvme.try_buffer(1 << 20).err());
     assert!(matches!(error, Some(MemoryError::Addresses { .. })), "{error:?}");

@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::controller::Controller;
 use crate::queue::CompletionRing;
 use crate::queue::Creation;
+use crate::queue::QueueKind;
 use crate::queue::QueueMemory;
 use crate::queue::SubmissionRing;
 use crate::spec::AdminOpcode;
@@ -54,11 +55,45 @@ pub struct CreateIoSq {
     pub offset: u16,
 }
 
+impl CreateIoCq {
+    /// A queue of `entries` entries that is contiguous and does not interrupt.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `entries` is not 1 to 65,536.
+    #[track_caller]
+    pub fn contiguous(qid: u16, entries: u32) -> Self {
+        let size_z = zero_based(entries);
+        Self { qid, size_z, contiguous: true, interrupts: false, vector: 0, offset: 0 }
+    }
+}
+
+impl CreateIoSq {
+    /// A queue of `entries` entries that is contiguous, and whose commands complete in queue `cqid`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `entries` is not 1 to 65,536.
+    #[track_caller]
+    pub fn contiguous(qid: u16, entries: u32, cqid: u16) -> Self {
+        let size_z = zero_based(entries);
+        Self { qid, size_z, contiguous: true, priority: 0, cqid, offset: 0 }
+    }
+}
+
+#[track_caller]
+fn zero_based(entries: u32) -> u16 {
+    let size_z = entries.checked_sub(1).and_then(|size_z| u16::try_from(size_z).ok());
+    size_z.unwrap_or_else(|| panic!("QSIZE cannot say {entries} entries"))
+}
+
 impl Controller {
     /// Create I/O Completion Queue (Base 5.2.1), field by field, right or wrong.
     ///
-    /// The memory of the queue is the controller's, and stays so until it is disabled. For a queue to work
-    /// with, use [`qpair`](Self::qpair) or [`completion_queue`](Self::completion_queue).
+    /// The memory of the queue is the controller's, and stays so until the queue is deleted or the controller is
+    /// disabled. For a queue to work with, use [`qpair`](Self::qpair) or
+    /// [`completion_queue`](Self::completion_queue), and [`raw_completion_queue`](Self::raw_completion_queue) to
+    /// work with it by hand.
     ///
     /// # Panics
     ///
@@ -66,7 +101,8 @@ impl Controller {
     #[track_caller]
     pub fn create_io_cq(&self, fields: CreateIoCq) -> Command<Admin, QueueMemory<'_>> {
         let bytes = (usize::from(fields.size_z) + 1) * self.shared().entry_sizes().1;
-        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
+        let (contiguous, offset) = (fields.contiguous, fields.offset);
+        let memory = self.queue_memory(QueueKind::Completion, bytes, contiguous, offset);
         let mut sqe = admin(AdminOpcode::CREATE_IO_CQ, 0);
         sqe.cdw10 = queue_and_size(fields.qid, fields.size_z);
         let cdw11 = CreateIoCqCdw11::new()
@@ -87,7 +123,8 @@ impl Controller {
     #[track_caller]
     pub fn create_io_sq(&self, fields: CreateIoSq) -> Command<Admin, QueueMemory<'_>> {
         let bytes = (usize::from(fields.size_z) + 1) * self.shared().entry_sizes().0;
-        let memory = self.queue_memory(bytes, fields.contiguous, fields.offset);
+        let (contiguous, offset) = (fields.contiguous, fields.offset);
+        let memory = self.queue_memory(QueueKind::Submission, bytes, contiguous, offset);
         Command::new(create_sq(&fields), memory)
     }
 
@@ -118,7 +155,7 @@ impl Controller {
         sqe.cdw10 = queue_and_size(cqid, (ring.entries() - 1) as u16);
         let cdw11 = CreateIoCqCdw11::new().with_pc(true).with_ien(vector.is_some());
         sqe.cdw11 = dword(cdw11.with_iv(vector.unwrap_or(0)));
-        Command::new(sqe, QueueMemory::new(self, ring.block().clone(), 0))
+        Command::new(sqe, QueueMemory::new(self, QueueKind::Completion, ring.block().clone(), 0))
     }
 
     #[track_caller]
@@ -131,11 +168,18 @@ impl Controller {
     ) -> Command<Admin, QueueMemory<'_>> {
         let size_z = (ring.entries() - 1) as u16;
         let fields = CreateIoSq { qid: sqid, size_z, contiguous: true, priority, cqid, offset: 0 };
-        Command::new(create_sq(&fields), QueueMemory::new(self, ring.block().clone(), 0))
+        let memory = QueueMemory::new(self, QueueKind::Submission, ring.block().clone(), 0);
+        Command::new(create_sq(&fields), memory)
     }
 
     /// Memory for a queue of `bytes` bytes; if it is not contiguous, a PRP List of its pages comes first.
-    fn queue_memory(&self, bytes: usize, contiguous: bool, offset: u16) -> QueueMemory<'_> {
+    fn queue_memory(
+        &self,
+        kind: QueueKind,
+        bytes: usize,
+        contiguous: bool,
+        offset: u16,
+    ) -> QueueMemory<'_> {
         let creation = Creation(self.shared());
         let page = self.shared().page_size();
         let list = if contiguous { 0 } else { page };
@@ -148,8 +192,7 @@ impl Controller {
                 block.write(entry as usize * 8, &address.to_le_bytes());
             }
         }
-        self.shared().park(block.clone());
-        QueueMemory::new(self, block, offset.into())
+        QueueMemory::new(self, kind, block, offset.into())
     }
 }
 
