@@ -11,6 +11,7 @@ use libtest_mimic::Trial;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use nvmetest::Format;
 use nvmetest::IoWorker;
 use nvmetest::IoWorkerError;
 use nvmetest::prelude::*;
@@ -237,8 +238,14 @@ fn forgotten_then_reset() -> Result<(), Failed> {
     let leaks = nvme.leaks()?;
     assert!(leaks.contains(&format!("IOWorker {pid} was not ended")), "{leaks:?}");
 
+    // Its commands are for blocks of the size that there is now.
+    let format = || Format { lbaf: 0, ..Format::default() };
+    let error = nvme.format(1, format()).run().expect_err("a worker is at it");
+    assert!(error.to_string().contains("an IOWorker has commands"), "{error}");
+
     nvme.reset()?;
     assert!(!is_there(pid));
+    nvme.format(1, format()).run()?;
     assert_eq!(nvme.leaks()?, Vec::<String>::new());
     // Its queue identifiers are free again, and nobody else uses them.
     let statistics = nvme.first_namespace()?.ioworker().count(100).start()?.join()?;

@@ -17,7 +17,6 @@ use crate::cmdlog::now_ns;
 use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
 use crate::ioworker::LiveWorkers;
-use crate::ioworker::WorkerProcess;
 use crate::memory::Block;
 use crate::memory::Domain;
 use crate::queue::Claims;
@@ -206,6 +205,7 @@ impl Shared {
     /// The controller is disabled, or reset: it has no queues any more, and no claim on any memory.
     pub(crate) fn retire_queues(&self, why: &str) {
         self.end_workers(why);
+        self.workers.clear();
         for core in self.cores.take().iter().filter_map(Weak::upgrade) {
             core.retire(why);
         }
@@ -272,11 +272,6 @@ impl Shared {
     /// Ends all workers: what they have mapped is about to become somebody else's.
     pub(crate) fn end_workers(&self, why: &str) {
         self.complaints.borrow_mut().extend(self.workers.end_all(why));
-    }
-
-    /// Ends one worker.
-    pub(crate) fn end_worker(&self, worker: &Rc<WorkerProcess>, why: &str) {
-        self.complaints.borrow_mut().extend(self.workers.end(worker, why));
     }
 
     pub(super) fn leases(&self) -> &Leases {

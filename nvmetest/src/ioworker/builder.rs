@@ -202,6 +202,11 @@ impl<'c> IoWorkerBuilder<'c> {
         if !ns.is_current() {
             return Err("the namespace was formatted since it was identified".to_owned());
         }
+        if nvme.shared().is_changing() {
+            return Err(
+                "a command is in flight that may change the namespace: wait for it".to_owned()
+            );
+        }
         if ns.has_metadata() {
             return Err("its blocks have metadata, which workers do not know yet".to_owned());
         }

@@ -14,6 +14,7 @@ use crate::memory::Block;
 
 use super::IoWorkerError;
 use super::Statistics;
+use super::live::end;
 use super::page::Page;
 use super::page::State;
 use super::process::Exit;
@@ -159,11 +160,15 @@ impl Drop for IoWorker<'_> {
     fn drop(&mut self) {
         let shared = self.controller.shared();
         // First the process, then its queues, and then what they were lent.
-        shared.end_worker(&self.process, "its handle was dropped");
+        if let Some(complaint) = end(&self.process, "its handle was dropped") {
+            shared.complain(complaint);
+        }
         let Some(qpair) = self.qpair.take() else { return };
         let sqid = qpair.id();
         drop(qpair);
+        // A queue that could not be deleted may still have commands, until the controller is disabled.
         if !shared.queues().has_sq(sqid) {
+            shared.workers().remove(&self.process);
             self.memory.iter().for_each(|block| shared.unpark(block));
         }
     }

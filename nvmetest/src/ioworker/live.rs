@@ -7,7 +7,8 @@ use super::process::WorkerProcess;
 
 /// The workers of a controller whose queues may still exist.
 ///
-/// They are here so that each can be ended, whatever became of its handle.
+/// They are here so that each can be ended, whatever became of its handle. One whose process has ended is here as
+/// long as the controller may have commands of it.
 #[derive(Debug, Default)]
 pub(crate) struct LiveWorkers(RefCell<Vec<Rc<WorkerProcess>>>);
 
@@ -16,22 +17,31 @@ impl LiveWorkers {
         self.0.borrow_mut().push(process.clone());
     }
 
-    /// Ends one of them.
-    pub(crate) fn end(&self, process: &Rc<WorkerProcess>, why: &str) -> Vec<String> {
+    /// The queues of the worker are gone.
+    pub(super) fn remove(&self, process: &Rc<WorkerProcess>) {
         self.0.borrow_mut().retain(|known| !Rc::ptr_eq(known, process));
-        end(vec![process.clone()], why)
     }
 
-    /// Ends all of them. Returns what there is to complain of.
+    /// All queues are gone.
+    pub(crate) fn clear(&self) {
+        self.0.take();
+    }
+
+    /// Whether no command of a worker can be in flight.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Ends the processes of all of them. Returns what there is to complain of.
     pub(crate) fn end_all(&self, why: &str) -> Vec<String> {
-        end(self.0.take(), why)
+        self.0.borrow().iter().filter_map(|it| end(it, why)).collect()
     }
 
-    /// Ends those that use submission queue `sqid`.
+    /// Ends those that used submission queue `sqid`, which is gone.
     pub(crate) fn end_with_sq(&self, sqid: u16) -> Vec<String> {
         let theirs = |process: &mut Rc<WorkerProcess>| process.queues.0 == sqid;
-        let ended = self.0.borrow_mut().extract_if(.., theirs).collect();
-        end(ended, "its submission queue was deleted")
+        let ended: Vec<_> = self.0.borrow_mut().extract_if(.., theirs).collect();
+        ended.iter().filter_map(|it| end(it, "its submission queue was deleted")).collect()
     }
 
     /// The processes that still run.
@@ -41,10 +51,8 @@ impl LiveWorkers {
     }
 }
 
-fn end(workers: Vec<Rc<WorkerProcess>>, why: &str) -> Vec<String> {
-    let is_left = |it: &Rc<WorkerProcess>| {
-        let pid = it.pid();
-        (!it.end(why)).then(|| format!("IOWorker {pid} was killed and the kernel does not end it"))
-    };
-    workers.iter().filter_map(is_left).collect()
+/// Ends a process. Returns what there is to complain of.
+pub(super) fn end(process: &WorkerProcess, why: &str) -> Option<String> {
+    let pid = process.pid();
+    (!process.end(why)).then(|| format!("IOWorker {pid} was killed and the kernel does not end it"))
 }

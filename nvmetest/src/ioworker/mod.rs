@@ -46,7 +46,8 @@
 //! when the [`Controller`](crate::Controller) is dropped. So it does not matter whether the handle is dropped or
 //! forgotten.
 //!
-//! The device may use the data until the queue is gone. Until then `Shared` has it, too.
+//! The device may use the data until the queue is gone. Until then `Shared` has it, too; and no namespace is formatted,
+//! for the worker's commands would transfer blocks of another size.
 
 mod builder;
 mod engine;
@@ -65,7 +66,6 @@ pub use builder::IoWorkerBuilder;
 pub use error::IoWorkerError;
 pub use handle::IoWorker;
 pub(crate) use live::LiveWorkers;
-pub(crate) use process::WorkerProcess;
 pub(crate) use role::serve;
 pub use statistics::FailedCommand;
 pub use statistics::Statistics;

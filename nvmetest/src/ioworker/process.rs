@@ -15,7 +15,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_micros(500);
 
 /// A process that ends with this value, if not before.
 #[derive(Debug)]
-pub(crate) struct WorkerProcess {
+pub(super) struct WorkerProcess {
     pid: u32,
     /// The submission and the completion queue that it uses.
     pub(super) queues: (u16, u16),
