@@ -86,6 +86,19 @@ pub enum Error {
         /// What became of it.
         why: String,
     },
+    /// A command was in flight when its queue ended: it completed with a status that the host made,
+    /// [`Status::COMMAND_ABORTED_BY_HOST`], which the test did not expect.
+    #[error("{site}: {command}: it was in flight when {queue} ended: {why}")]
+    AbortedByHost {
+        /// The command: its name, opcode and queue.
+        command: String,
+        /// The queue.
+        queue: String,
+        /// What became of it.
+        why: String,
+        /// Where the test built the command.
+        site: &'static Location<'static>,
+    },
     /// No command identifier is free.
     #[error(
         "{queue} is full: {in_flight} commands are in flight, and what was given up keeps its place until it \

@@ -10,6 +10,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::miri;
 use crate::outside;
 use crate::suites::Suites;
 use crate::suites::root;
@@ -27,12 +28,13 @@ type Outcome = anyhow::Result<String>;
 type Step = (&'static str, fn(&Shell) -> Outcome);
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("system packages", system::provide_qemu),
     ("rustfmt", rustfmt),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
     ("tests", tests),
+    ("Miri", under_miri),
     ("suites on soft:", |_| suites("soft:")),
     ("suites on qemu:", |_| suites("qemu:")),
     ("suites under nextest", nextest),
@@ -90,6 +92,14 @@ fn rustdoc(sh: &Shell) -> Outcome {
 /// The tests of the project itself; the suites have steps of their own.
 fn tests(sh: &Shell) -> Outcome {
     cmd!(sh, "cargo test --workspace --exclude nvmetest-suites --locked").run()?;
+    Ok(String::new())
+}
+
+fn under_miri(sh: &Shell) -> Outcome {
+    if let Some(why) = miri::missing(sh) {
+        return Ok(format!("not run: {why}"));
+    }
+    miri::check(sh, &[], &[])?;
     Ok(String::new())
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod guards;
+mod miri;
 mod outside;
 mod suites;
 mod system;
@@ -27,6 +28,7 @@ enum Task {
     Test(test::Test),
     Bench(bench::Bench),
     Guards(guards::Guards),
+    Miri(miri::Miri),
     Ci(ci::Ci),
 }
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Guards(guards)) => guards.run(),
+        Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Ci(ci)) => ci.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };

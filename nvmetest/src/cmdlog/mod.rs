@@ -59,11 +59,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
 
-use nix::fcntl::FcntlArg;
-use nix::fcntl::SealFlag;
-use nix::fcntl::fcntl;
-use nix::sys::memfd::MFdFlags;
-use nix::sys::memfd::memfd_create;
+use nix::sys::time::TimeSpec;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
@@ -103,11 +99,8 @@ impl CmdLog {
     /// Fails if the geometry is absurd, or if the kernel gives no memory.
     pub fn new(geometry: Geometry) -> io::Result<Self> {
         let layout = geometry.layout()?;
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let file = File::from(memfd_create(c"nvmetest-cmdlog", flags)?);
-        file.set_len(layout.len as u64)?;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW))?;
-        Self::format(file, layout)
+        let (file, mapping) = Mapping::anonymous(c"nvmetest-cmdlog", layout.len)?;
+        Ok(Self::format(file, mapping, layout))
     }
 
     /// Makes a log in a new file, which is there whatever happens to this process.
@@ -137,9 +130,10 @@ impl CmdLog {
         let create = || {
             let file = File::options().read(true).write(true).create_new(true).open(path)?;
             file.set_len(layout.len as u64)?;
-            Self::format(file, layout)
+            let mapping = map(&file, layout.len)?;
+            Ok(Self::format(file, mapping, layout))
         };
-        create().map_err(|error| {
+        create().map_err(|error: io::Error| {
             let way_out = match error.kind() {
                 io::ErrorKind::AlreadyExists => "; delete it, or choose another name",
                 _ => "",
@@ -169,11 +163,10 @@ impl CmdLog {
     ///
     /// Fails if the file is not a command log, or cannot be mapped.
     pub fn from_file(file: File) -> io::Result<Self> {
-        Self::attach(file, |file, len| Mapping::shared(file, 0, len))
+        Self::attach(file, map)
     }
 
-    fn format(file: File, layout: Layout) -> io::Result<Self> {
-        let mapping = Mapping::shared(&file, 0, layout.len)?;
+    fn format(file: File, mapping: Mapping, layout: Layout) -> Self {
         let store = |offset, value| mapping.long(offset).store(value, Relaxed);
         let Geometry { rings, entries, sites, marks } = layout.geometry;
         store(header::VERSION, layout::VERSION);
@@ -182,9 +175,9 @@ impl CmdLog {
         store(header::SITES, sites.into());
         store(header::MARKS, marks.into());
         store(header::CREATED_NS, now_ns());
-        store(header::CREATED_UNIX_NS, nanoseconds(ClockId::CLOCK_REALTIME));
+        store(header::CREATED_UNIX_NS, unix_ns());
         mapping.long(header::MAGIC).store(layout::MAGIC, Release);
-        Ok(Self(Arc::new(Shared { file, mapping, layout })))
+        Self(Arc::new(Shared { file, mapping, layout }))
     }
 
     fn attach(
@@ -285,13 +278,29 @@ impl CmdLog {
 /// ```
 #[inline]
 pub fn now_ns() -> u64 {
-    nanoseconds(ClockId::CLOCK_MONOTONIC)
+    // Linux always has this clock.
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(in_nanoseconds).expect("the clock can be read")
 }
 
+/// Maps the file of a log.
+#[expect(unsafe_code, reason = "a file that is mapped may be written by anybody")]
+fn map(file: &File, len: usize) -> io::Result<Mapping> {
+    // SAFETY: A log is read and written by atomic accesses only.
+    unsafe { Mapping::shared(file, 0, len) }
+}
+
+/// The time of day, CLOCK_REALTIME in ns.
+fn unix_ns() -> u64 {
+    if cfg!(miri) {
+        // What runs there has a clock of its own, which goes with what is executed, and no time of day.
+        return 0;
+    }
+    clock_gettime(ClockId::CLOCK_REALTIME).map(in_nanoseconds).expect("the clock can be read")
+}
+
+/// Neither clock is negative.
 #[inline]
-fn nanoseconds(clock: ClockId) -> u64 {
-    // Linux always has these clocks, and they are not negative.
-    let time = clock_gettime(clock).expect("the clock can be read");
+fn in_nanoseconds(time: TimeSpec) -> u64 {
     time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }
 

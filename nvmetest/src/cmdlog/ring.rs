@@ -270,6 +270,7 @@ const fn process(owner: u64) -> u32 {
 /// Marks a ring as claimed by `process`; `None` if all are in use.
 fn claim(shared: &Shared, process: u32) -> Option<u32> {
     let rings = shared.layout.geometry.rings;
+    let has_died = |owner| owner != process && is_dead(owner);
     // Each failure means that another process took the ring: after that many, none is left.
     for _ in 0..rings {
         let free = |index: &u32| {
@@ -278,7 +279,7 @@ fn claim(shared: &Shared, process: u32) -> Option<u32> {
             let since = match state(owner) {
                 NEVER_USED => 0,
                 RELEASED => header.0[RELEASED_NS].load(Relaxed),
-                _ if is_dead(self::process(owner)) => header.0[CREATED_NS].load(Relaxed),
+                _ if has_died(self::process(owner)) => header.0[CREATED_NS].load(Relaxed),
                 _ => return None,
             };
             Some((since, *index, owner))

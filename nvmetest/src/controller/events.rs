@@ -154,7 +154,10 @@ impl Events<'_> {
             if let Some(event) = inbox.events.pop_front() {
                 return Ok(Some(event));
             }
-            if let Some(status) = inbox.refusals.pop() {
+            // A queue that has ended refuses what it still had, and says below why.
+            if core.gone().is_none()
+                && let Some(status) = inbox.refusals.pop()
+            {
                 return Err(Error::Failed(format!(
                     "an Asynchronous Event Request completed with {status}"
                 )));

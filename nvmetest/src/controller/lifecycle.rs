@@ -136,8 +136,14 @@ impl Controller {
         Ok(self.function().terminate()?)
     }
 
-    /// Disables the controller: CC.EN = 0, and CSTS.RDY = 0 seen. Every queue is gone; what was in flight has
-    /// no more claim on memory, and its scopes end with an error.
+    /// Disables the controller: CC.EN = 0, and CSTS.RDY = 0 seen. Every queue is gone, and the controller has no more
+    /// claim on memory.
+    ///
+    /// What was in flight and had not completed completes now, with a status that the host makes:
+    /// [`Status::COMMAND_ABORTED_BY_HOST`](crate::spec::Status::COMMAND_ABORTED_BY_HOST) (Base 4.2.3.4). Callbacks are
+    /// called with it when the queue is polled next, at the latest by the end of the scope. A command that has none,
+    /// and does not [expect](crate::Command::expect) that status, fails with
+    /// [`Error::AbortedByHost`](crate::Error::AbortedByHost).
     ///
     /// # Errors
     ///

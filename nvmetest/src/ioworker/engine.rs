@@ -247,7 +247,6 @@ mod tests {
     use std::ops::Range;
 
     use super::*;
-    use crate::memory::anonymous;
 
     const SQID: u16 = 3;
     const DEPTH: u16 = 4;
@@ -312,7 +311,7 @@ mod tests {
     }
 
     fn memory() -> Mapping {
-        anonymous(c"test", 65536).unwrap().1
+        Mapping::anonymous(c"test", 65536).unwrap().1
     }
 
     #[test]

@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::Status;
 use crate::memory::Mapping;
 use crate::memory::PAGE_SIZE;
-use crate::memory::anonymous;
 use crate::spec::NvmOpcode;
 
 use super::FailedCommand;
@@ -55,7 +54,7 @@ pub(super) struct Page(Mapping);
 impl Page {
     /// Makes the page, and the file that the worker maps.
     pub(super) fn make() -> io::Result<(File, Self)> {
-        let (file, mapping) = anonymous(c"nvmetest-ioworker", LEN)?;
+        let (file, mapping) = Mapping::anonymous(c"nvmetest-ioworker", LEN)?;
         Ok((file, Self(mapping)))
     }
 

@@ -5,16 +5,12 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use nix::fcntl::FcntlArg;
-use nix::fcntl::SealFlag;
-use nix::fcntl::fcntl;
-use nix::sys::memfd::MFdFlags;
-use nix::sys::memfd::memfd_create;
-
+use super::DeviceView;
 use super::PAGE_SIZE;
 use super::mapping::Mapping;
 use super::space::Space;
@@ -42,12 +38,7 @@ impl Arena {
     ///
     /// Fails if the kernel does.
     pub fn new(len: usize) -> io::Result<Self> {
-        let file = memfd_create(c"nvmetest", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-        let file = File::from(file);
-        file.set_len(len as u64)?;
-        let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-        let mapping = Mapping::shared(&file, 0, len)?;
+        let (file, mapping) = Mapping::anonymous(c"nvmetest", len)?;
         // The first page is the guard before the first block.
         let space = Mutex::new(Space::new(1..len / PAGE_SIZE));
         Ok(Self { file, mapping, space })
@@ -59,13 +50,27 @@ impl Arena {
         self.mapping.len()
     }
 
-    /// Returns the file, for another process to map.
-    pub fn file(&self) -> BorrowedFd<'_> {
+    /// Returns the arena as a device sees it that has all of it: one within this process, or one in another, which
+    /// maps the [file](DeviceView::file).
+    ///
+    /// # Safety
+    ///
+    /// What is read and written through the result, its file, or any copy of either, is read and written as a
+    /// [device](super) does that keeps its contract: the memory that a command in flight names, in the direction that
+    /// the command says, and queues that it was given. It ends before the command's completion is posted, which is
+    /// one atomic store with [`Release`](std::sync::atomic::Ordering::Release) of the dword with the phase tag where
+    /// the device is another thread, and before a call of
+    /// [`dma_unmap`](crate::transport::Function::dma_unmap) returns.
+    pub unsafe fn device_view(self: &Arc<Self>) -> DeviceView {
+        DeviceView::new(self.clone())
+    }
+
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
-    /// Returns the mapping in this process.
-    pub fn mapping(&self) -> &Mapping {
+    #[inline]
+    pub(crate) fn mapping(&self) -> &Mapping {
         &self.mapping
     }
 

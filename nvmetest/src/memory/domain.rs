@@ -197,7 +197,7 @@ impl Domain {
             len: bytes as u64,
             file: self.arena.file(),
             offset: offset as u64,
-            host: self.arena.mapping().base().as_ptr() as usize + offset,
+            host: self.arena.mapping().base().expose_provenance().get() + offset,
         };
         // SAFETY: The pages are the domain's until the device has lost them (`Block::drop`), and the device is
         // not told of them but by who has the block.

@@ -1,17 +1,15 @@
 //! A shared mapping of a file.
 
+use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 
-use nix::sys::mman::MapFlags;
-use nix::sys::mman::MmapAdvise;
-use nix::sys::mman::ProtFlags;
-use nix::sys::mman::madvise;
-use nix::sys::mman::mmap;
-use nix::sys::mman::munmap;
+use super::backing;
+use super::backing::Sharing;
 
 /// A range of a file that is mapped (mostly shared), and unmapped when dropped.
 ///
@@ -25,17 +23,28 @@ pub struct Mapping {
 
 // SAFETY: A mapping is not tied to a thread; its accessors are atomic or copy through raw pointers.
 unsafe impl Send for Mapping {}
-// SAFETY: As above.
+// SAFETY: As above; that copies do not race is the promise of who made the mapping.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `len` bytes of `file` from `offset` on, readable and writable.
     ///
+    /// # Safety
+    ///
+    /// Whoever has the result can read and write the bytes, and the caller answers for what it does with it:
+    ///
+    /// - Where others in this process have references to the same memory (the file is that of an
+    ///   [`Arena`](super::Arena)), it does what the [device](super) may do, and no more.
+    /// - [`read`](Self::read) and [`write`](Self::write) of one thread do not race with those of another.
+    ///
+    /// Atomic accesses, and a file that nobody maps who has references to it, are always in order.
+    ///
     /// # Errors
     ///
     /// Fails if the kernel refuses the mapping, or if `len` is zero.
-    pub fn shared(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
-        Self::map(file, offset, len, MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE)
+    pub unsafe fn shared(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
+        let base = backing::map(file, offset, len, Sharing::Shared)?;
+        Ok(Self { base, len })
     }
 
     /// Maps `len` bytes of `file` from the start on, so that writes stay in this process.
@@ -46,8 +55,19 @@ impl Mapping {
     /// # Errors
     ///
     /// Fails if the kernel refuses the mapping, or if `len` is zero.
-    pub fn private(file: impl AsFd, len: usize) -> io::Result<Self> {
-        Self::map(file, 0, len, MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE)
+    pub(crate) fn private(file: impl AsFd, len: usize) -> io::Result<Self> {
+        let base = backing::map(file, 0, len, Sharing::Private)?;
+        Ok(Self { base, len })
+    }
+
+    /// Makes an anonymous file of `len` bytes, all zero, and maps it; its size is sealed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does, or if `len` is zero.
+    pub(crate) fn anonymous(name: &CStr, len: usize) -> io::Result<(File, Self)> {
+        let (file, base) = backing::anonymous(name, len)?;
+        Ok((file, Self { base, len }))
     }
 
     /// Keeps the mapping out of children that are forked: a stray child gets a segmentation fault
@@ -57,8 +77,8 @@ impl Mapping {
     ///
     /// Fails if the kernel does.
     pub fn keep_from_children(&self) -> io::Result<()> {
-        // SAFETY: The range is this mapping; the advice changes nothing for this process.
-        Ok(unsafe { madvise(self.base.cast(), self.len, MmapAdvise::MADV_DONTFORK) }?)
+        // SAFETY: It is this mapping.
+        unsafe { backing::keep_from_children(self.base, self.len) }
     }
 
     /// Returns the length in bytes.
@@ -166,15 +186,6 @@ impl Mapping {
         unsafe { self.base.add(offset).cast().as_ref() }
     }
 
-    fn map(file: impl AsFd, offset: u64, len: usize, flags: MapFlags) -> io::Result<Self> {
-        let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let offset = offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-        // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
-        let base = unsafe { mmap(None, length, access, flags, file, offset) }?;
-        Ok(Self { base: base.cast(), len })
-    }
-
     #[inline]
     fn check(&self, offset: usize, len: usize) {
         let within = offset.checked_add(len).is_some_and(|end| end <= self.len);
@@ -192,22 +203,27 @@ fn outside(offset: usize, len: usize, mapped: usize) -> ! {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: Mapped in `shared` and unmapped once; what was handed out borrows `self`, but for
-        // raw pointers, whose users keep the mapping alive.
-        let unmapped = unsafe { munmap(self.base.cast(), self.len) };
-        debug_assert!(unmapped.is_ok(), "munmap: {unmapped:?}");
+        // SAFETY: Made once and unmade once; what was handed out borrows `self`, but for raw pointers, whose users
+        // keep the mapping alive.
+        unsafe { backing::unmap(self.base, self.len) };
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
     use super::*;
 
+    // Miri cannot map files.
+    #[cfg(not(miri))]
     #[test]
     fn two_mappings_of_a_file_are_the_same_memory() -> io::Result<()> {
         let file = tempfile::tempfile()?;
         file.set_len(8192)?;
-        let (a, b) = (Mapping::shared(&file, 0, 8192)?, Mapping::shared(&file, 4096, 4096)?);
+        // SAFETY: Nobody has references to the memory, and there is one thread.
+        let (a, b) =
+            unsafe { (Mapping::shared(&file, 0, 8192)?, Mapping::shared(&file, 4096, 4096)?) };
 
         a.write(4096 + 8, b"nvme");
         let mut bytes = [0; 4];
@@ -218,10 +234,22 @@ mod tests {
     }
 
     #[test]
+    fn anonymous_memory_is_zero_and_keeps_what_is_written() -> io::Result<()> {
+        let (_file, memory) = Mapping::anonymous(c"test", 8192)?;
+        let mut bytes = [1; 8];
+        memory.read(4092, &mut bytes);
+        assert_eq!(bytes, [0; 8]);
+        memory.write(4092, b"NVM Expr");
+        assert_eq!(
+            memory.words::<2>(4092).each_ref().map(|word| word.load(Relaxed).to_le_bytes()),
+            [*b"NVM ", *b"Expr",]
+        );
+        Ok(())
+    }
+
+    #[test]
     #[should_panic(expected = "2 bytes at 0xfff are not within 4096 mapped bytes")]
     fn an_access_past_the_end_panics() {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(4096).unwrap();
-        Mapping::shared(&file, 0, 4096).unwrap().write(4095, &[0; 2]);
+        Mapping::anonymous(c"test", 4096).unwrap().1.write(4095, &[0; 2]);
     }
 }

@@ -54,9 +54,11 @@
 
 mod arena;
 mod attach;
+mod backing;
 mod block;
 mod buffer;
 mod canary;
+mod device_view;
 mod domain;
 mod known;
 mod loan;
@@ -66,13 +68,13 @@ pub mod sgl;
 mod space;
 
 pub use arena::Arena;
-pub(crate) use attach::anonymous;
 pub(crate) use attach::attach;
 pub(crate) use block::Block;
 pub use block::Iova;
 pub use buffer::Buffer;
 pub(crate) use canary::Canaries;
 pub use canary::Overrun;
+pub use device_view::DeviceView;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
 pub(crate) use domain::UNMAPPED;
@@ -93,11 +95,10 @@ pub const PAGE_SIZE: usize = 4096;
 /// Hands memory over between this thread and the device: at submission, after the last access by the host
 /// and before the doorbell; at completion, after the phase tag was seen and before the first access.
 ///
-/// The empty `asm` block "may access" all memory whose address escaped, so the compiler keeps no byte of a
-/// buffer in a register across it; the fence orders the accesses of the processor.
+/// Accesses of the compiler are ordered by the assumption that the device touches the memory here, those of the
+/// processor by the fence.
 #[inline(always)]
 pub(crate) fn hand_over() {
     std::sync::atomic::fence(std::sync::atomic::Ordering::AcqRel);
-    // SAFETY: No instruction is executed. Without `nomem` it counts as an access to memory.
-    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+    backing::touch_what_escaped();
 }

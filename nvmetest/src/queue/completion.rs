@@ -29,7 +29,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn take_one(&self) -> bool {
         let Some(cqe) = self.completions.reap() else {
-            return false;
+            return self.is_gone() && self.abort_one();
         };
         hand_over();
         let at_ns = cmdlog::now_ns();

@@ -51,6 +51,8 @@ pub struct Core {
     has_findings: Cell<bool>,
     /// What became of the queue, if it takes no more commands.
     gone: OnceCell<String>,
+    /// What was in flight when the queue ended, the command that was submitted last first.
+    pub(super) left: RefCell<Vec<u16>>,
 }
 
 impl Core {
@@ -82,6 +84,7 @@ impl Core {
             findings: RefCell::default(),
             has_findings: Cell::new(false),
             gone: OnceCell::new(),
+            left: RefCell::default(),
         });
         completions.attach(&core);
         core
@@ -125,8 +128,12 @@ impl Core {
 
     /// Why the queue takes no more commands, if that is so.
     pub(crate) fn gone(&self) -> Option<Error> {
-        let why = self.gone.get()?.clone();
+        let why = self.why_gone()?.to_owned();
         Some(Error::QueueGone { queue: self.name(), why })
+    }
+
+    pub(super) fn why_gone(&self) -> Option<&str> {
+        self.gone.get().map(String::as_str)
     }
 
     #[inline]
@@ -135,8 +142,13 @@ impl Core {
     }
 
     /// Ends the queue: it was deleted, or the controller was disabled.
+    ///
+    /// What was in flight completes at the next polls, with
+    /// [`Status::COMMAND_ABORTED_BY_HOST`](crate::spec::Status::COMMAND_ABORTED_BY_HOST).
     pub(crate) fn retire(&self, why: &str) {
-        self.gone.get_or_init(|| why.to_owned());
+        if self.gone.set(why.to_owned()).is_ok() {
+            self.left.replace(self.slots.youngest_first());
+        }
     }
 
     /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.
@@ -212,6 +224,11 @@ impl Core {
 
     fn of_scope(&self, scope: Owner) -> impl Iterator<Item = &Slot> {
         self.slots.busy().filter(move |slot| slot.facts().owner == scope)
+    }
+
+    /// Takes the memory of what is in flight from the device, which says that it has ended it.
+    pub(super) fn revoke_in_flight(&self) {
+        self.slots.busy().for_each(|slot| _ = slot.revoke());
     }
 
     /// Gives up all commands of a scope; what is returned still holds their callbacks.

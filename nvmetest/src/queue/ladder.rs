@@ -53,7 +53,11 @@ pub(super) fn close(
     let stragglers = if core.accounts().in_flight(scope) == 0 {
         Vec::new()
     } else {
-        if let Some(error) = core.timed_out(scope) {
+        let error = match controller.function().check_alive() {
+            Ok(()) => core.timed_out(scope),
+            Err(lost) => Some(lost.into()),
+        };
+        if let Some(error) = error {
             core.accounts().failed(scope, None, error);
         }
         climb(controller, core, scope)
@@ -91,7 +95,8 @@ fn drain(controller: &Controller, core: &Core, scope: Owner, until_ns: u64) {
                 core.accounts().failed(scope, None, Error::Callback { message });
             }
         }
-        if look && (until_ns < now_ns() || !has_claim(controller, core)) {
+        // A queue that has ended completes what is left of it by itself.
+        if look && (until_ns < now_ns() || is_lost(controller)) {
             break;
         }
     }
@@ -100,16 +105,18 @@ fn drain(controller: &Controller, core: &Core, scope: Owner, until_ns: u64) {
 
 /// Whether the device can still touch what the queue's commands lent.
 fn has_claim(controller: &Controller, core: &Core) -> bool {
-    if core.gone().is_some() {
-        return false;
-    }
+    core.gone().is_none() && !is_lost(controller)
+}
+
+/// Whether the device is gone; then it has no claim on anything any more.
+fn is_lost(controller: &Controller) -> bool {
     let function = controller.function();
     let is_lost = function.check_alive().is_err();
     if is_lost && function.abilities().terminates {
         // It may be the connection that is lost, and not the process that still has the memory.
         let _ = function.terminate();
     }
-    !is_lost
+    is_lost
 }
 
 fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {
@@ -135,6 +142,7 @@ fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {
             core.retire("it was deleted to end a command that did not complete");
             let stragglers = end();
             revoke(&stragglers);
+            core.revoke_in_flight();
             return stragglers;
         }
     }
@@ -166,10 +174,8 @@ fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {
 
 /// Takes the memory of the commands from the device. Returns whether all of it is out of reach.
 fn revoke(stragglers: &[Straggler]) -> bool {
-    let places = stragglers.iter().flat_map(|it| it.places.as_slice()).map(|place| &place.block);
-    let lists = stragglers.iter().filter_map(|it| it.lists.as_ref());
     // Each is revoked, also when one cannot be.
-    places.chain(lists).filter(|block| !block.revoke()).count() == 0
+    stragglers.iter().filter(|command| !command.revoke()).count() == 0
 }
 
 /// Ends the process if the ladder itself unwinds: the scope would return while the device has a claim.

@@ -33,6 +33,7 @@ mod doorbell;
 mod invariant;
 mod key;
 mod ladder;
+mod left;
 mod one_thread;
 mod qpair;
 mod ring;

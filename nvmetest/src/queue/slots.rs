@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,6 +205,14 @@ impl Slots {
         self.slots.iter().filter(|slot| slot.state.get() == State::Busy)
     }
 
+    /// The identifiers in flight, the one that was submitted last first.
+    pub(super) fn youngest_first(&self) -> Vec<u16> {
+        let since_and_cid = |slot: &Slot| (slot.facts().since_ns, slot.key().cid());
+        let mut busy: Vec<_> = self.busy().map(since_and_cid).collect();
+        busy.sort_unstable_by_key(|&(since_ns, _)| Reverse(since_ns));
+        busy.into_iter().map(|(_, cid)| cid).collect()
+    }
+
     /// The number of a slot.
     pub(super) fn number(&self, slot: &Slot) -> u16 {
         slot.key.get().number(self.mask)
@@ -355,6 +364,16 @@ impl Slot {
         }
     }
 
+    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
+    pub(super) fn revoke(&self) -> bool {
+        // Nothing is dropped in between, for nothing else has the slot.
+        let (places, lists) = (self.places.replace(Places::None), self.lists.take());
+        let revoked = revoke(&places, lists.as_ref());
+        self.places.set(places);
+        self.lists.set(lists);
+        revoked
+    }
+
     fn abandon(&self) -> Straggler {
         self.state.set(State::Zombie);
         self.claim.set(Claim::None);
@@ -366,6 +385,19 @@ impl Slot {
             _callback: self.callback.take(),
         }
     }
+}
+
+impl Straggler {
+    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
+    pub(super) fn revoke(&self) -> bool {
+        revoke(&self.places, self.lists.as_ref())
+    }
+}
+
+fn revoke(places: &Places, lists: Option<&Arc<Block>>) -> bool {
+    let blocks = places.as_slice().iter().map(|place| &place.block).chain(lists);
+    // Each is revoked, also when one cannot be.
+    blocks.filter(|block| !block.revoke()).count() == 0
 }
 
 /// The places of a command that lends none, or many.

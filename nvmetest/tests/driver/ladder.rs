@@ -36,33 +36,6 @@ fn a_hung_command_is_ended_by_deleting_its_queue() -> Result {
     Ok(())
 }
 
-/// The memory of a hung admin command is out of reach, and its identifier is not used again before the
-/// completion has come.
-#[test]
-fn memory_is_revoked_from_an_admin_command_that_hangs() -> Result {
-    let mut commands = 0;
-    let fake = Fake::new(move |qid, sqe| {
-        let hangs = qid == 0 && sqe.admin_opcode() == AdminOpcode::GET_LOG_PAGE;
-        commands += usize::from(hangs);
-        if hangs && commands == 1 { Reply::Silence } else { Reply::Normal }
-    });
-    let nvme = fake.open()?;
-    let mut log = nvme.buffer(512);
-    let command = nvme.get_log_page(nvmetest::LogPage::of(2), &mut log).timeout(SOON);
-    assert!(matches!(command.run(&nvme), Err(Error::Timeout { .. })));
-    drop(log);
-
-    // The device comes too late: it cannot reach the memory, which somebody else may have by now.
-    let other = nvme.buffer(512);
-    assert!(!fake.late_write(0, 0xdd));
-    assert!(other.iter().all(|&byte| byte == 0));
-    fake.late_completion(0);
-    for _ in 0..200 {
-        nvme.identify_namespace(1)?;
-    }
-    Ok(())
-}
-
 #[test]
 fn where_memory_cannot_be_revoked_the_controller_is_disabled() -> Result {
     let fake = Fake::with_model(DmaModel::Whole, |qid, sqe| {
@@ -142,26 +115,6 @@ fn a_deadline_ends_a_wait_and_names_the_command() -> Result {
     Ok(())
 }
 
-#[test]
-fn disabling_the_controller_ends_what_is_in_flight() -> Result {
-    let fake = Fake::new(|qid, sqe| if is_read(qid, sqe) { Reply::Silence } else { Reply::Normal });
-    let mut nvme = fake.open()?;
-    {
-        let q = nvme.qpair(4)?;
-        let ns = nvme.namespace(1)?;
-        let mut buf = nvme.buffer(512);
-        let error = q.scope(|io| {
-            let ticket = ns.read(&mut buf, 0).timeout(Duration::from_secs(60)).submit(io);
-            nvme.disable()?;
-            ticket.wait().map(drop)
-        });
-        assert!(matches!(error, Err(Error::QueueGone { .. })), "{error:?}");
-    }
-    nvme.reset()?;
-    nvme.namespace(1)?;
-    Ok(())
-}
-
 /// An Abort that works leaves the queue as it is.
 #[test]
 fn a_hung_command_is_aborted_before_its_queue_is_deleted() -> Result {
@@ -181,25 +134,6 @@ fn a_hung_command_is_aborted_before_its_queue_is_deleted() -> Result {
     // The memory was not taken away either.
     let identify = nvme.identify(nvmetest::Identify::CONTROLLER, &mut buf);
     identify.run(&nvme)?;
-    Ok(())
-}
-
-/// The device says that the queue is deleted, and goes on with its commands.
-#[test]
-fn memory_is_revoked_also_when_the_queue_was_deleted() -> Result {
-    let fake = Fake::new(|qid, sqe| match (qid, sqe.admin_opcode()) {
-        (0, AdminOpcode::DELETE_IO_SQ) => Reply::Status(Status::SUCCESS),
-        _ if is_read(qid, sqe) => Reply::Silence,
-        _ => Reply::Normal,
-    });
-    let nvme = fake.open()?;
-    let q = nvme.qpair(4)?;
-    let ns = nvme.namespace(1)?;
-    let mut buf = nvme.buffer(512);
-    let result = ns.read(&mut buf, 0).timeout(SOON).run(&q);
-    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
-    assert!(!fake.late_write(0, 0xdd));
-    assert!(buf.iter().all(|&byte| byte == 0));
     Ok(())
 }
 

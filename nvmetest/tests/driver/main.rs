@@ -2,6 +2,7 @@
 
 mod canary;
 mod dma_faults;
+#[expect(dead_code, reason = "the soundness suite uses the rest")]
 mod fake;
 mod hmb;
 mod hygiene;

@@ -52,65 +52,6 @@ fn addresses_that_are_used_up_are_an_error() -> Result {
     Ok(())
 }
 
-/// A callback that runs while the second scope closes submits to the first, which was closed by then.
-#[test]
-fn a_callback_that_submits_to_a_closed_scope_is_waited_for() -> Result {
-    let nvme = soft::controller("soft:size=1MiB")?;
-    let queues = [nvme.qpair(4)?, nvme.qpair(4)?];
-    let ns = nvme.namespace(1)?;
-    for round in 0..50_u8 {
-        let mut buf = nvme.buffer(512);
-        buf.fill(0xff);
-        nvmetest::queue::scope_all(&queues, |ios| {
-            let buf = &mut buf;
-            ns.flush().submit_with(&ios[1], |_, _| drop(ns.read(buf, 0).submit(&ios[0])));
-            Ok(())
-        })?;
-        assert!(buf.iter().all(|&byte| byte == 0), "round {round}");
-    }
-    Ok(())
-}
-
-/// A callback that never ran submits a command as it is dropped: nobody would wait for that one.
-#[test]
-fn a_scope_that_has_ended_takes_no_commands() -> Result {
-    struct ReadOnDrop<'s, 'e> {
-        io: &'s nvmetest::Io<'s, 'e, Nvm>,
-        command: Option<Command<Nvm, nvmetest::SliceMut<'s>>>,
-    }
-    impl Drop for ReadOnDrop<'_, '_> {
-        fn drop(&mut self) {
-            let refused = self.command.take().unwrap().submit(self.io).wait();
-            assert!(matches!(refused, Err(Error::QueueGone { .. })));
-        }
-    }
-
-    let writes = Arc::new(AtomicUsize::new(0));
-    let seen = writes.clone();
-    let fake = Fake::new(move |qid, sqe| match (qid, sqe.opcode()) {
-        (0, _) => Reply::Normal,
-        (_, READ) => {
-            seen.fetch_add(1, Ordering::Relaxed);
-            Reply::Silence
-        }
-        _ => Reply::Silence,
-    });
-    let nvme = fake.open()?;
-    let queues = [nvme.qpair(4)?, nvme.qpair(4)?];
-    let ns = nvme.namespace(1)?;
-    let mut buf = nvme.buffer(512);
-    let result = nvmetest::queue::scope_all(&queues, |ios| {
-        let command = Some(ns.read(&mut buf, 0));
-        let read = ReadOnDrop { io: &ios[1], command };
-        let hung = ns.flush().timeout(Duration::from_millis(10));
-        hung.submit_with(&ios[0], move |_, _| drop(read));
-        Ok(())
-    });
-    assert!(matches!(result, Err(Error::Timeout { .. })), "{result:?}");
-    assert_eq!(writes.load(Ordering::Relaxed), 0);
-    Ok(())
-}
-
 fn message<T>(body: impl FnOnce() -> Result<T>) -> String {
     let panic = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(_)) => return "it was taken for good".to_owned(),

@@ -347,14 +347,12 @@ fn a_posted_doorbell_that_was_refused_fails_a_later_access() {
 fn mapped_memory_is_the_arenas_and_goes_when_it_is_unmapped() {
     let running = Running::start(&PLAIN);
     let function = running.connect();
-    let arena = Arena::new(0x10000).unwrap();
-    let memory = DmaRange {
-        iova: 0x10_0000,
-        len: 0x2000,
-        file: arena.file(),
-        offset: 4096,
-        host: arena.mapping().base().as_ptr() as usize,
-    };
+    let arena = Arc::new(Arena::new(0x10000).unwrap());
+    // SAFETY: Nobody has a buffer in the arena.
+    #[expect(unsafe_code, reason = "a device is trusted with the arena")]
+    let view = unsafe { arena.device_view() };
+    let memory =
+        DmaRange { iova: 0x10_0000, len: 0x2000, file: view.file(), offset: 4096, host: 0 };
 
     bare(&function).dma_map(&memory).unwrap();
     {
@@ -363,7 +361,7 @@ fn mapped_memory_is_the_arenas_and_goes_when_it_is_unmapped() {
         file.write_all_at(b"from the device", 4096).unwrap();
     }
     let mut bytes = [0; 15];
-    arena.mapping().read(4096, &mut bytes);
+    view.read(4096, &mut bytes);
     assert_eq!(&bytes, b"from the device");
 
     function.dma_unmap(0x10_0000, 0x2000).unwrap();

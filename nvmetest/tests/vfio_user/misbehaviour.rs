@@ -108,8 +108,11 @@ fn memory_that_is_refused_is_an_error() {
         _ => Answer::Proper,
     };
     let device = Script::start(script).device(LONG);
-    let arena = Arena::new(0x2000).unwrap();
-    let memory = DmaRange { iova: 0x1000, len: 0x1000, file: arena.file(), offset: 0, host: 0 };
+    let arena = Arc::new(Arena::new(0x2000).unwrap());
+    // SAFETY: Nobody touches the memory.
+    #[expect(unsafe_code, reason = "a device is trusted with the arena")]
+    let memory = unsafe { arena.device_view() };
+    let memory = DmaRange { iova: 0x1000, len: 0x1000, file: memory.file(), offset: 0, host: 0 };
 
     let error = bare(&device).dma_map(&memory).unwrap_err().to_string();
     assert!(error.contains("refused DMA_MAP of 0x1000 bytes at 0x1000: ENOSPC"), "{error}");

@@ -1,4 +1,5 @@
 //! The regions of a device, and what of them can be mapped.
+#![expect(unsafe_code, reason = "the server may write what it shares")]
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -150,7 +151,9 @@ fn map(file: &OwnedFd, file_offset: u64, start: u64, len: u64) -> Result<(Mappin
         .ok_or_else(|| format!("its file is only {file_size:#x} bytes long"))?;
     let len = usize::try_from(len).map_err(|error| error.to_string())?;
     let failed = |error| format!("mapping it failed: {error}");
-    let mapping = Mapping::shared(&file, offset, len).map_err(failed)?;
+    // SAFETY: These are doorbells, which `Mmio` stores to atomically. A server that sends another file than that of
+    // its doorbells writes by the hand of the host what it could write itself.
+    let mapping = unsafe { Mapping::shared(&file, offset, len) }.map_err(failed)?;
     mapping.keep_from_children().map_err(failed)?;
     Ok((mapping, file))
 }

@@ -1,0 +1,84 @@
+//! Mappings of files, as the kernel makes them.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+
+use nix::fcntl::FcntlArg;
+use nix::fcntl::SealFlag;
+use nix::fcntl::fcntl;
+use nix::sys::memfd::MFdFlags;
+use nix::sys::memfd::memfd_create;
+use nix::sys::mman::MapFlags;
+use nix::sys::mman::MmapAdvise;
+use nix::sys::mman::ProtFlags;
+use nix::sys::mman::madvise;
+use nix::sys::mman::mmap;
+use nix::sys::mman::munmap;
+
+use super::Sharing;
+
+/// Makes an anonymous file of `len` bytes, all zero, and maps it. It can neither shrink nor grow: a peer that holds
+/// its descriptor cannot pull pages from under this process.
+pub(in crate::memory) fn anonymous(name: &CStr, len: usize) -> io::Result<(File, NonNull<u8>)> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let file = File::from(memfd_create(name, flags)?);
+    file.set_len(len as u64)?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW))?;
+    let base = map(&file, 0, len, Sharing::Shared)?;
+    Ok((file, base))
+}
+
+/// Maps a range of a file, readable and writable.
+pub(in crate::memory) fn map(
+    file: impl AsFd,
+    offset: u64,
+    len: usize,
+    sharing: Sharing,
+) -> io::Result<NonNull<u8>> {
+    let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let length = len.try_into().map_err(invalid)?;
+    let offset = offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let flags = match sharing {
+        Sharing::Shared => MapFlags::MAP_SHARED,
+        Sharing::Private => MapFlags::MAP_PRIVATE,
+    };
+    // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
+    let base = unsafe { mmap(None, length, access, flags | MapFlags::MAP_NORESERVE, file, offset) };
+    Ok(base?.cast())
+}
+
+/// Keeps a mapping out of children that are forked.
+///
+/// # Safety
+///
+/// It is a mapping, and it lives.
+pub(in crate::memory) unsafe fn keep_from_children(
+    base: NonNull<u8>,
+    len: usize,
+) -> io::Result<()> {
+    // SAFETY: The range is the caller's mapping; the advice changes nothing for this process.
+    Ok(unsafe { madvise(base.cast(), len, MmapAdvise::MADV_DONTFORK) }?)
+}
+
+/// Ends a mapping.
+///
+/// # Safety
+///
+/// It is a mapping of `len` bytes, and nobody uses it any more.
+pub(in crate::memory) unsafe fn unmap(base: NonNull<u8>, len: usize) {
+    // SAFETY: The caller's promise.
+    let unmapped = unsafe { munmap(base.cast(), len) };
+    debug_assert!(unmapped.is_ok(), "munmap: {unmapped:?}");
+}
+
+/// Has the compiler assume that all memory whose address escaped is read and written here, so that it keeps no
+/// byte of a buffer in a register across it.
+#[inline(always)]
+pub(in crate::memory) fn touch_what_escaped() {
+    // SAFETY: No instruction is executed. Without `nomem` it counts as an access to memory.
+    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+}

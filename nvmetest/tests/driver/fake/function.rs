@@ -1,0 +1,108 @@
+//! The controller as the driver reaches it.
+
+use std::os::fd::BorrowedFd;
+
+use nvmetest::spec::Property;
+use nvmetest::transport::Abilities;
+use nvmetest::transport::DeviceUri;
+use nvmetest::transport::DmaFault;
+use nvmetest::transport::DmaRange;
+use nvmetest::transport::Function;
+use nvmetest::transport::Mmio;
+use nvmetest::transport::TransportError;
+use nvmetest::transport::TransportResult;
+
+use super::Fake;
+
+const DOORBELLS: u64 = 0x1000;
+
+impl Fake {
+    fn lost(&self, how: &str) -> TransportResult {
+        Err(TransportError::Lost { device: self.uri.to_string(), how: how.to_owned() })
+    }
+}
+
+#[expect(unsafe_code, reason = "these methods are unsafe to call, and here they are implemented")]
+impl Function for Fake {
+    fn uri(&self) -> &DeviceUri {
+        &self.uri
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.device.abilities
+    }
+
+    fn config_read(&self, _offset: u16, data: &mut [u8]) -> TransportResult {
+        data.fill(0);
+        Ok(())
+    }
+
+    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+        Ok(())
+    }
+
+    fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
+        self.check_alive()?;
+        let value = self.device.read_register(offset);
+        data.copy_from_slice(&value.to_le_bytes()[..data.len()]);
+        Ok(())
+    }
+
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+        self.check_alive()?;
+        let mut bytes = [0; 8];
+        bytes[..data.len()].copy_from_slice(data);
+        let value = u64::from_le_bytes(bytes);
+        let Some(at) = offset.checked_sub(DOORBELLS) else {
+            self.device.write_register(offset, value);
+            return Ok(());
+        };
+        let (number, value) = ((at / 4) as u16, value as u32);
+        match &self.thread {
+            Some(thread) => thread.ring(&self.device, number, value),
+            None => self.device.doorbell(&mut self.device.state(), number, value),
+        }
+        Ok(())
+    }
+
+    fn doorbells(&self) -> Option<&Mmio> {
+        None
+    }
+
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+        self.device.state().mapped.insert(memory.iova, (memory.len, memory.offset));
+        Ok(())
+    }
+
+    fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
+        let mut state = self.device.state();
+        if state.keeps_mappings {
+            return self.lost("it keeps the memory");
+        }
+        let removed = state.mapped.remove(&iova);
+        assert_eq!(removed.map(|(size, _)| size), Some(len), "exactly what was mapped is unmapped");
+        Ok(())
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        std::mem::take(&mut *self.device.faults.lock().expect("nobody panics with it"))
+    }
+
+    fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        Ok(())
+    }
+
+    fn reset(&self) -> TransportResult {
+        self.device.state().registers.stuck = false;
+        self.device.write_register(Property::CC.0.into(), 0);
+        Ok(())
+    }
+
+    fn check_alive(&self) -> TransportResult {
+        if self.device.is_alive() { Ok(()) } else { self.lost("it was pulled") }
+    }
+
+    fn terminate(&self) -> TransportResult {
+        unreachable!("the fake device has no process")
+    }
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask miri`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Args;
+use xshell::Shell;
+use xshell::cmd;
+
+use crate::suites::root;
+
+/// Run the soundness suite, and the unit tests of memory and queues, under Miri
+///
+/// Twice: with Stacked Borrows and with Tree Borrows. The exit code is 0 if both are clean, 1 if not, and 4 if Miri is
+/// not installed.
+#[derive(Args)]
+pub struct Miri {
+    /// Run only the tests whose names contain one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<OsString>,
+
+    /// Options of the test harness, behind `--`, for example `--exact`; MIRIFLAGS is heeded, too
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<OsString>,
+}
+
+/// The exit code when Miri is not installed.
+const NOT_INSTALLED: u8 = 4;
+
+/// How references are checked: what it is called, and the flag.
+const MODELS: [(&str, &str); 2] =
+    [("Stacked Borrows", ""), ("Tree Borrows", "-Zmiri-tree-borrows")];
+
+/// Safe code may leak, and some of the tests do: that is what they are about.
+const LEAKS: &str = "-Zmiri-ignore-leaks";
+
+/// The tests, as `cargo test` is told of them, and which of them are run if nobody chooses others.
+///
+/// The soundness suite is run in full; of the unit tests those of what the suite stands on.
+const TESTS: [(&[&str], &[&str]); 2] =
+    [(&["--test", "soundness"], &[]), (&["--lib"], &["memory::", "queue::"])];
+
+/// Tests with random cases, of which there are too many for Miri.
+const SKIPPED: [&str; 4] =
+    ["--skip", "a_walk_of_the_entries_gives", "--skip", "no_page_is_taken_twice"];
+
+impl Miri {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let sh = Shell::new()?;
+        sh.change_dir(root());
+        if let Some(why) = missing(&sh) {
+            eprintln!("xtask: {why}");
+            return Ok(NOT_INSTALLED.into());
+        }
+        check(&sh, &self.filters, &self.options)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Runs the tests under Miri, with both models.
+pub fn check(sh: &Shell, filters: &[OsString], options: &[OsString]) -> anyhow::Result<()> {
+    let flags = std::env::var("MIRIFLAGS").unwrap_or_default();
+    for (model, flag) in MODELS {
+        println!("Miri with {model}");
+        for (target, all) in TESTS {
+            let test =
+                cmd!(sh, "cargo +nightly miri test --package nvmetest --locked {target...} --");
+            let test = if filters.is_empty() { test.args(all) } else { test.args(filters) };
+            let test = test.args(SKIPPED).args(options);
+            test.env("MIRIFLAGS", format!("{LEAKS} {flag} {flags}")).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Says what has to be installed, and how, if Miri does not start.
+pub fn missing(sh: &Shell) -> Option<String> {
+    let toolchains = cmd!(sh, "rustup toolchain list").quiet().ignore_stderr().read();
+    let components =
+        cmd!(sh, "rustup component list --toolchain nightly --installed").quiet().ignore_stderr();
+    missing_of(&toolchains.unwrap_or_default(), &components.read().unwrap_or_default())
+}
+
+/// As [`missing`], from what rustup says.
+fn missing_of(toolchains: &str, components: &str) -> Option<String> {
+    if !toolchains.lines().any(|name| name.starts_with("nightly")) {
+        return Some(
+            "Miri needs a nightly toolchain, and none is installed: run `rustup toolchain install nightly \
+             --component miri,rust-src`"
+                .to_owned(),
+        );
+    }
+    let needed = ["miri", "rust-src"];
+    let has = |name: &&str| components.lines().any(|installed| installed.starts_with(*name));
+    let missing: Vec<_> = needed.into_iter().filter(|name| !has(name)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "the nightly toolchain lacks {}: run `rustup component add {} --toolchain nightly`",
+        missing.join(" and "),
+        missing.join(" "),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOOLCHAINS: &str =
+        "stable-x86_64-unknown-linux-gnu (default)\nnightly-x86_64-unknown-linux-gnu\n";
+
+    #[test]
+    fn what_is_missing_is_named_with_the_command_that_installs_it() {
+        let without = missing_of("stable-x86_64-unknown-linux-gnu (default)\n", "").unwrap();
+        assert!(without.contains("`rustup toolchain install nightly"), "{without}");
+        let bare = missing_of(TOOLCHAINS, "cargo-x86_64-unknown-linux-gnu\nrust-src\n").unwrap();
+        assert!(
+            bare.ends_with("lacks miri: run `rustup component add miri --toolchain nightly`"),
+            "{bare}"
+        );
+        let none = missing_of(TOOLCHAINS, "").unwrap();
+        assert!(none.contains("lacks miri and rust-src"), "{none}");
+        let all = "miri-x86_64-unknown-linux-gnu\nrust-src\n";
+        assert_eq!(missing_of(TOOLCHAINS, all), None);
+    }
+}
