@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::command::Expected;
+use crate::ioworker::IoWorkerError;
 use crate::memory::MemoryError;
 use crate::memory::Overrun;
 use crate::spec::Csts;
@@ -167,6 +168,9 @@ pub enum Error {
     /// Memory could not be had.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// There is no worker, or no result of one.
+    #[error(transparent)]
+    IoWorker(#[from] IoWorkerError),
     /// The device could not be reached.
     #[error(transparent)]
     Transport(#[from] TransportError),

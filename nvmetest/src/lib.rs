@@ -64,6 +64,7 @@
 //! | [`raw`] | queues, entries and PRP Lists by hand |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
+//! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
 
@@ -73,6 +74,7 @@ pub mod command;
 mod controller;
 mod error;
 mod fixture;
+pub mod ioworker;
 pub mod memory;
 mod namespace;
 pub mod queue;
@@ -114,6 +116,8 @@ pub use error::Error;
 pub use error::Result;
 pub use fixture::Fixture;
 pub use fixture::Outcome;
+pub use ioworker::IoWorker;
+pub use ioworker::IoWorkerError;
 pub use memory::Buffer;
 pub use memory::Sink;
 pub use memory::Slice;

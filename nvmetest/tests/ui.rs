@@ -9,8 +9,8 @@
 //!    API that is to be changed: `#[diagnostic::on_unimplemented]` on the trait, or another shape of the method.
 //!
 //! The files are sorted by what they are about: `buffer_`, `slice_`, `sink_` (what is lent), `ticket_`, `io_`,
-//! `callback_` (what is in flight), `queue_pair_`, `controller_`, `reset_`, `format_` (who has the controller), and
-//! `macro_` (`#[nvme_test]`).
+//! `callback_` (what is in flight), `queue_pair_`, `controller_`, `reset_`, `format_`, `worker_` (who has the
+//! controller), and `macro_` (`#[nvme_test]`).
 
 use std::env;
 use std::fs;
@@ -120,6 +120,7 @@ fn what_drives_the_controller_stays_on_its_thread() {
         nvmetest::Interrupts<'static>,
         nvmetest::Registers<'static>,
         nvmetest::ExclusiveCommand<'static>,
+        nvmetest::IoWorker<'static>,
     );
     // And the question can be answered otherwise.
     const { assert!(Is::<nvme::Buffer>::GOES && Is::<&nvme::Buffer>::GOES) };

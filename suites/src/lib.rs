@@ -12,6 +12,7 @@ mod host_memory_buffer;
 mod identify;
 mod initialization;
 mod interrupts;
+mod ioworker;
 mod keep_alive;
 mod log_pages;
 mod pattern;

@@ -113,6 +113,8 @@ impl Controller {
         };
         left("submission", submission);
         left("completion", completion);
+        let running = shared.workers().running();
+        leaks.extend(running.iter().map(|pid| format!("IOWorker {pid} was not ended")));
         if let Some(bytes) = shared.leases().lent() {
             leaks.push(format!("the host memory buffer of {bytes} bytes was not disabled"));
         }

@@ -201,6 +201,8 @@ fn ready_timeout(shared: &Shared, cap: Cap) -> Result<Duration> {
 }
 
 fn disable(shared: &Shared, why: &str) -> Result {
+    // First of all, also if the controller cannot be reached: a worker rings no doorbell of a queue that goes.
+    shared.end_workers(why);
     let function = &**shared.function();
     let limit = shared.cap().timeout().max(LEAST_TIMEOUT);
     let cc = Cc::from(function.read32(Property::CC.0.into())?);

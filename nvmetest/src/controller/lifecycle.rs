@@ -121,6 +121,7 @@ impl Controller {
     ///
     /// Fails if the transport has no such reset.
     pub fn function_level_reset_only(&mut self) -> Result {
+        self.shared.end_workers("the function was reset");
         self.shared.function().reset()?;
         self.shared.retire_queues("the function was reset");
         Ok(())

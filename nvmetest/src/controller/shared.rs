@@ -16,6 +16,7 @@ use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
 use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
+use crate::ioworker::LiveWorkers;
 use crate::memory::Block;
 use crate::memory::Domain;
 use crate::queue::Claims;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     cores: RefCell<Vec<Weak<Core>>>,
     /// The memory of the admin queues. It is free when the controller is disabled.
     parked: RefCell<Vec<Arc<Block>>>,
+    /// The workers that may use a queue.
+    workers: LiveWorkers,
     /// The host memory buffer.
     leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
@@ -104,6 +107,7 @@ impl Shared {
             claims: Claims::default(),
             cores: RefCell::default(),
             parked: RefCell::default(),
+            workers: LiveWorkers::default(),
             leases: Leases::default(),
             complaints: RefCell::default(),
             faults: RefCell::default(),
@@ -200,6 +204,8 @@ impl Shared {
 
     /// The controller is disabled, or reset: it has no queues any more, and no claim on any memory.
     pub(crate) fn retire_queues(&self, why: &str) {
+        self.end_workers(why);
+        self.workers.clear();
         for core in self.cores.take().iter().filter_map(Weak::upgrade) {
             core.retire(why);
         }
@@ -252,6 +258,20 @@ impl Shared {
     /// Keeps memory that the device may use until the controller is disabled.
     pub(crate) fn park(&self, block: Arc<Block>) {
         self.parked.borrow_mut().push(block);
+    }
+
+    /// Lets go of what [`park`](Self::park) kept: the queue is gone that it was lent to.
+    pub(crate) fn unpark(&self, block: &Arc<Block>) {
+        self.parked.borrow_mut().retain(|parked| !Arc::ptr_eq(parked, block));
+    }
+
+    pub(crate) fn workers(&self) -> &LiveWorkers {
+        &self.workers
+    }
+
+    /// Ends all workers: what they have mapped is about to become somebody else's.
+    pub(crate) fn end_workers(&self, why: &str) {
+        self.complaints.borrow_mut().extend(self.workers.end_all(why));
     }
 
     pub(super) fn leases(&self) -> &Leases {
@@ -323,7 +343,11 @@ impl Shared {
         match opcode {
             AdminOpcode::CREATE_IO_SQ => self.queues.add_sq(qid),
             AdminOpcode::CREATE_IO_CQ => self.queues.add_cq(qid),
-            AdminOpcode::DELETE_IO_SQ => self.queues.remove_sq(qid),
+            AdminOpcode::DELETE_IO_SQ => {
+                let complaints = self.workers.end_with_sq(qid);
+                self.complaints.borrow_mut().extend(complaints);
+                self.queues.remove_sq(qid);
+            }
             AdminOpcode::DELETE_IO_CQ => self.queues.remove_cq(qid),
             AdminOpcode::SET_FEATURES => self.touched.set(Touched { features: true, ..touched }),
             _ if formats => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
@@ -58,6 +59,17 @@ impl Block {
         let base = self.domain.arena().mapping().base().as_ptr();
         // SAFETY: The block is within the mapping of the arena, which the domain keeps alive.
         unsafe { base.add(self.spot.offset + at) }
+    }
+
+    /// Where the block is in the file of the arena, in bytes: for another process to map.
+    pub(crate) fn arena_range(&self) -> Range<u64> {
+        let start = self.spot.offset as u64;
+        start..start + self.len as u64
+    }
+
+    /// Returns the file of the arena.
+    pub(crate) fn arena_file(&self) -> BorrowedFd<'_> {
+        self.domain.arena().file()
     }
 
     /// Copies `bytes` to `at`, for memory that the device may read at any time: queues, PRP lists.

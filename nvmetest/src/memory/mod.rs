@@ -53,6 +53,7 @@
 #![expect(unsafe_code, reason = "memory that a device shares is reached through raw pointers")]
 
 mod arena;
+mod attach;
 mod backing;
 mod block;
 mod buffer;
@@ -67,6 +68,7 @@ pub mod sgl;
 mod space;
 
 pub use arena::Arena;
+pub(crate) use attach::attach;
 pub(crate) use block::Block;
 pub use block::Iova;
 pub use buffer::Buffer;

@@ -3,8 +3,6 @@
 mod command;
 mod dsm;
 
-use std::marker::PhantomData;
-
 use zerocopy::FromBytes;
 
 use crate::Error;
@@ -26,7 +24,7 @@ pub struct Namespace<'c> {
     blocks: u64,
     /// See `Shared::epoch`.
     epoch: u64,
-    _controller: PhantomData<&'c Controller>,
+    controller: &'c Controller,
 }
 
 /// The largest block that the driver can work with: nobody has larger ones.
@@ -69,7 +67,7 @@ impl Controller {
                 extended_block: block as usize + metadata,
                 blocks: identify.nsze.get(),
                 epoch,
-                _controller: PhantomData,
+                controller: self,
             }),
             _ => nonsense(format!("LBADS {} of the LBA format in use", format.lbads())),
         }
@@ -137,6 +135,22 @@ impl Controller {
                 ));
             }
         }
+    }
+}
+
+impl<'c> Namespace<'c> {
+    pub(crate) fn controller(&self) -> &'c Controller {
+        self.controller
+    }
+
+    /// Whether a block has metadata that follows its data.
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.extended_block != self.block
+    }
+
+    /// Whether the namespace is still what it was when this was made.
+    pub(crate) fn is_current(&self) -> bool {
+        self.epoch == self.controller.shared().epoch()
     }
 }
 

@@ -54,6 +54,7 @@ pub use creation::QueueMemory;
 pub(crate) use doorbell::Doorbell;
 pub(crate) use key::Key;
 pub(crate) use key::Owner;
+pub(crate) use ladder::panic_message;
 pub use qpair::CompletionQueue;
 pub use qpair::CqOptions;
 pub use qpair::Qpair;

@@ -1,12 +1,14 @@
 //! I/O queues, deleted when they are dropped.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::Error;
 use crate::Result;
 use crate::command::Command;
 use crate::command::Nvm;
 use crate::controller::Controller;
+use crate::memory::Block;
 use crate::memory::Data;
 use crate::transport::TransportError;
 
@@ -149,6 +151,11 @@ impl<'c> Qpair<'c> {
     /// Returns the number of entries of the submission queue.
     pub fn entries(&self) -> u32 {
         self.core.ring().entries()
+    }
+
+    /// Returns the memory of the submission and of the completion queue.
+    pub(crate) fn rings(&self) -> (&Arc<Block>, &Arc<Block>) {
+        (self.core.ring().block(), self.core.completions().ring().block())
     }
 
     /// Opens a scope for concurrent commands; see the [module](super) for the rules.

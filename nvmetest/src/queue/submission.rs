@@ -56,6 +56,11 @@ impl Core {
             let why = "a queue made by hand has entries for the format that a namespace has now: drop it first";
             return self.refuse_layout(owner, sqe, terms, why.to_owned());
         }
+        if changes_namespaces && !self.shared.workers().is_empty() {
+            let why = "an IOWorker has commands for the format that a namespace has now: join it first, or reset the \
+                       controller if it was forgotten";
+            return self.refuse_layout(owner, sqe, terms, why.to_owned());
+        }
         let Some(slot) = self.slots.reserve(|owner| self.accounts.is_open(owner)) else {
             return self.refuse_for_room(owner);
         };

@@ -28,6 +28,7 @@ use super::session::Session;
 use super::session::Supplies;
 use super::setup::SetupError;
 use super::shuffle;
+use crate::ioworker;
 use crate::transport::ROLE_ARGUMENT;
 use crate::transport::Scheme;
 use crate::transport::vfio_user;
@@ -43,8 +44,8 @@ pub(super) const LOST: u8 = 3;
 pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let schemes = &[schemes, &[vfio_user::SCHEME]].concat();
-    if let Some(role) = role(&arguments) {
-        return serve(schemes, &role);
+    if let Some(code) = serve_role(schemes) {
+        return code;
     }
     match run(arguments, schemes) {
         Ok(code) | Err(Stop::Exit(code)) => code,
@@ -53,6 +54,18 @@ pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
             ExitCode::from(SETUP)
         }
     }
+}
+
+/// Becomes another process of a session (a soft controller, an IOWorker), if this one is started as such.
+///
+/// [`main`] does this. It is for programs with a harness of their own, which call it before they do anything else.
+pub fn serve_role(schemes: &[&'static dyn Scheme]) -> Option<ExitCode> {
+    let arguments: Vec<OsString> = env::args_os().take(2).collect();
+    let role = role(&arguments);
+    if let Some(code) = ioworker::serve(role.as_deref()) {
+        return Some(code);
+    }
+    Some(serve(schemes, &role?))
 }
 
 /// Returns the role that the process is started for.

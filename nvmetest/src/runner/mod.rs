@@ -70,7 +70,9 @@ mod verdict;
 mod watchdog;
 
 pub use main::main;
+pub use main::serve_role;
 pub use shuffle::seed;
+pub(crate) use shuffle::splitmix;
 pub use verdict::Verdict;
 
 #[doc(hidden)]

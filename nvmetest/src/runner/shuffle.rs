@@ -27,8 +27,8 @@ pub(super) fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-/// The generator SplitMix64.
-fn splitmix(state: &mut u64) -> u64 {
+/// Draws a number: the generator SplitMix64.
+pub(crate) fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut word = *state;
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

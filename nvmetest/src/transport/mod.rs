@@ -15,6 +15,7 @@
 mod bare;
 mod claim;
 mod dma_fault;
+mod doorbell_file;
 mod error;
 mod mmio;
 mod process;
@@ -34,6 +35,7 @@ pub use claim::Claim;
 pub use claim::ClaimError;
 pub use dma_fault::DmaAccess;
 pub use dma_fault::DmaFault;
+pub use doorbell_file::DoorbellFile;
 pub use error::OpenError;
 pub use error::TransportError;
 pub use mmio::Mmio;
@@ -90,6 +92,11 @@ pub trait Function: Send + Sync + fmt::Debug {
 
     /// Returns the part of BAR0 with the doorbells, where it is mapped into this process.
     fn doorbells(&self) -> Option<&Mmio>;
+
+    /// Returns the file behind the doorbells, where another process can map them: an IOWorker.
+    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+        None
+    }
 
     /// Lets the device reach memory. Not called with [`DmaModel::Fixed`].
     ///

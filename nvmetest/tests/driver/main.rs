@@ -7,6 +7,7 @@ mod fake;
 mod hmb;
 mod hygiene;
 mod initialization;
+mod ioworker;
 mod ladder;
 mod memory;
 mod nonsense;

@@ -1,6 +1,7 @@
 //! The device behind the connection, as a function.
 
 use std::fmt;
+use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use zerocopy::IntoBytes;
 use super::VfioUser;
 use super::region::BAR0;
 use super::region::CONFIG;
+use super::region::Doorbells;
 use super::wire::Command;
 use super::wire::DmaMap;
 use super::wire::DmaUnmap;
@@ -22,6 +24,7 @@ use crate::spec::Property;
 use crate::transport::Abilities;
 use crate::transport::DeviceUri;
 use crate::transport::DmaRange;
+use crate::transport::DoorbellFile;
 use crate::transport::Function;
 use crate::transport::Mmio;
 use crate::transport::TransportError;
@@ -59,7 +62,7 @@ impl Function for VfioUser {
     }
 
     unsafe fn ring(&self, offset: u64, value: u32) -> TransportResult {
-        if self.doorbells.as_ref().is_some_and(|doorbells| doorbells.ring(offset, value)) {
+        if self.doorbells.as_ref().is_some_and(|doorbells| doorbells.mmio.ring(offset, value)) {
             return Ok(());
         }
         let data = value.to_le_bytes();
@@ -71,7 +74,12 @@ impl Function for VfioUser {
     }
 
     fn doorbells(&self) -> Option<&Mmio> {
-        self.doorbells.as_ref()
+        self.doorbells.as_ref().map(|doorbells| &doorbells.mmio)
+    }
+
+    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+        let Doorbells { file, offset, start, len, .. } = self.doorbells.as_ref()?;
+        Some(DoorbellFile { file: file.as_fd(), offset: *offset, start: *start, len: *len })
     }
 
     unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {

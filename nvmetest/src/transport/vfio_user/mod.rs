@@ -36,11 +36,11 @@ use std::time::Duration;
 use self::config_space::Capabilities;
 use self::connection::Connection;
 use self::msix::Vectors;
+use self::region::Doorbells;
 use super::Abilities;
 use super::Claim;
 use super::DeviceUri;
 use super::DmaModel;
-use super::Mmio;
 use super::OpenError;
 use super::Process;
 
@@ -74,7 +74,7 @@ pub struct VfioUser {
     capabilities: Capabilities,
     config_size: u64,
     bar_size: u64,
-    doorbells: Option<Mmio>,
+    doorbells: Option<Doorbells>,
     vectors: Vectors,
     /// The server resets the device on DEVICE_RESET.
     has_reset: bool,

@@ -55,6 +55,18 @@ pub(super) struct Area {
     pub size: u64,
 }
 
+/// The doorbells, mapped, and what another process needs to map them.
+#[derive(Debug)]
+pub(super) struct Doorbells {
+    pub mmio: Mmio,
+    pub file: File,
+    /// Where in the file they stand.
+    pub offset: u64,
+    /// Where in BAR0 they stand.
+    pub start: u64,
+    pub len: u64,
+}
+
 impl Region {
     /// Asks the server for region `index`.
     pub(super) fn get(connection: &Connection, index: u32) -> TransportResult<Self> {
@@ -91,7 +103,10 @@ impl Region {
     /// Maps the doorbells, as far as the server shares their memory.
     ///
     /// Registers before them stay unmapped: the server has to see each access to them.
-    pub(super) fn map_doorbells(&self, connection: &Connection) -> TransportResult<Option<Mmio>> {
+    pub(super) fn map_doorbells(
+        &self,
+        connection: &Connection,
+    ) -> TransportResult<Option<Doorbells>> {
         let Some((index, area)) = self.doorbell_area() else { return Ok(None) };
         let start = area.offset.max(DOORBELLS);
         let file = match &self.files[..] {
@@ -104,8 +119,12 @@ impl Region {
                 return Err(connection.protocol(how));
             }
         };
-        map(file, self.file_offset, start, area.offset + area.size - start)
-            .map(|mapping| Some(Mmio::new(start, mapping)))
+        let len = area.offset + area.size - start;
+        map(file, self.file_offset, start, len)
+            .map(|(mapping, file)| {
+                let (mmio, offset) = (Mmio::new(start, mapping), self.file_offset + start);
+                Some(Doorbells { mmio, file, offset, start, len })
+            })
             .map_err(|how| {
                 let Area { offset, size } = area;
                 connection.protocol(format!(
@@ -122,7 +141,7 @@ impl Region {
 }
 
 /// Maps `len` bytes at `start` of a region that begins at `file_offset` of `file`.
-fn map(file: &OwnedFd, file_offset: u64, start: u64, len: u64) -> Result<Mapping, String> {
+fn map(file: &OwnedFd, file_offset: u64, start: u64, len: u64) -> Result<(Mapping, File), String> {
     let file = File::from(file.try_clone().map_err(|error| error.to_string())?);
     // An access behind the end of a file is a SIGBUS.
     let file_size = file.metadata().map_err(|error| error.to_string())?.len();
@@ -136,7 +155,7 @@ fn map(file: &OwnedFd, file_offset: u64, start: u64, len: u64) -> Result<Mapping
     // its doorbells writes by the hand of the host what it could write itself.
     let mapping = unsafe { Mapping::shared(&file, offset, len) }.map_err(failed)?;
     mapping.keep_from_children().map_err(failed)?;
-    Ok(mapping)
+    Ok((mapping, file))
 }
 
 /// Reads what of a region can be mapped from `message`, which begins with `info`.

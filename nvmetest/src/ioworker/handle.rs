@@ -1,0 +1,185 @@
+//! A worker that was started.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::Qpair;
+use crate::Result;
+use crate::controller::Controller;
+use crate::memory::Block;
+
+use super::IoWorkerError;
+use super::Statistics;
+use super::live::end;
+use super::page::Page;
+use super::page::State;
+use super::process::Exit;
+use super::process::LOOK_EVERY;
+use super::process::WorkerProcess;
+
+/// How much longer than it should a worker may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A process that drives I/O, and the queue pair that it does so with.
+///
+/// It borrows the controller: as long as the handle lives, the controller can be neither reset nor moved nor dropped. When
+/// the handle is dropped the process is killed and the queues are deleted.
+#[must_use = "a worker is killed when its handle is dropped; `join` waits for it"]
+pub struct IoWorker<'c> {
+    process: Rc<WorkerProcess>,
+    page: Page,
+    /// Taken when the process has ended.
+    qpair: Option<Qpair<'c>>,
+    /// The data, and the PRP Lists if there are any. `Shared` has them, too.
+    memory: Vec<Arc<Block>>,
+    controller: &'c Controller,
+    terms: Terms,
+    started: Instant,
+}
+
+/// What the runner has to know of the job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// For how long it works, if that is known.
+    pub(super) time: Option<Duration>,
+    /// For how long nothing may complete.
+    pub(super) timeout: Duration,
+    pub(super) allow_errors: bool,
+}
+
+impl<'c> IoWorker<'c> {
+    pub(super) fn new(
+        process: WorkerProcess,
+        page: Page,
+        qpair: Qpair<'c>,
+        memory: Vec<Arc<Block>>,
+        controller: &'c Controller,
+        terms: Terms,
+    ) -> Self {
+        let (process, started) = (Rc::new(process), Instant::now());
+        let shared = controller.shared();
+        shared.workers().add(&process);
+        memory.iter().for_each(|block| shared.park(block.clone()));
+        Self { process, page, qpair: Some(qpair), memory, controller, terms, started }
+    }
+
+    pub(super) fn process(&self) -> &WorkerProcess {
+        &self.process
+    }
+
+    pub(super) fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// Returns the identifier of the process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Returns how many commands have completed so far.
+    pub fn completed(&self) -> u64 {
+        self.page.completed()
+    }
+
+    /// Waits until the worker is done, and returns what it counted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if commands failed, unless that was [allowed](super::IoWorkerBuilder::allow_errors); if the worker gave
+    /// up, died, or was ended by what the session did; if it hangs: nothing completes for the time that a
+    /// command may take, or its own time is over, and some seconds more; and if the device is lost or the test's time is over.
+    pub fn join(self) -> Result<Statistics> {
+        let outcome = self.wait();
+        if outcome.is_err() {
+            // A worker that lost its device blames what it saw of it; the device itself says more.
+            self.controller.function().check_alive()?;
+        }
+        outcome
+    }
+
+    fn wait(&self) -> Result<Statistics> {
+        let Terms { time, timeout, .. } = self.terms;
+        let patience = timeout.saturating_add(GRACE);
+        let limit = time.map(|time| time.saturating_add(patience));
+        let mut progress = (self.completed(), Instant::now());
+        loop {
+            if let Some(exit) = self.process.exit() {
+                return Ok(self.outcome(exit)?);
+            }
+            let completed = self.completed();
+            if completed != progress.0 {
+                progress = (completed, Instant::now());
+            }
+            if limit.is_some_and(|limit| limit < self.started.elapsed()) {
+                return Err(self.hung("it did not end, though its time was over", self.started));
+            }
+            if patience < progress.1.elapsed() {
+                return Err(self.hung("nothing completed", progress.1));
+            }
+            let waiting_for = || Some(format!("IOWorker {}", self.pid()));
+            if let Some(error) = self.controller.trouble(waiting_for) {
+                return Err(error);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn hung(&self, what: &'static str, since: Instant) -> crate::Error {
+        let (pid, completed, after) = (self.pid(), self.completed(), since.elapsed());
+        IoWorkerError::Hung { pid, completed, what, after }.into()
+    }
+
+    fn outcome(&self, exit: &Exit) -> Result<Statistics, IoWorkerError> {
+        let (pid, completed) = (self.pid(), self.completed());
+        if let Some(why) = self.process.ended() {
+            return Err(IoWorkerError::Ended { pid, completed, why: why.to_owned() });
+        }
+        match self.page.state() {
+            State::Done if exit.success => {}
+            State::GaveUp => {
+                return Err(IoWorkerError::GaveUp { pid, completed, why: self.page.message() });
+            }
+            _ => {
+                let status = exit.status.clone();
+                return Err(IoWorkerError::Died { pid, completed, status });
+            }
+        }
+        let statistics = self.page.read();
+        if statistics.errors != 0 && !self.terms.allow_errors {
+            return Err(IoWorkerError::Commands { statistics });
+        }
+        Ok(statistics)
+    }
+}
+
+impl Drop for IoWorker<'_> {
+    fn drop(&mut self) {
+        let shared = self.controller.shared();
+        // First the process, then its queues, and then what they were lent.
+        if let Some(complaint) = end(&self.process, "its handle was dropped") {
+            shared.complain(complaint);
+        }
+        let Some(qpair) = self.qpair.take() else { return };
+        let sqid = qpair.id();
+        drop(qpair);
+        // A queue that could not be deleted may still have commands, until the controller is disabled.
+        if !shared.queues().has_sq(sqid) {
+            shared.workers().remove(&self.process);
+            self.memory.iter().for_each(|block| shared.unpark(block));
+        }
+    }
+}
+
+impl fmt::Debug for IoWorker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoWorker")
+            .field("process", &self.process)
+            .field("qpair", &self.qpair)
+            .field("completed", &self.completed())
+            .finish_non_exhaustive()
+    }
+}

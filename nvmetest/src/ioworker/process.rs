@@ -1,0 +1,91 @@
+//! The process of a worker, as the runner sees it.
+
+use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How long a killed process may take to end.
+const DEATH_TAKES: Duration = Duration::from_secs(5);
+
+/// How often a process is asked whether it has ended.
+pub(super) const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// A process that ends with this value, if not before.
+#[derive(Debug)]
+pub(super) struct WorkerProcess {
+    pid: u32,
+    /// The submission and the completion queue that it uses.
+    pub(super) queues: (u16, u16),
+    child: RefCell<Child>,
+    /// Its exit code or signal.
+    status: OnceCell<Exit>,
+    /// Why the session ended it.
+    ended: OnceCell<String>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(super) struct Exit {
+    pub(super) success: bool,
+    pub(super) status: String,
+}
+
+impl WorkerProcess {
+    pub(super) fn new(child: Child, queues: (u16, u16)) -> Self {
+        let (status, ended) = (OnceCell::new(), OnceCell::new());
+        Self { pid: child.id(), queues, child: RefCell::new(child), status, ended }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Returns how it ended, if it has.
+    pub(super) fn exit(&self) -> Option<&Exit> {
+        if self.status.get().is_none() {
+            let exit = match self.child.borrow_mut().try_wait() {
+                Ok(None) => return None,
+                Ok(Some(status)) => Exit { success: status.success(), status: status.to_string() },
+                // Somebody else reaped it: it is gone.
+                Err(error) => Exit { success: false, status: format!("nobody knows how: {error}") },
+            };
+            self.status.get_or_init(|| exit);
+        }
+        self.status.get()
+    }
+
+    /// Returns why the session ended it, if it did.
+    pub(super) fn ended(&self) -> Option<&str> {
+        self.ended.get().map(String::as_str)
+    }
+
+    /// Kills the process if it still runs, and waits until it is gone. Returns whether it is.
+    ///
+    /// Also if it is not, it executes no instruction of its own any more: that is what SIGKILL means. What is
+    /// left is the kernel's.
+    pub(super) fn end(&self, why: &str) -> bool {
+        if self.exit().is_some() {
+            return true;
+        }
+        self.ended.get_or_init(|| why.to_owned());
+        // Fails only for a process that was reaped, which is seen below.
+        let _ = self.child.borrow_mut().kill();
+        let start = Instant::now();
+        while self.exit().is_none() {
+            if DEATH_TAKES < start.elapsed() {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.end("nobody has it any more");
+    }
+}

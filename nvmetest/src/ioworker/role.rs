@@ -1,0 +1,98 @@
+//! What the process of a worker does.
+#![expect(unsafe_code, reason = "the worker maps memory that its runner made for it alone")]
+
+use std::env;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::fd::RawFd;
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use nix::unistd::getppid;
+
+use crate::memory::Mapping;
+use crate::memory::attach;
+use crate::queue::panic_message;
+use crate::transport::Mmio;
+
+use super::ROLE;
+use super::engine::Engine;
+use super::job::Job;
+use super::launch::ARENA;
+use super::launch::DOORBELLS;
+use super::launch::STATISTICS;
+use super::page;
+use super::page::Page;
+use super::page::State;
+
+/// Whether this program, when it is executed again, becomes what it is asked to be.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Becomes a worker, if `role` is that of one; and notes that this program asks.
+pub(crate) fn serve(role: Option<&str>) -> Option<ExitCode> {
+    SERVES.store(true, Ordering::Relaxed);
+    (role == Some(ROLE)).then(main)
+}
+
+/// Whether this program could become a worker. One that does not ask what its role is would do again what it does.
+pub(super) fn is_served() -> bool {
+    SERVES.load(Ordering::Relaxed)
+}
+
+fn main() -> ExitCode {
+    let parent = env::args().nth(2).and_then(|pid| pid.parse().ok()).map(Pid::from_raw);
+    if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || parent != Some(getppid()) {
+        // The parent ended before the kernel was told to watch it, and nobody reads what is said.
+        return ExitCode::FAILURE;
+    }
+    let page = match map(STATISTICS, &(0..page::LEN as u64)) {
+        Ok(mapping) => Page::new(mapping),
+        Err(error) => {
+            eprintln!("nvmetest: an IOWorker has no page to count in: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let why = match catch_unwind(|| work(&page)) {
+        Ok(Ok(())) => {
+            page.set_state(State::Done);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Err(why)) => why,
+        Err(panic) => format!("it panicked, please report it: {}", panic_message(&*panic)),
+    };
+    page.give_up(&why);
+    ExitCode::FAILURE
+}
+
+fn work(page: &Page) -> Result<(), String> {
+    let job: Job = serde_json::from_reader(io::stdin())
+        .map_err(|error| format!("it cannot read its job: {error}"))?;
+    let cannot_map = |what: &'static str| move |error| format!("it cannot map {what}: {error}");
+    let place = &job.place;
+    let sq = map(ARENA, &place.sq).map_err(cannot_map("its submission queue"))?;
+    let cq = map(ARENA, &place.cq).map_err(cannot_map("its completion queue"))?;
+    let data = map(ARENA, &place.data).map_err(cannot_map("its data"))?;
+    let doorbells = map(DOORBELLS, &place.doorbells).map_err(cannot_map("its doorbells"))?;
+    let doorbells = Mmio::new(place.doorbells_start, doorbells);
+    let mut engine = Engine::new(&job, sq, cq, data, doorbells, page);
+    page.set_state(State::Ready);
+    engine.run()
+}
+
+/// Maps a part of an inherited file.
+fn map(descriptor: RawFd, range: &Range<u64>) -> io::Result<Mapping> {
+    let file =
+        File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))?;
+    // SAFETY: The runner that executed this process made the files and the job for it (`builder`). The ranges are
+    // those of a page, queues and data that this worker has alone: the runner makes no reference to them and rings
+    // none of the doorbells. The files do not shrink: two are sealed, and the doorbells are as long as
+    // the device said for as long as it lives. What the queue names is the data. And this process is gone before
+    // any of that is used for something else: see the module `ioworker`.
+    unsafe { attach(file, range) }
+}
