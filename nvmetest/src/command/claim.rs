@@ -3,7 +3,6 @@
 use crate::memory::Places;
 use crate::queue::QueueKind;
 use crate::spec::AdminOpcode;
-use crate::spec::Cqe;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 use crate::spec::command::GetLogPageCdw10;
@@ -64,7 +63,7 @@ pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<us
 
 /// Refuses what would give the device memory for longer than the command runs, or in another way than it was lent.
 #[inline]
-pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
+pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places, entry_sizes: (usize, usize)) {
     let queue = places.as_slice().iter().find_map(|place| place.queue);
     let is_queue = queue.is_some();
     let reads_only = places.as_slice().iter().any(|place| !place.writable);
@@ -82,10 +81,10 @@ pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
         // The memory of a queue is kept by the controller until the queue is gone.
         // A device that writes completions to a submission queue would fetch them as commands.
         AdminOpcode::CREATE_IO_SQ if queue == Some(QueueKind::Submission) => {
-            return check_size(sqe, places, size_of::<Sqe>());
+            return check_queue(sqe, places, entry_sizes.0);
         }
         AdminOpcode::CREATE_IO_CQ if queue == Some(QueueKind::Completion) => {
-            return check_size(sqe, places, size_of::<Cqe>());
+            return check_queue(sqe, places, entry_sizes.1);
         }
         AdminOpcode::CREATE_IO_SQ | AdminOpcode::CREATE_IO_CQ if is_queue => {
             "has the memory of a queue of the other kind"
@@ -108,8 +107,13 @@ pub(crate) fn check(sqe: &Sqe, admin: bool, places: &Places) {
     );
 }
 
-/// Refuses a QSIZE that was edited to be more than the memory of the queue.
-fn check_size(sqe: &Sqe, places: &Places, entry: usize) {
+/// Refuses memory that is not that of one queue, and a QSIZE that was edited to be more than it is.
+fn check_queue(sqe: &Sqe, places: &Places, entry: usize) {
+    // Of more than one piece the controller would keep none (`queue::Claims`).
+    assert!(
+        matches!(places, Places::One(_)),
+        "the memory of a queue is lent by itself, not in a `Vec`"
+    );
     let entries = (sqe.cdw10.get() >> 16) as usize + 1;
     let (bytes, len) = (entries * entry, places.len());
     assert!(bytes <= len, "a queue of {entries} entries has {bytes} bytes, and {len} are lent");

@@ -218,6 +218,10 @@ impl Controller {
         if let Err(why) = self.check_parts(&memory.parts) {
             return Err(HmbError::Unfit { why, parts: memory.parts, site });
         }
+        if !memory.list.is_of(self.shared().domain()) {
+            let why = "it was another controller's".to_owned();
+            return Err(HmbError::Unfit { why, parts: memory.parts, site });
+        }
         if memory.page != now {
             let why = format!(
                 "memory pages had {} bytes when it was described, and have {now}: enable it anew",
@@ -238,13 +242,15 @@ impl Controller {
     #[track_caller]
     pub fn disable_hmb(&self) -> Result<Completion> {
         let site = Location::caller();
+        // A callback may enable one meanwhile: nobody knows which of two commands in flight is executed first.
+        let before = self.shared().leases().granted();
         let completion = self.set_hmb(HostMemoryBuffer::new(), 0, 0, 0)?;
         if !completion.status.is_success() {
             let command = "Set Features (Host Memory Buffer, EHM = 0) on queue 0".to_owned();
             let (status, expected) = (completion.status, Expected::One(Status::SUCCESS));
             return Err(Error::Status { command, status, expected, site });
         }
-        self.shared().leases().end();
+        self.shared().leases().end_of(&before);
         Ok(completion)
     }
 
@@ -261,7 +267,10 @@ impl Controller {
         // Before the command: from its doorbell on the memory must not be the host's.
         let lease = leases.add(memory);
         match self.set_hmb(cdw11, hsize, address, count) {
-            Ok(completion) if completion.status.is_success() => Ok(Hmb { controller: self, lease }),
+            Ok(completion) if completion.status.is_success() => {
+                leases.grant(lease);
+                Ok(Hmb { controller: self, lease })
+            }
             Ok(Completion { status, .. }) => {
                 let parts = leases.take(lease).map(|memory| memory.parts).unwrap_or_default();
                 Err(HmbError::Refused { status, parts, site })
@@ -458,6 +467,8 @@ pub(crate) struct Leases {
 struct Lease {
     number: u64,
     memory: RetainedHmb,
+    /// The command that gave it to the controller is complete.
+    is_granted: bool,
     /// The controller has no claim on it any more: it is its guard's, if there still is one.
     is_over: bool,
 }
@@ -465,7 +476,7 @@ struct Lease {
 impl Leases {
     fn add(&self, memory: RetainedHmb) -> u64 {
         let number = self.next.replace(self.next.get() + 1);
-        self.leases.borrow_mut().push(Lease { number, memory, is_over: false });
+        self.leases.borrow_mut().push(Lease { number, memory, is_granted: false, is_over: false });
         number
     }
 
@@ -487,7 +498,26 @@ impl Leases {
         bytes.reduce(|sum, len| sum + len)
     }
 
-    /// The controller has said that it is done, or is disabled: it has no claim on any memory.
+    fn grant(&self, number: u64) {
+        let mut leases = self.leases.borrow_mut();
+        let granted = leases.iter_mut().find(|lease| lease.number == number);
+        granted.into_iter().for_each(|lease| lease.is_granted = true);
+    }
+
+    /// Those that a command which disables the buffer, and is submitted now, ends.
+    fn granted(&self) -> Vec<u64> {
+        let leases = self.leases.borrow();
+        leases.iter().filter(|lease| lease.is_granted).map(|lease| lease.number).collect()
+    }
+
+    /// The controller has said that it is done with these.
+    fn end_of(&self, numbers: &[u64]) {
+        let mut leases = self.leases.borrow_mut();
+        let ended = leases.iter_mut().filter(|lease| numbers.contains(&lease.number));
+        ended.for_each(|lease| lease.is_over = true);
+    }
+
+    /// The controller is disabled: it has no claim on any memory.
     pub(super) fn end(&self) {
         self.leases.borrow_mut().iter_mut().for_each(|lease| lease.is_over = true);
     }

@@ -22,6 +22,7 @@ use super::Identify;
 use super::Shared;
 use super::hygiene::Baseline;
 use super::init;
+use super::sole::Sole;
 
 /// How many queues the host asks for: the command log has room for them, for the admin queue, and for some that
 /// were deleted and are still of interest.
@@ -51,10 +52,11 @@ impl Controller {
         arena: Arc<Arena>,
         log: CmdLog,
     ) -> Result<Self> {
+        let sole = Sole::take(&function)?;
         function.check_alive()?;
         let cap = init::capabilities(&*function)?;
         let domain = Domain::new(function.clone(), arena)?;
-        let shared = Shared::new(function, domain, log, cap);
+        let shared = Shared::new(function, sole, domain, log, cap);
         let config = ControllerConfig::for_controller(cap);
         let admin = Self::enable(&shared, &config)?;
         let capabilities = Capabilities::unknown(cap);

@@ -14,6 +14,7 @@ mod pci;
 mod queues;
 mod registers;
 mod shared;
+mod sole;
 
 use std::fmt;
 use std::rc::Rc;

@@ -80,6 +80,16 @@ impl Queues {
         self.completion.taken.borrow_mut().remove(&id);
     }
 
+    /// Whether a queue pair of the driver's has the identifier: it rings the doorbell, whatever the device has.
+    pub(crate) fn is_sq_taken(&self, id: u16) -> bool {
+        self.submission.taken.borrow().contains(&id)
+    }
+
+    /// As [`is_sq_taken`](Self::is_sq_taken), of completion queues.
+    pub(crate) fn is_cq_taken(&self, id: u16) -> bool {
+        self.completion.taken.borrow().contains(&id)
+    }
+
     pub(crate) fn has_sq(&self, id: u16) -> bool {
         self.submission.live.borrow().contains(&id)
     }

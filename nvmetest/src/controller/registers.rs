@@ -183,8 +183,15 @@ impl Registers<'_> {
             if property != Property::CC || width != Property::CC.size() {
                 return refuse("change a part of CC, or CC and what stands beside it");
             }
-            if Cc::from(value as u32).en() && !self.cc()?.en() {
+            let (now, then) = (self.cc()?, Cc::from(value as u32));
+            if then.en() && !now.en() {
                 return refuse("enable the controller behind the driver's back: use `reset_with`");
+            }
+            let sizes = |cc: Cc| (cc.mps(), cc.iosqes(), cc.iocqes());
+            if then.en() && sizes(then) != sizes(now) {
+                return refuse(
+                    "change what the controller takes for a memory page or an entry: use `reset_with`",
+                );
             }
         }
         if ADMIN_QUEUE.iter().any(touches) && self.cc()?.en() {

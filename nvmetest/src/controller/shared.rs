@@ -32,10 +32,12 @@ use super::ControllerConfig;
 use super::dma::Fault;
 use super::hmb::Leases;
 use super::queues::Queues;
+use super::sole::Sole;
 
 /// The state behind a [`Controller`](super::Controller) that outlives a borrow of it.
 pub(crate) struct Shared {
     function: Arc<dyn Function>,
+    _sole: Sole,
     domain: Arc<Domain>,
     log: CmdLog,
     cap: Cap,
@@ -90,12 +92,14 @@ pub(crate) struct Touched {
 impl Shared {
     pub(super) fn new(
         function: Arc<dyn Function>,
+        sole: Sole,
         domain: Arc<Domain>,
         log: CmdLog,
         cap: Cap,
     ) -> Rc<Self> {
         Rc::new(Self {
             function,
+            _sole: sole,
             domain,
             log,
             cap,

@@ -24,6 +24,15 @@ use crate::spec::sqe::Psdt;
 /// How many PRP entries the slot's own page holds.
 const ENTRIES: usize = PAGE_SIZE / size_of::<u64>();
 
+/// What a controller finds behind the data that is described.
+#[derive(Clone, Copy)]
+struct End {
+    /// What stands where there is no address.
+    null: u64,
+    /// Whether it does not look there: how much the command writes is known, and lent.
+    is_known: bool,
+}
+
 /// Where the list of a command stands.
 type ListPlace = (Arc<Block>, usize);
 
@@ -63,7 +72,7 @@ pub(super) fn data_pointer(
     sqe: &mut Sqe,
     places: &Places,
     plan: &Plan,
-    wanted: Option<usize>,
+    (is_admin, wanted): (bool, Option<usize>),
     shared: &Shared,
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
@@ -79,6 +88,14 @@ pub(super) fn data_pointer(
         return Ok(None);
     }
     let page = shared.page_size();
+    let is_known = wanted.is_some() && places.len() != 0;
+    // A controller that goes on behind what is described must find nothing there, nor addresses to follow.
+    let ends_in_memory = shared.domain().null_is_memory() && command::writes(sqe) && !is_known;
+    let null = if ends_in_memory { shared.domain().unmapped() } else { 0 };
+    let end = End { null, is_known };
+    if !is_admin {
+        sqe.mptr = U64::new(null);
+    }
     match &plan.layout {
         Layout::Prp
         | Layout::SkewedPrp { .. }
@@ -99,7 +116,7 @@ pub(super) fn data_pointer(
                 Layout::PrpListAt { entry } => Some(entry),
                 _ => None,
             };
-            prp_pointer(sqe, &prps, (page, start), shared, own_list)
+            prp_pointer(sqe, &prps, (page, start), end, shared, own_list)
         }
         Layout::ReservedPsdt => {
             let prps = prp::entries(&pieces(places, plan.transfer), page);
@@ -109,7 +126,7 @@ pub(super) fn data_pointer(
                 return Err(format!("more than a memory page of {page} bytes with PSDT 11b"));
             };
             sqe.set_psdt(Psdt(0b11));
-            sqe.dptr = [U64::new(prp1), U64::ZERO];
+            sqe.dptr = [U64::new(prp1), U64::new(null)];
             Ok(None)
         }
         Layout::Sgl => sgl_pointer(sqe, &pieces(places, None), &[], 256, shared, own_list),
@@ -253,18 +270,23 @@ fn prp_pointer(
     sqe: &mut Sqe,
     prps: &Prps,
     (page, start): (u64, Option<usize>),
+    end: End,
     shared: &Shared,
     own_list: impl FnOnce() -> Result<ListPlace, String>,
 ) -> Result<Option<Arc<Block>>, String> {
     let (first, entries) = match prps {
         Prps::Entries(first, second) => {
-            sqe.dptr = [U64::new(*first), U64::new(*second)];
+            let or_end = |entry: u64| U64::new(if entry == 0 { end.null } else { entry });
+            sqe.dptr = [or_end(*first), or_end(*second)];
             return Ok(None);
         }
         Prps::List(first, entries) => (*first, entries),
     };
-    // The slot's page is the last part of a memory page at the worst: all of it is entries then, too.
-    let fits = start.is_none() && entries.len() * size_of::<u64>() <= PAGE_SIZE;
+    // The slot's page is the last part of a memory page at the worst: all of it is entries then, too. In what follows
+    // in a larger memory page are the lists of other slots, so a controller must not read on.
+    let fits = start.is_none()
+        && entries.len() * size_of::<u64>() <= PAGE_SIZE
+        && (end.is_known || page == PAGE_SIZE as u64);
     let (block, at) = if fits {
         own_list()?
     } else {
@@ -280,10 +302,9 @@ fn prp_pointer(
     };
     let address = block.iova().0 + at as u64;
     let mut list = if fits { entries.clone() } else { prp::lay_out(entries, address, page) };
-    if fits {
-        // What an earlier command left there is not to be found by one that reads on.
-        list.resize(ENTRIES, 0);
-    }
+    // What an earlier command left there is not to be found by one that reads on.
+    let room = if fits { ENTRIES } else { (block.len() - at) / size_of::<u64>() };
+    list.resize(list.len().max(room), end.null);
     let list: Vec<U64> = list.into_iter().map(U64::new).collect();
     block.write(at, list.as_bytes());
     sqe.dptr = [U64::new(first), U64::new(address)];

@@ -111,12 +111,9 @@ fn has_claim(controller: &Controller, core: &Core) -> bool {
 /// Whether the device is gone; then it has no claim on anything any more.
 fn is_lost(controller: &Controller) -> bool {
     let function = controller.function();
-    let is_lost = function.check_alive().is_err();
-    if is_lost && function.abilities().terminates {
-        // It may be the connection that is lost, and not the process that still has the memory.
-        let _ = function.terminate();
-    }
-    is_lost
+    // It may be the connection that is lost, and not the process that still has the memory.
+    function.check_alive().is_err()
+        && (!function.abilities().terminates || function.terminate().is_ok())
 }
 
 fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {

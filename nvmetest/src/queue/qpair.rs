@@ -56,7 +56,9 @@ impl<'c> CompletionQueue<'c> {
             return Err(error);
         }
         let doorbell = Doorbell::new(shared.function(), shared.cq_head_doorbell(cqid));
-        Ok(Self { side: CompletionSide::new(cqid, ring, doorbell), controller })
+        let queue = Self { side: CompletionSide::new(cqid, ring, doorbell), controller };
+        check_entry_size(controller.config().iocqes, 4, "CC.IOCQES")?;
+        Ok(queue)
     }
 
     /// Returns the queue identifier.
@@ -130,7 +132,9 @@ impl<'c> Qpair<'c> {
         let doorbell = Doorbell::new(shared.function(), shared.sq_tail_doorbell(sqid));
         let core = Core::new(shared, sqid, ring, doorbell, side);
         shared.register(&core);
-        Ok(Self { core, controller, _own: own })
+        let qpair = Self { core, controller, _own: own };
+        check_entry_size(controller.config().iosqes, 6, "CC.IOSQES")?;
+        Ok(qpair)
     }
 
     /// Returns the identifier of the submission queue.
@@ -241,6 +245,18 @@ impl Drop for Qpair<'_> {
 #[track_caller]
 fn check_entries(entries: u32) {
     assert!((2..=1 << 16).contains(&entries), "a queue has 2 to 65,536 entries, not {entries}");
+}
+
+/// Refuses a queue that the controller took, and in which it has the entries in other places than the driver: it would
+/// take stale ones, or parts of two, for commands.
+fn check_entry_size(shift: u8, usual: u8, field: &str) -> Result {
+    if shift == usual {
+        return Ok(());
+    }
+    let why = format!(
+        "the controller created a queue with {field} = {shift}, and the driver has queues with {usual}"
+    );
+    Err(Error::Failed(why))
 }
 
 impl Controller {

@@ -39,7 +39,7 @@ impl Core {
         // Without data there is nothing to describe, so that an entry of the test's own stays as it is.
         let plain = describe::plain(sqe, &places, plan, terms.admin, page);
         if plain.is_none() && !terms.verbatim {
-            command::check(sqe, terms.admin, &places);
+            command::check(sqe, terms.admin, &places, self.shared.entry_sizes());
         }
         let is_stale = terms.epoch.is_some_and(|epoch| epoch != self.shared.epoch());
         let is_foreign = places.as_slice().iter().any(|it| !it.block.is_of(self.shared.domain()));
@@ -128,7 +128,8 @@ impl Core {
             };
             Ok((block.clone(), usize::from(self.slots.number(slot)) * PAGE_SIZE))
         };
-        describe::data_pointer(sqe, places, plan, wanted, &self.shared, own_list)
+        let length = (terms.admin, wanted);
+        describe::data_pointer(sqe, places, plan, length, &self.shared, own_list)
     }
 
     /// Refuses a command that comes too late (the scope has ended, the queue is gone, or the namespace has changed), or

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::controller::Controller;
 use crate::memory::Block;
+use crate::memory::Domain;
 
 use super::prp_list::List;
 
@@ -39,6 +40,10 @@ pub enum Pointer {
     List(ListAddress),
 }
 
+/// Why an address is refused that is none of the controller's.
+pub(super) const FOREIGN: &str = "an address is of another controller, and means other memory to this one, or none: make \
+                                  it with this controller's `shared_memory`, `prp_list` or `unmapped_address`";
+
 impl Address {
     /// Address 0h.
     pub const NULL: Self = Self(Target::Null);
@@ -49,6 +54,15 @@ impl Address {
             Target::Null => 0,
             Target::Unmapped(address) => *address,
             Target::Data { block, at } => block.iova().0 + *at as u64,
+        }
+    }
+
+    /// Whether it is an address of this domain: it means something else to another device.
+    pub(super) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        match &self.0 {
+            Target::Null => true,
+            Target::Unmapped(address) => *address == domain.unmapped(),
+            Target::Data { block, .. } => block.is_of(domain),
         }
     }
 
@@ -88,6 +102,14 @@ impl Pointer {
         match self {
             Self::Data(address) => address.value(),
             Self::List(address) => address.value(),
+        }
+    }
+
+    /// As [`Address::is_of`]. What a PRP List holds was looked at when it was made.
+    pub(super) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        match self {
+            Self::Data(address) => address.is_of(domain),
+            Self::List(address) => address.list.is_of(domain),
         }
     }
 

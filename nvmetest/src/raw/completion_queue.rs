@@ -172,6 +172,13 @@ impl Controller {
                        (CC.IOCQES = 4)";
             return Err(Error::Failed(why.to_owned()));
         }
+        if self.shared().queues().is_cq_taken(fields.qid) {
+            let why = format!(
+                "completion queue {} is the driver's, which rings its doorbell",
+                fields.qid
+            );
+            return Err(Error::Failed(why));
+        }
         let create = self.create_io_cq(fields);
         let block = create.data.block().clone();
         create.run(self)?;

@@ -8,6 +8,7 @@ use zerocopy::little_endian::U32;
 use zerocopy::little_endian::U64;
 
 use crate::memory::Block;
+use crate::memory::Domain;
 use crate::namespace::Namespace;
 use crate::spec::NvmOpcode;
 use crate::spec::SglDescriptor;
@@ -164,6 +165,16 @@ impl Entry {
         }
         sqe.mptr = U64::new(self.mptr.value());
         sqe
+    }
+
+    /// Whether all addresses are of this domain, but for those that are numbers.
+    pub(super) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        let data = match &self.dptr {
+            Dptr::Prp(prp1, prp2) => prp1.is_of(domain) && prp2.is_of(domain),
+            Dptr::Sgl(address, _) => address.is_of(domain),
+            Dptr::Verbatim => true,
+        };
+        data && self.mptr.is_of(domain)
     }
 
     /// Tells `keep` of all the memory that a device finds from here.

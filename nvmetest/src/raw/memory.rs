@@ -1,6 +1,8 @@
 //! Memory that the host and the device share.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::controller::Controller;
@@ -16,9 +18,17 @@ use super::address::Target;
 ///
 /// The host copies in and out, and never has a reference to the bytes: what it reads while a command is in flight
 /// may be from before or after, and nothing worse.
+///
+/// It stays on the thread of its controller: two threads that copy at a time would race.
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>() {}
+/// send::<nvmetest::raw::Memory>();
+/// ```
 #[derive(Clone)]
 pub struct Memory {
     block: Arc<Block>,
+    _one_thread: PhantomData<Rc<()>>,
 }
 
 impl Memory {
@@ -96,6 +106,6 @@ impl Controller {
     pub fn shared_memory(&self, len: usize) -> Result<Memory, MemoryError> {
         let page = usize::try_from(self.shared().page_size()).expect("a page fits into memory");
         let len = len.checked_next_multiple_of(page).unwrap_or(len);
-        Ok(Memory { block: Creation(self.shared()).block(len)? })
+        Ok(Memory { block: Creation(self.shared()).block(len)?, _one_thread: PhantomData })
     }
 }

@@ -7,10 +7,12 @@ use crate::Error;
 use crate::Result;
 use crate::controller::Controller;
 use crate::memory::Block;
+use crate::memory::Domain;
 use crate::queue::Creation;
 
 use super::ListAddress;
 use super::Pointer;
+use super::address::FOREIGN;
 
 /// A memory page of PRP entries, right or wrong. It does not change once it is made.
 ///
@@ -62,6 +64,10 @@ impl List {
         self.block.iova().0
     }
 
+    pub(super) fn is_of(&self, domain: &Arc<Domain>) -> bool {
+        self.block.is_of(domain)
+    }
+
     /// How many entries the page has.
     pub(super) fn len(&self) -> usize {
         self.block.len() / ENTRY
@@ -88,14 +94,17 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Fails if they are more than a page holds (chain another list with its address as the last entry), or if
-    /// there is no memory left.
+    /// Fails if they are more than a page holds (chain another list with its address as the last entry), if one is of
+    /// another controller, or if there is no memory left.
     pub fn prp_list(&self, entries: impl IntoIterator<Item = Pointer>) -> Result<PrpList> {
         let page = self.shared().page_size() as usize;
         let most = page / ENTRY;
         let entries: Vec<Pointer> = entries.into_iter().take(most + 1).collect();
         if most < entries.len() {
             return Err(Error::Failed(format!("a memory page has {most} PRP entries")));
+        }
+        if !entries.iter().all(|entry| entry.is_of(self.shared().domain())) {
+            return Err(Error::Failed(FOREIGN.to_owned()));
         }
         let block = Creation(self.shared()).block(page)?;
         let rest = self.shared().domain().unmapped();

@@ -17,6 +17,7 @@ use crate::spec::Sqe;
 
 use super::Entry;
 use super::Fetching;
+use super::address::FOREIGN;
 use super::reach::Ground;
 
 /// A submission queue whose entries and doorbell are the test's; deleted when dropped.
@@ -81,6 +82,9 @@ impl SubmissionQueue<'_> {
             let why = "the namespace was formatted since it was identified: make it again with \
                        `nvme.namespace`";
             return Err(refuse(why.to_owned()));
+        }
+        if !entry.is_of(shared.domain()) {
+            return Err(refuse(FOREIGN.to_owned()));
         }
         let reach = ground(self.controller).reach(entry).map_err(refuse)?;
         if reach.relies_on_format && shared.is_changing() {
@@ -174,6 +178,11 @@ impl Controller {
             let why =
                 "a queue for work by hand has no offset, and entries of 64 bytes (CC.IOSQES = 6)";
             return Err(Error::Failed(why.to_owned()));
+        }
+        if self.shared().queues().is_sq_taken(fields.qid) {
+            let why =
+                format!("submission queue {} is a `Qpair`'s, which rings its doorbell", fields.qid);
+            return Err(Error::Failed(why));
         }
         let create = self.create_io_sq(fields);
         let block = create.data.block().clone();

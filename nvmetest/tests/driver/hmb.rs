@@ -356,3 +356,21 @@ fn a_raw_command_cannot_enable_it() {
     let nvme = soft::controller("soft:size=1MiB").expect("a controller");
     drop(nvme.set_features(Fid::HOST_MEMORY_BUFFER.0, 1).run(&nvme));
 }
+
+/// Two commands in flight are executed in any order: a controller that was told to disable the buffer while it was
+/// about to enable one may have it.
+#[test]
+fn a_buffer_that_is_enabled_while_another_is_disabled_stays_the_controllers() -> Result {
+    let (fake, seen) = fake(DmaModel::PerBuffer, normal, normal);
+    let nvme = fake.open()?;
+    let hmb = nvme.scope(|io| {
+        let disable = |_, _| drop(nvme.disable_hmb());
+        // Runs while the command that enables the buffer is waited for.
+        nvme.keep_alive().submit_with(io, disable);
+        Ok(enable(&nvme)?.0)
+    })?;
+    assert_eq!(seen.lock().unwrap().len(), 2);
+    hmb.disable()?;
+    assert_eq!(seen.lock().unwrap().len(), 3, "it was disabled once more");
+    Ok(())
+}

@@ -9,7 +9,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nvmetest::ControllerConfig;
+use nvmetest::CqOptions;
 use nvmetest::CreateIoCq;
+use nvmetest::CreateIoSq;
 use nvmetest::Identify;
 use nvmetest::LogPage;
 use nvmetest::memory::MemoryError;
@@ -20,6 +22,7 @@ use nvmetest::spec::Sqe;
 use nvmetest::spec::pci::CapabilityId;
 use nvmetest::spec::pci::MsixLocation;
 use nvmetest::spec::pci::msix;
+use nvmetest::transport::DmaModel;
 use nvmetest_fixtures::soft;
 use zerocopy::FromZeros;
 
@@ -296,5 +299,100 @@ fn a_full_admin_queue_does_not_stop_the_ladder() -> Result {
     assert!(matches!(nvme.events(1), Err(Error::QueueFull { .. })));
     nvme.reset_to_default()?;
     nvme.keep_alive().run(&nvme)?;
+    Ok(())
+}
+
+/// Of memory in several pieces the controller would keep none.
+#[test]
+fn the_memory_of_a_queue_is_lent_by_itself() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let create = nvme.create_io_cq(CreateIoCq::contiguous(3, 8));
+    let sqe = *create.sqe();
+    let memory = nvme.scope(|io| create.submit(io).wait())?;
+    nvme.delete_io_cq(3).run(&nvme)?;
+    refused(|| Command::<Admin, _>::raw(sqe, vec![memory]).run(&nvme), "is lent by itself");
+    Ok(())
+}
+
+/// CC says how many bytes the device takes for an entry.
+#[test]
+fn the_memory_of_a_queue_has_room_for_entries_of_any_size() -> Result {
+    let mut nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let config = ControllerConfig { iosqes: 8, iocqes: 6, ..*nvme.config() };
+    nvme.reset_with(&config)?;
+    let larger = |sqe: &mut Sqe| sqe.cdw10 = 0x0010_0003.into();
+    let cq = nvme.create_io_cq(CreateIoCq::contiguous(3, 16));
+    refused(|| cq.edit(larger).run(&nvme), "a queue of 17 entries has 1088 bytes");
+    let sq = nvme.create_io_sq(CreateIoSq::contiguous(3, 16, 3));
+    refused(|| sq.edit(larger).run(&nvme), "a queue of 17 entries has 4352 bytes");
+    // A device that takes such queues has the entries where the driver would not find them.
+    refused(|| nvme.completion_queue(CqOptions { entries: 4, vector: None }), "CC.IOCQES = 6");
+    let config = ControllerConfig { iocqes: 4, ..config };
+    nvme.reset_with(&config)?;
+    refused(|| nvme.qpair(4), "CC.IOSQES = 8");
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+/// It would place data by the one, and the driver have described it by the other.
+#[test]
+fn the_size_of_memory_pages_does_not_change_behind_the_driver() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let registers = nvme.registers();
+    let cc = registers.cc()?;
+    for other in [cc.with_mps(1), cc.with_iosqes(7), cc.with_iocqes(5)] {
+        refused(|| registers.write32(Property::CC, other.into()), "for a memory page or an entry");
+    }
+    Ok(())
+}
+
+/// Where address 0 is memory, a device that writes more than is described finds no address there, and follows none.
+#[test]
+fn no_data_pointer_ends_with_an_address_of_memory() -> Result {
+    let seen = Arc::new(Mutex::new(Sqe::new_zeroed()));
+    let sink = seen.clone();
+    let fake = Fake::with_model(DmaModel::Fixed, move |qid, sqe| {
+        if qid != 0 {
+            *sink.lock().unwrap() = *sqe;
+        }
+        Reply::Normal
+    });
+    let nvme = fake.open()?;
+    let q = nvme.qpair(4)?;
+    let nothing = nvme.unmapped_address().value();
+    let last = || {
+        let sqe = *seen.lock().unwrap();
+        (sqe.mptr.get(), sqe.dptr.map(|pointer| pointer.get()))
+    };
+    let read = Sqe::with_opcode(READ);
+    Command::<Nvm>::raw(read, ()).run(&q)?;
+    assert_eq!(last(), (nothing, [nothing, nothing]));
+
+    let mut page = nvme.buffer(4096);
+    let start = page.iova().0;
+    Command::<Nvm, _>::raw(read, page.as_mut()).run(&q)?;
+    assert_eq!(last(), (nothing, [start, nothing]));
+
+    let mut pages = nvme.buffer(4 * 4096);
+    Command::<Nvm, _>::raw(read, pages.as_mut()).run(&q)?;
+    let (_, [_, list]) = last();
+    let mut entries = [0; 4096];
+    fake.read(list, &mut entries);
+    let behind = entries.chunks_exact(8).skip(3);
+    assert!(behind.into_iter().all(|entry| entry == nothing.to_le_bytes()));
+    Ok(())
+}
+
+/// A queue pair would ring the doorbell of the other.
+#[test]
+fn no_queue_by_hand_has_the_identifier_of_a_queue_pair() -> Result {
+    let nvme = Fake::new(|_, _| Reply::Normal).open()?;
+    let q = nvme.qpair(4)?;
+    nvme.delete_io_sq(q.id()).run(&nvme)?;
+    let fields = CreateIoSq::contiguous(q.id(), 4, q.cq_id());
+    refused(|| nvme.raw_submission_queue(fields), "is a `Qpair`'s");
+    nvme.delete_io_cq(q.cq_id()).run(&nvme)?;
+    let fields = CreateIoCq::contiguous(q.cq_id(), 4);
+    refused(|| nvme.raw_completion_queue(fields), "is the driver's");
     Ok(())
 }

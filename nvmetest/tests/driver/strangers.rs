@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use nvmetest::CreateIoCq;
+use nvmetest::CreateIoSq;
 use nvmetest::prelude::*;
+use nvmetest::raw::Entry;
 use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::Sqe;
+use nvmetest::transport::DmaModel;
 use nvmetest_fixtures::soft;
 
 use super::fake::Fake;
@@ -99,5 +103,44 @@ fn a_namespace_is_not_identified_while_a_format_may_change_it() -> Result {
 
     nvme.reset()?;
     assert!(!refused(&nvme) && !nvme.wants_reset());
+    Ok(())
+}
+
+/// One that stands at the same addresses as memory of this controller.
+#[test]
+fn an_address_of_another_controller_stands_in_no_entry_and_in_no_list() -> Result {
+    let fake = Fake::new(|_, _| Reply::Normal);
+    let (mine, other) = (fake.open()?, fake.neighbour().open()?);
+    let _cq = mine.raw_completion_queue(CreateIoCq::contiguous(1, 4))?;
+    let sq = mine.raw_submission_queue(CreateIoSq::contiguous(1, 4, 1))?;
+    let (own, foreign) = (mine.shared_memory(4096)?, other.shared_memory(4096)?);
+    let read = Entry::new(0x02).prp1(own.at(0));
+    sq.write(0, &read)?;
+    let foreign_list = other.prp_list([foreign.at(0).into()])?;
+    let foreign_entries = [
+        read.clone().prp1(foreign.at(0)),
+        Entry::new(0x01).prp1(foreign.at(0)),
+        read.clone().prp2(foreign_list.at(0)),
+        read.clone().sgl(foreign.at(0), 512),
+    ];
+    let is_refused = |error: Error| error.to_string().contains("is of another controller");
+    for entry in foreign_entries {
+        assert!(sq.write(0, &entry).is_err_and(is_refused), "{entry:?}");
+    }
+    assert!(mine.prp_list([foreign.at(0).into()]).is_err_and(is_refused));
+    assert!(mine.prp_list([foreign_list.at(0).into()]).is_err_and(is_refused));
+    Ok(())
+}
+
+/// Each would ring doorbells of the other's queues, and the device take old entries for commands.
+#[test]
+fn a_function_has_one_controller_at_a_time() -> Result {
+    let fake = Fake::with_model(DmaModel::Fixed, |_, _| Reply::Normal);
+    let first = fake.open()?;
+    let error = fake.open().unwrap_err();
+    assert!(error.to_string().contains("is driven by another `Controller`"), "{error}");
+    first.keep_alive().run(&first)?;
+    drop(first);
+    fake.open()?;
     Ok(())
 }
