@@ -7,7 +7,10 @@
 //! > The device touches only memory that a command in flight names, and the queues and the host memory buffer that
 //! > it was given.
 //!
-//! That is what the standard asks of it, and what a reference to a [`Buffer`]'s bytes rests on. A device
+//! > A vfio-user server that has answered DMA_UNMAP has unmapped the memory, and one whose connection has ended has
+//! > unmapped all of it.
+//!
+//! That is what the standard, and vfio-user, ask of it, and what a reference to a [`Buffer`]'s bytes rests on. A device
 //! that breaks the contract is a finding, and its run is void. How much of it is enforced depends on the way
 //! to the device ([`Abilities`](crate::transport::Abilities)):
 //!

@@ -50,7 +50,16 @@ pub type TransportResult<T = ()> = Result<T, TransportError>;
 /// A PCI function that a controller lives on.
 ///
 /// All methods take `&self` and may be called by several threads. None blocks without a deadline.
-pub trait Function: Send + Sync + fmt::Debug {
+///
+/// # Safety
+///
+/// Who implements it is trusted with the memory of the session, which it is handed in
+/// [`dma_map`](Self::dma_map): it gives it to the device, and does nothing else with it. What
+/// [`abilities`](Self::abilities) says is so: above all, memory that [is revoked](Abilities::revokes), or whose device
+/// [has ended](Self::terminate) or [was reset](Self::reset), is no longer reached. And
+/// [`check_alive`](Self::check_alive) fails only if the device has lost the memory, or can be
+/// [terminated](Self::terminate).
+pub unsafe trait Function: Send + Sync + fmt::Debug {
     /// Returns the device's URI, for messages.
     fn uri(&self) -> &DeviceUri;
 

@@ -30,7 +30,9 @@ use crate::transport::Mmio;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
 
-impl Function for VfioUser {
+// SAFETY: The memory is handed on to the server, and to nobody else. When it has unmapped memory, and what it does when
+// the connection ends, is its part of the contract (`crate::memory`).
+unsafe impl Function for VfioUser {
     fn uri(&self) -> &DeviceUri {
         &self.uri
     }
