@@ -67,7 +67,7 @@ impl Ring {
     ///
     /// `site` is the line of the test that built the command, `at_ns` the time ([`now_ns`]).
     /// An older command is overwritten once the ring is full.
-    #[inline]
+    #[inline(always)]
     pub fn submitted(&self, sqe: &Sqe, site: &'static Location<'static>, at_ns: u64) -> Token {
         let Some(index) = self.index else { return Token::NONE };
         let sequence = self.count.get().wrapping_add(1);

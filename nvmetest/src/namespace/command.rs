@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::U32;
 
+use crate::command::Basis;
 use crate::command::Block;
 use crate::command::Command;
 use crate::command::Nvm;
@@ -107,9 +108,7 @@ impl Namespace<'_> {
         let mut sqe = self.sqe(NvmOpcode::DATASET_MANAGEMENT);
         sqe.cdw10 = U32::new(ranges as u32 - 1);
         sqe.cdw11 = U32::new(attributes.bits());
-        let mut command = Command::new(sqe, data);
-        command.plan.transfer = Some(ranges * 16);
-        command
+        Command::new(sqe, data).transfer_first(ranges * 16)
     }
 
     #[inline]
@@ -122,10 +121,11 @@ impl Namespace<'_> {
             no_blocks(len, block);
         }
         let blocks = u32::try_from(len >> block.trailing_zeros()).unwrap_or(u32::MAX);
-        let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.plan.block = Some(Block { nsid: self.nsid(), bytes: self.extended_block });
-        command.terms.epoch = Some(self.epoch);
-        command
+        Command::new(self.range(opcode, slba, blocks), data).based_on(Basis {
+            epoch: self.epoch,
+            block: Block { nsid: self.nsid(), bytes: self.extended_block },
+            is_exact: self.extended_block == block,
+        })
     }
 
     #[inline]
@@ -186,11 +186,12 @@ impl<D: Data> Command<Nvm, D> {
     /// # Panics
     ///
     /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
-    pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
+    pub fn transfer_only(self, blocks: u32, len: usize) -> Self {
         assert!(len <= self.data.bytes(), "{len} bytes are more than was lent");
         assert!((1..=1 << 16).contains(&blocks));
-        self.plan.transfer = Some(len);
-        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
+        let edited =
+            self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)));
+        edited.transfer_first(len)
     }
 
     fn cdw12(self, bits: impl Into<u32>) -> Self {

@@ -167,9 +167,9 @@ fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {
 /// Takes the memory of the commands from the device. Returns whether all of it is out of reach.
 fn revoke(stragglers: &[Straggler]) -> bool {
     let places = stragglers.iter().flat_map(|it| it.places.as_slice()).map(|place| &place.block);
-    let lists = stragglers.iter().filter_map(|it| it.lists.as_ref());
+    let kept = stragglers.iter().filter_map(|it| it.kept.as_ref());
     // Each is revoked, also when one cannot be.
-    places.chain(lists).filter(|block| !block.revoke()).count() == 0
+    places.chain(kept).filter(|block| !block.revoke()).count() == 0
 }
 
 /// Ends the process if the ladder itself unwinds: the scope would return while the device has a claim.
