@@ -228,7 +228,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// Panics if the queue is full.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn submit<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
     where
@@ -277,9 +277,8 @@ impl<S: CommandSet, D: Data> Command<S, D> {
             && let Some(dptr) = scope.admits(pages, basis.epoch)
         {
             sqe.dptr = dptr;
-            if let Some(key) = scope.start_plain(&mut sqe, pages.block, site) {
-                return Ok(Ticket::new(scope, key, data));
-            }
+            let key = scope.start_plain(&mut sqe, pages.block, site);
+            return Ok(Ticket::new(scope, key, data));
         }
         Err(Self { sqe, data, site, basis, choices, _set })
     }

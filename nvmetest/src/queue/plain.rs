@@ -25,7 +25,7 @@ use super::slots::Slot;
 
 impl Core {
     /// Returns the data pointer for a transfer of `pages`, unless there is anything to look at more closely: the queue
-    /// is gone, something failed, the memory or the namespace is not what it was, or two PRP entries are not enough.
+    /// is full or gone, something failed, the memory or the namespace is not what it was, or two PRP entries are not enough.
     #[inline]
     pub(super) fn admits(&self, owner: Owner, pages: Pages<'_>, epoch: u64) -> Option<[U64; 2]> {
         let Pages { block, iova, len } = pages;
@@ -37,38 +37,47 @@ impl Core {
         let is_plain = self.accounts.is_calm(owner)
             && epoch == shared.epoch()
             && block.is_reached_by(shared.domain())
-            && end <= second + page;
+            && end <= second + page
+            && !self.slots.is_full();
         is_plain.then(|| [U64::new(iova), U64::new(if end <= second { 0 } else { second })])
     }
 
-    /// Submits a command that is [admitted](Self::admits), and lends `block`; none if the queue is full.
+    /// Submits a command that is [admitted](Self::admits), and lends `block`.
     pub(super) fn start_plain(
         &self,
         owner: Owner,
         sqe: &mut Sqe,
         block: &Arc<Block>,
         site: &'static Location<'static>,
-    ) -> Option<Key> {
+    ) -> Key {
         // First, for across a call little stays in registers.
         let since_ns = cmdlog::now_ns();
-        let slot = self.slots.reserve(|owner| self.accounts.is_open(owner))?;
+        let slot = self.slots.reserve(|owner| self.accounts.is_open(owner));
+        let slot = slot.expect("a command is admitted only if there is room");
         let key = slot.key();
         sqe.set_cid(key.cid());
-        let logged = self.log.submitted(sqe, site, since_ns);
         let times = (since_ns, self.shared.timeout_ns());
-        slot.occupy_plain(owner, times, (logged, sqe.opcode()), site, block.clone());
+        slot.occupy_plain(owner, times, sqe.opcode(), site, block.clone());
         self.accounts.submitted_inner();
-        self.hand_in(sqe);
-        Some(key)
+        let tail = self.write(sqe);
+        slot.log_as(self.log.submitted(sqe, site, since_ns));
+        self.ring_doorbell(tail);
+        key
     }
 
-    /// Writes an entry and rings the doorbell.
+    /// Writes an entry, of which the controller is not told yet. Returns the new tail.
     #[inline]
-    pub(super) fn hand_in(&self, sqe: &Sqe) {
+    pub(super) fn write(&self, sqe: &Sqe) -> u32 {
         let tail = self.tail.get();
         self.ring.write(tail, sqe);
         let tail = if tail + 1 == self.ring.entries() { 0 } else { tail + 1 };
         self.tail.set(tail);
+        tail
+    }
+
+    /// Tells the controller of what was written.
+    #[inline]
+    pub(super) fn ring_doorbell(&self, tail: u32) {
         hand_over();
         if let Err(error) = self.doorbell.ring(tail) {
             self.note(error.into());
@@ -86,14 +95,23 @@ impl Core {
         if slot.is_ready() {
             self.accounts.take_done_inner();
         } else {
-            // Each round ends a command in flight: the device cannot go on for ever.
-            while !self.take_plain(owner, slot)? {}
+            if !self.take_plain(owner, slot)? {
+                self.take_others(owner, slot)?;
+            }
         }
         slot.disclaim();
         if let Err(error) = self.completions.release() {
             self.note(error.into());
         }
         Some(slot)
+    }
+
+    /// Goes on with [`take_plain`](Self::take_plain) where the first completion is not the one that is wanted.
+    #[inline(never)]
+    fn take_others(&self, owner: Owner, wanted: &Slot) -> Option<()> {
+        // Each round ends a command in flight: the device cannot go on for ever.
+        while !self.take_plain(owner, wanted)? {}
+        Some(())
     }
 
     /// Takes the next completion, if it is that of a plain command of the scope, and is as it should be. Returns whether

@@ -245,7 +245,7 @@ impl Scope<'_> {
         sqe: &mut Sqe,
         block: &Arc<Block>,
         site: &'static Location<'static>,
-    ) -> Option<Key> {
+    ) -> Key {
         self.core.start_plain(self.owner, sqe, block, site)
     }
 

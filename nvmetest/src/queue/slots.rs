@@ -396,20 +396,25 @@ impl Slot {
         &self,
         owner: Owner,
         (since_ns, timeout_ns): (u64, u64),
-        (logged, opcode): (Token, u8),
+        opcode: u8,
         site: &'static Location<'static>,
         block: Arc<Block>,
     ) {
         self.owner.set(owner);
         self.since_ns.set(since_ns);
         self.timeout_ns.set(timeout_ns);
-        self.logged.set(logged);
         self.opcode.set(opcode);
         self.site.set(site);
         // A free slot holds nothing that would have to be dropped.
         std::mem::forget(self.kept.replace(Some(block)));
         self.state.set(State::Plain);
         self.claim.set(Claim::Open);
+    }
+
+    /// Keeps what the log calls the command.
+    #[inline]
+    pub(super) fn log_as(&self, logged: Token) {
+        self.logged.set(logged);
     }
 
     /// Keeps what the command lends, and its callback.

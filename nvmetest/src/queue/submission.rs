@@ -86,7 +86,8 @@ impl Core {
         self.accounts.submitted(owner);
 
         let key = slot.key();
-        self.hand_in(&sqe);
+        let tail = self.write(&sqe);
+        self.ring_doorbell(tail);
         key
     }
 
