@@ -266,6 +266,10 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// Starts the command if it is plain: a transfer of whole memory pages, as it was built.
     ///
     /// If it is not, or if there is anything to look at more closely, the command is returned as it is.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is inlined, and the error is what was there before"
+    )]
     #[inline(always)]
     fn start_plain<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Result<Ticket<'scope, D>, Self> {
         // In parts, and put together again where it is not plain: so a plain command need not be in memory as a whole.
