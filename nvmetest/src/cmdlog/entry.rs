@@ -76,13 +76,13 @@ pub(super) enum Overwritten {
 }
 
 impl<'a> Slot<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn at(mapping: &'a Mapping, offset: usize) -> Self {
         Self(mapping.longs(offset))
     }
 
     /// Writes the first half of entry number `sequence`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn submit(
         self,
         sequence: u64,
@@ -109,7 +109,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Writes the second half of entry number `sequence`; `false` if that entry awaits none.
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(self, sequence: u64, cqe: &Cqe, at_ns: u64) -> bool {
         let before = self.0[STAMP].load(Relaxed);
         let after = match before {

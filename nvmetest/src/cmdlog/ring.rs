@@ -67,7 +67,7 @@ impl Ring {
     ///
     /// `site` is the line of the test that built the command, `at_ns` the time ([`now_ns`]).
     /// An older command is overwritten once the ring is full.
-    #[inline]
+    #[inline(always)]
     pub fn submitted(&self, sqe: &Sqe, site: &'static Location<'static>, at_ns: u64) -> Token {
         let Some(index) = self.index else { return Token::NONE };
         let sequence = self.count.get().wrapping_add(1);
@@ -88,7 +88,11 @@ impl Ring {
     /// If its entry was overwritten meanwhile, or had a completion already, that is only counted.
     #[inline(always)]
     pub fn completed(&self, token: Token, cqe: &Cqe, at_ns: u64) {
-        self.end(token, |slot| slot.complete(token.sequence, cqe, at_ns));
+        self.end(
+            token,
+            #[inline(always)]
+            |slot| slot.complete(token.sequence, cqe, at_ns),
+        );
     }
 
     /// Logs that the host gave a command up. A completion that comes after all is still welcome.
@@ -237,7 +241,7 @@ const RELEASED: u32 = 3;
 struct Header<'a>(&'a [AtomicU64; RING_HEADER / 8]);
 
 impl<'a> Header<'a> {
-    #[inline]
+    #[inline(always)]
     fn at(shared: &'a Shared, index: u32) -> Self {
         Self(shared.mapping.longs(shared.layout.ring(index)))
     }
@@ -248,7 +252,7 @@ impl<'a> Header<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn slot(shared: &Shared, ring: u32, sequence: u64) -> Slot<'_> {
     let mask = u64::from(shared.layout.geometry.entries - 1);
     let mapping: &Mapping = &shared.mapping;

@@ -20,7 +20,6 @@ use zerocopy::little_endian::U32;
 use crate::controller::nanoseconds;
 use crate::memory::Data;
 use crate::queue::Io;
-use crate::queue::Key;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -99,11 +98,39 @@ pub struct Completion {
 /// device.
 #[must_use = "a command does nothing until it is run or submitted"]
 pub struct Command<S, D = ()> {
-    pub(crate) sqe: Sqe,
+    sqe: Sqe,
     pub(crate) data: D,
-    pub(crate) terms: Terms,
-    pub(crate) plan: Plan,
+    site: &'static Location<'static>,
+    basis: Option<Basis>,
+    /// What the test said of the command, or changed of it. Of most commands it says nothing, and those cost least.
+    choices: Option<Choices>,
     _set: PhantomData<S>,
+}
+
+/// What a transfer between blocks and all that is lent was computed from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Basis {
+    /// When the format of the namespace was learned: see `Shared::epoch`.
+    pub(crate) epoch: u64,
+    pub(crate) block: Block,
+    /// Whether the blocks are as long as what is lent: not if they have metadata.
+    pub(crate) is_exact: bool,
+}
+
+#[derive(Debug, Default)]
+struct Choices {
+    timeout: Option<Duration>,
+    expected: Option<Expected>,
+    verbatim: bool,
+    layout: Layout,
+    transfer: Option<usize>,
+}
+
+/// A command as it is started: what is asked of the device, and what the test expects.
+pub(crate) struct Parts {
+    pub(crate) sqe: Sqe,
+    pub(crate) plan: Plan,
+    pub(crate) terms: Terms,
 }
 
 /// What the test expects of a command, and where in the test it stands.
@@ -124,21 +151,36 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     #[inline]
     #[track_caller]
     pub(crate) fn new(sqe: Sqe, data: D) -> Self {
-        let terms = Terms {
-            timeout: None,
-            expected: None,
-            site: Location::caller(),
-            admin: is_admin::<S>(),
-            verbatim: false,
-            epoch: None,
-        };
-        let plan = Plan { layout: Layout::Prp, transfer: None, block: None };
-        Self { sqe, data, terms, plan, _set: PhantomData }
+        let site = Location::caller();
+        Self { sqe, data, site, basis: None, choices: None, _set: PhantomData }
+    }
+
+    /// Says what the entry was computed from, and so that it is for all that is lent.
+    #[inline]
+    pub(crate) fn based_on(self, basis: Basis) -> Self {
+        Self { basis: Some(basis), ..self }
+    }
+
+    /// From here on the command is not as it was built.
+    fn choose(&mut self) -> &mut Choices {
+        self.choices.get_or_insert_default()
+    }
+
+    /// Has the command transfer no more than the first `len` bytes of what is lent.
+    pub(crate) fn transfer_first(mut self, len: usize) -> Self {
+        self.choose().transfer = Some(len);
+        self
+    }
+
+    /// Leaves the data pointer as it stands in the entry.
+    fn verbatim(mut self) -> Self {
+        self.choose().verbatim = true;
+        self
     }
 
     /// Replaces the time that the command may take: [`DEFAULT_TIMEOUT`], or what the session says.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.terms.timeout = Some(timeout);
+        self.choose().timeout = Some(timeout);
         self
     }
 
@@ -147,20 +189,19 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// With several statuses any of them passes; with [`Expected::Any`] any status does, and the test looks
     /// at it itself.
     pub fn expect(mut self, status: impl Into<Expected>) -> Self {
-        self.terms.expected = Some(status.into());
+        self.choose().expected = Some(status.into());
         self
     }
 
     /// Chooses how the data is described to the device; PRPs unless it is said otherwise.
     pub fn layout(mut self, layout: Layout) -> Self {
-        self.plan.layout = layout;
+        self.choose().layout = layout;
         self
     }
 
     /// Replaces the namespace identifier.
-    pub fn nsid(mut self, nsid: u32) -> Self {
-        self.sqe.nsid = U32::new(nsid);
-        self
+    pub fn nsid(self, nsid: u32) -> Self {
+        self.edit(|sqe| sqe.nsid = U32::new(nsid))
     }
 
     /// Changes the submission queue entry as the test likes: reserved bits, other dwords.
@@ -172,6 +213,7 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// Panics at submission if the entry has become a command that gives the device memory for longer than
     /// it runs, or that writes what was lent for reading, as [`raw`](Self::raw) does.
     pub fn edit(mut self, edit: impl FnOnce(&mut Sqe)) -> Self {
+        self.choose();
         edit(&mut self.sqe);
         self
     }
@@ -186,15 +228,19 @@ impl<S: CommandSet, D: Data> Command<S, D> {
     /// # Panics
     ///
     /// Panics if the queue is full.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub fn submit<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
     where
         D: 'scope,
     {
-        io.check_room();
-        let key = self.start(io, None);
-        Ticket::new(io.scope(), key, self.data)
+        match self.start_plain(io) {
+            Ok(ticket) => ticket,
+            Err(command) => {
+                io.check_room();
+                command.start(io, None)
+            }
+        }
     }
 
     /// Starts the command; `callback` gets its `cdw0` and status as it completes.
@@ -214,23 +260,66 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         D: 'scope,
     {
         io.check_room();
-        let key = self.start(io, Some(Box::new(callback)));
-        Ticket::new(io.scope(), key, self.data)
+        self.start(io, Some(Box::new(callback)))
     }
 
-    #[inline]
+    /// Starts the command if it is plain: a transfer of whole memory pages, as it was built.
+    ///
+    /// If it is not, or if there is anything to look at more closely, the command is returned as it is.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is inlined, and the error is what was there before"
+    )]
+    #[inline(always)]
+    fn start_plain<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Result<Ticket<'scope, D>, Self> {
+        // In parts, and put together again where it is not plain: so a plain command need not be in memory as a whole.
+        let Self { mut sqe, data, site, basis, choices, _set } = self;
+        let scope = io.scope();
+        if let (Some(basis), None) = (&basis, &choices)
+            && basis.is_exact
+            && let Some(pages) = data.whole_pages()
+            && let Some(dptr) = scope.admits(pages, basis.epoch)
+        {
+            sqe.dptr = dptr;
+            let key = scope.start_plain(&mut sqe, pages.block, site);
+            return Ok(Ticket::new(scope, key, data));
+        }
+        Err(Self { sqe, data, site, basis, choices, _set })
+    }
+
+    #[inline(never)]
     fn start<'scope>(
-        &self,
+        self,
         io: &'scope Io<'scope, '_, S>,
         callback: Option<Callback<'scope>>,
-    ) -> Key {
-        io.start(&self.sqe, self.data.places(), &self.plan, &self.terms, callback)
+    ) -> Ticket<'scope, D> {
+        let (parts, data) = self.into_parts();
+        let key = io.start(&parts, data.places(), callback);
+        Ticket::new(io.scope(), key, data)
+    }
+
+    pub(crate) fn into_parts(self) -> (Parts, D) {
+        let Choices { timeout, expected, verbatim, layout, transfer } =
+            self.choices.unwrap_or_default();
+        let terms = Terms {
+            timeout,
+            expected,
+            site: self.site,
+            admin: is_admin::<S>(),
+            verbatim,
+            epoch: self.basis.map(|basis| basis.epoch),
+        };
+        let plan = Plan { layout, transfer, block: self.basis.map(|basis| basis.block) };
+        (Parts { sqe: self.sqe, plan, terms }, self.data)
     }
 }
 
 impl<S, D> fmt::Debug for Command<S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command").field("sqe", &self.sqe).field("terms", &self.terms).finish()
+        f.debug_struct("Command")
+            .field("sqe", &self.sqe)
+            .field("choices", &self.choices)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,5 @@
 //! Any 64 bytes.
 
-use std::marker::PhantomData;
-
 use crate::memory::Data;
 use crate::spec::Sqe;
 
@@ -50,9 +48,7 @@ impl Command<Admin> {
     /// keeps the memory that they name (`controller/hmb.rs`).
     #[track_caller]
     pub(crate) fn host_memory_buffer(sqe: Sqe) -> Self {
-        let mut command = Self::new(sqe, ());
-        command.terms.verbatim = true;
-        command
+        Self::new(sqe, ()).verbatim()
     }
 }
 
@@ -66,8 +62,6 @@ impl<S: CommandSet> Command<S> {
     #[track_caller]
     #[expect(unsafe_code, reason = "the one door to addresses of one's own")]
     pub unsafe fn raw_with_pointers(sqe: Sqe) -> Self {
-        let mut command = Self::new(sqe, ());
-        command.terms.verbatim = true;
-        Self { _set: PhantomData, ..command }
+        Self::new(sqe, ()).verbatim()
     }
 }

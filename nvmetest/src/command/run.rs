@@ -9,7 +9,6 @@ use crate::queue::AdminQueue;
 use crate::queue::Io;
 use crate::queue::IoQueue;
 use crate::queue::Queue;
-use crate::queue::Ticket;
 
 use super::Admin;
 use super::Command;
@@ -44,8 +43,8 @@ impl<D: Data> Command<Nvm, D> {
 impl<S: CommandSet, D: Data> Command<S, D> {
     fn run_on(self, queue: &impl Queue) -> Result<Completion> {
         queue.core().scope(queue.controller(), |io: &Io<'_, '_, S>| {
-            let key = self.start(io, None);
-            let (completion, _data) = Ticket::new(io.scope(), key, self.data).reap()?;
+            let ticket = self.start_plain(io).unwrap_or_else(|command| command.start(io, None));
+            let (completion, _data) = ticket.reap()?;
             Ok(completion)
         })
     }

@@ -90,9 +90,7 @@ impl Events<'_> {
     #[track_caller]
     pub fn request(&self) -> Result {
         let command = self.controller.async_event_request();
-        let mut terms = command.terms;
-        terms.timeout = Some(Duration::MAX);
-        terms.expected = Some(Expected::Any);
+        let (parts, ()) = command.timeout(Duration::MAX).expect(Expected::Any).into_parts();
         let inbox = self.inbox.clone();
         // The request is told apart by its identifier, which is known only when it is submitted.
         let cid = Rc::new(std::cell::Cell::new(None));
@@ -117,9 +115,7 @@ impl Events<'_> {
             return Err(Error::QueueFull { queue, in_flight: core.busy() });
         }
         let callback = Box::new(callback);
-        let plan = &command.plan;
-        let key =
-            core.start(Owner::SESSION, &command.sqe, Places::None, plan, &terms, Some(callback));
+        let key = core.start(Owner::SESSION, &parts, Places::None, Some(callback));
         cid.set(Some(key.cid()));
         self.inbox.borrow_mut().waiting.push(key.cid());
         Ok(())

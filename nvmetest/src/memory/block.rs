@@ -34,6 +34,9 @@ pub(crate) struct Block {
     spot: Spot,
     len: usize,
     revoked: AtomicBool,
+    /// The address of the domain in this process, as long as its device has the memory: what is looked at for
+    /// each command.
+    reached_by: AtomicUsize,
     /// How many bytes behind the end a command was allowed to write: they are no canary any more.
     granted: AtomicUsize,
 }
@@ -41,7 +44,8 @@ pub(crate) struct Block {
 impl Block {
     pub(super) fn new(domain: Arc<Domain>, spot: Spot, len: usize) -> Self {
         let (revoked, granted) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Self { domain, spot, len, revoked, granted }
+        let reached_by = AtomicUsize::new(Arc::as_ptr(&domain).addr());
+        Self { domain, spot, len, revoked, reached_by, granted }
     }
 
     #[inline]
@@ -194,6 +198,7 @@ impl Block {
             && self.domain.unmap(self.spot.iova, self.bytes()).is_ok();
         self.revoked.store(gone, Ordering::Relaxed);
         if gone {
+            self.reached_by.store(0, Ordering::Relaxed);
             self.domain.note_revoked(self.spot.iova..self.spot.iova + self.bytes() as u64);
         }
         gone
@@ -208,6 +213,12 @@ impl Block {
     #[inline]
     pub(crate) fn is_of(&self, domain: &Arc<Domain>) -> bool {
         Arc::ptr_eq(&self.domain, domain)
+    }
+
+    /// Whether it is memory of this domain, and was not taken from the device.
+    #[inline]
+    pub(crate) fn is_reached_by(&self, domain: &Arc<Domain>) -> bool {
+        self.reached_by.load(Ordering::Relaxed) == Arc::as_ptr(domain).addr()
     }
 
     /// Returns the address of `range` for the device.

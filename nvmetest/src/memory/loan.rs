@@ -10,6 +10,7 @@ use crate::queue::QueueKind;
 
 use super::Block;
 use super::Buffer;
+use super::PAGE_SIZE;
 use super::canary;
 
 /// Memory lent to the device for reading.
@@ -178,6 +179,24 @@ impl Place {
     }
 }
 
+/// One piece of whole pages, which needs no canary: what most commands lend.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Pages<'b> {
+    pub(crate) block: &'b Arc<Block>,
+    pub(crate) iova: u64,
+    pub(crate) len: usize,
+}
+
+impl<'b> Pages<'b> {
+    #[inline]
+    fn new(block: &'b Arc<Block>, range: &Range<usize>) -> Option<Self> {
+        let is_whole = (range.start | range.end) & (PAGE_SIZE - 1) == 0;
+        let len = range.end - range.start;
+        is_whole.then(|| Self { block, iova: block.iova_of(range), len })
+    }
+}
+
 /// All the pieces of a command's data, in their order.
 #[doc(hidden)]
 #[derive(Clone)]
@@ -241,6 +260,12 @@ pub trait Data: sealed::Sealed {
     /// How many bytes it is.
     #[doc(hidden)]
     fn bytes(&self) -> usize;
+    /// The data, if it is one piece of whole pages: then nothing is beside it.
+    #[doc(hidden)]
+    #[inline]
+    fn whole_pages(&self) -> Option<Pages<'_>> {
+        None
+    }
 }
 
 impl Data for () {
@@ -261,7 +286,11 @@ impl Data for Slice<'_> {
     }
     #[inline]
     fn bytes(&self) -> usize {
-        self.range.len()
+        self.range.end - self.range.start
+    }
+    #[inline]
+    fn whole_pages(&self) -> Option<Pages<'_>> {
+        Pages::new(self.block, &self.range)
     }
 }
 
@@ -273,7 +302,11 @@ impl Data for SliceMut<'_> {
     }
     #[inline]
     fn bytes(&self) -> usize {
-        self.range.len()
+        self.range.end - self.range.start
+    }
+    #[inline]
+    fn whole_pages(&self) -> Option<Pages<'_>> {
+        Pages::new(self.block, &self.range)
     }
 }
 
@@ -285,6 +318,10 @@ impl Data for Sink<'_> {
     #[inline]
     fn bytes(&self) -> usize {
         self.len
+    }
+    #[inline]
+    fn whole_pages(&self) -> Option<Pages<'_>> {
+        Pages::new(self.block, &(0..self.len))
     }
 }
 

@@ -85,6 +85,7 @@ pub(crate) use known::Neighbour;
 pub use loan::Data;
 pub use loan::DeviceRead;
 pub use loan::DeviceWrite;
+pub use loan::Pages;
 pub use loan::Place;
 pub use loan::Places;
 pub use loan::Sink;

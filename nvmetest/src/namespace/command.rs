@@ -2,6 +2,7 @@
 
 use zerocopy::little_endian::U32;
 
+use crate::command::Basis;
 use crate::command::Block;
 use crate::command::Command;
 use crate::command::Nvm;
@@ -62,7 +63,7 @@ impl Namespace<'_> {
     /// Panics if `blocks` is not 1 to 65,536.
     #[track_caller]
     pub fn write_zeroes(&self, slba: u64, blocks: u32) -> Command<Nvm> {
-        Command::new(self.range(NvmOpcode::WRITE_ZEROES, slba, blocks), ())
+        Command::new(self.range(NvmOpcode::WRITE_ZEROES, slba, blocks as usize), ())
     }
 
     /// Write Uncorrectable (NVM 3.3.7): reads of the blocks fail until they are written again.
@@ -72,7 +73,7 @@ impl Namespace<'_> {
     /// As for [`write_zeroes`](Self::write_zeroes).
     #[track_caller]
     pub fn write_uncorrectable(&self, slba: u64, blocks: u32) -> Command<Nvm> {
-        Command::new(self.range(NvmOpcode::WRITE_UNCORRECTABLE, slba, blocks), ())
+        Command::new(self.range(NvmOpcode::WRITE_UNCORRECTABLE, slba, blocks as usize), ())
     }
 
     /// Verify (NVM 3.3.5): the blocks are read, and nothing is transferred.
@@ -82,7 +83,7 @@ impl Namespace<'_> {
     /// As for [`write_zeroes`](Self::write_zeroes).
     #[track_caller]
     pub fn verify(&self, slba: u64, blocks: u32) -> Command<Nvm> {
-        Command::new(self.range(NvmOpcode::VERIFY, slba, blocks), ())
+        Command::new(self.range(NvmOpcode::VERIFY, slba, blocks as usize), ())
     }
 
     /// Dataset Management (NVM 3.3.3) for the first `ranges` ranges in `data`: see
@@ -107,9 +108,7 @@ impl Namespace<'_> {
         let mut sqe = self.sqe(NvmOpcode::DATASET_MANAGEMENT);
         sqe.cdw10 = U32::new(ranges as u32 - 1);
         sqe.cdw11 = U32::new(attributes.bits());
-        let mut command = Command::new(sqe, data);
-        command.plan.transfer = Some(ranges * 16);
-        command
+        Command::new(sqe, data).transfer_first(ranges * 16)
     }
 
     #[inline]
@@ -121,23 +120,24 @@ impl Namespace<'_> {
         if len == 0 || len & (block - 1) != 0 {
             no_blocks(len, block);
         }
-        let blocks = u32::try_from(len >> block.trailing_zeros()).unwrap_or(u32::MAX);
-        let mut command = Command::new(self.range(opcode, slba, blocks), data);
-        command.plan.block = Some(Block { nsid: self.nsid(), bytes: self.extended_block });
-        command.terms.epoch = Some(self.epoch);
-        command
+        let blocks = len >> block.trailing_zeros();
+        Command::new(self.range(opcode, slba, blocks), data).based_on(Basis {
+            epoch: self.epoch,
+            block: Block { nsid: self.nsid(), bytes: self.extended_block },
+            is_exact: self.extended_block == block,
+        })
     }
 
     #[inline]
     #[track_caller]
-    pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: u32) -> Sqe {
+    pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: usize) -> Sqe {
         if !(1..=1 << 16).contains(&blocks) {
             wrong_number(blocks);
         }
         let mut sqe = self.sqe(opcode);
         sqe.cdw10 = U32::new(slba as u32);
         sqe.cdw11 = U32::new((slba >> 32) as u32);
-        sqe.cdw12 = U32::new(blocks - 1);
+        sqe.cdw12 = U32::new(blocks as u32 - 1);
         sqe
     }
 
@@ -159,7 +159,7 @@ fn no_blocks(len: usize, block: usize) -> ! {
 
 #[cold]
 #[track_caller]
-fn wrong_number(blocks: u32) -> ! {
+fn wrong_number(blocks: usize) -> ! {
     panic!("a command is for 1 to 65,536 blocks, not {blocks}");
 }
 
@@ -186,11 +186,12 @@ impl<D: Data> Command<Nvm, D> {
     /// # Panics
     ///
     /// Panics if `len` is more than was lent, or if `blocks` is not 1 to 65,536.
-    pub fn transfer_only(mut self, blocks: u32, len: usize) -> Self {
+    pub fn transfer_only(self, blocks: u32, len: usize) -> Self {
         assert!(len <= self.data.bytes(), "{len} bytes are more than was lent");
         assert!((1..=1 << 16).contains(&blocks));
-        self.plan.transfer = Some(len);
-        self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)))
+        let edited =
+            self.edit(|sqe| sqe.cdw12 = U32::new(sqe.cdw12.get() & !0xffff | (blocks - 1)));
+        edited.transfer_first(len)
     }
 
     fn cdw12(self, bits: impl Into<u32>) -> Self {

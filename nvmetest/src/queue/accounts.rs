@@ -9,7 +9,6 @@ use super::key::Key;
 use super::key::Owner;
 
 /// An account for each open scope.
-#[derive(Default)]
 pub(crate) struct Accounts {
     /// That of the innermost scope, of which most is asked.
     inner: Account,
@@ -17,6 +16,11 @@ pub(crate) struct Accounts {
     outer: RefCell<Vec<Account>>,
     /// How many scopes were opened so far: the number of the latest.
     opened: Cell<u64>,
+    /// The innermost scope, if nothing is known of it or of the queue that somebody would have to look at; or else
+    /// [`Owner::NOBODY`].
+    calm: Cell<Owner>,
+    /// Whether that is so of the queue.
+    is_queue_calm: Cell<bool>,
 }
 
 struct Account {
@@ -41,6 +45,7 @@ impl Accounts {
         }
         let scope = Owner::scope(number);
         self.inner.scope.set(scope);
+        self.settle();
         scope
     }
 
@@ -57,6 +62,7 @@ impl Accounts {
             let index = outer.iter().position(|account| account.is_of(scope))?;
             outer.remove(index)
         };
+        self.settle();
         account.failures.take().into_iter().next().map(|(_, error)| error)
     }
 
@@ -74,15 +80,54 @@ impl Accounts {
 
     #[inline]
     pub(super) fn submitted(&self, owner: Owner) {
-        self.with(owner, |account| account.in_flight.set(account.in_flight.get() + 1));
+        self.with(owner, Account::submitted);
     }
 
     #[inline]
     pub(super) fn completed(&self, owner: Owner) {
-        self.with(owner, |account| {
-            account.in_flight.set(account.in_flight.get() - 1);
-            account.done.set(account.done.get() + 1);
-        });
+        self.with(owner, Account::completed);
+    }
+
+    /// Notes what is known of the queue: whether nobody has to look at it.
+    pub(super) fn set_calm(&self, is_queue_calm: bool) {
+        self.is_queue_calm.set(is_queue_calm);
+        self.settle();
+    }
+
+    /// Finds out whether plain commands can go on without a look at anything else.
+    fn settle(&self) {
+        let is_calm = self.is_queue_calm.get() && !self.inner.failed.get();
+        self.calm.set(if is_calm { self.inner.scope.get() } else { Owner::NOBODY });
+    }
+
+    /// Whether it is the innermost scope, has not failed, and its queue is as it should be.
+    #[inline]
+    pub(super) fn is_calm(&self, owner: Owner) -> bool {
+        self.calm.get() == owner
+    }
+
+    /// A command of the innermost scope was submitted.
+    #[inline]
+    pub(super) fn submitted_inner(&self) {
+        self.inner.submitted();
+    }
+
+    /// A command of the innermost scope is complete.
+    #[inline]
+    pub(super) fn completed_inner(&self) {
+        self.inner.completed();
+    }
+
+    /// A command of the innermost scope is complete, and its ticket has asked for that.
+    #[inline]
+    pub(super) fn ended_inner(&self) {
+        self.inner.in_flight.set(self.inner.in_flight.get() - 1);
+    }
+
+    /// A ticket of the innermost scope has asked for a completion.
+    #[inline]
+    pub(super) fn take_done_inner(&self) {
+        self.inner.done.set(self.inner.done.get().saturating_sub(1));
     }
 
     /// Notes that all commands of the scope were given up.
@@ -96,6 +141,7 @@ impl Accounts {
             account.failed.set(true);
             account.failures.borrow_mut().push((key, error));
         });
+        self.settle();
     }
 
     pub(super) fn in_flight(&self, scope: Owner) -> usize {
@@ -121,12 +167,17 @@ impl Accounts {
 
     /// Returns the first failure that nobody has looked at.
     pub(super) fn take_failure(&self, scope: Owner) -> Option<Error> {
-        self.with(scope, |account| account.take_failure(|_| true)).flatten()
+        let failure = self.with(scope, |account| account.take_failure(|_| true)).flatten();
+        self.settle();
+        failure
     }
 
     /// Returns the failure of one command.
     pub(super) fn take_failure_of(&self, scope: Owner, key: Key) -> Option<Error> {
-        self.with(scope, |account| account.take_failure(|failed| failed == Some(key))).flatten()
+        let is_it = |failed| failed == Some(key);
+        let failure = self.with(scope, |account| account.take_failure(is_it)).flatten();
+        self.settle();
+        failure
     }
 
     #[inline]
@@ -136,6 +187,18 @@ impl Accounts {
         }
         let outer = self.outer.borrow();
         outer.iter().rev().find(|account| account.is_of(owner)).map(change)
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            inner: Account::default(),
+            outer: RefCell::default(),
+            opened: Cell::default(),
+            calm: Cell::new(Owner::NOBODY),
+            is_queue_calm: Cell::new(true),
+        }
     }
 }
 
@@ -155,6 +218,17 @@ impl Account {
     #[inline]
     fn is_of(&self, owner: Owner) -> bool {
         self.scope.get() == owner
+    }
+
+    #[inline]
+    fn submitted(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    #[inline]
+    fn completed(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        self.done.set(self.done.get() + 1);
     }
 
     fn take_failure(&self, is_it: impl Fn(Option<Key>) -> bool) -> Option<Error> {

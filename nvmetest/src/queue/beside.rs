@@ -32,9 +32,8 @@ impl Core {
     /// Looks at the canaries of a command that is complete; one that was overwritten is its failure.
     #[cold]
     #[inline(never)]
-    pub(super) fn check_canaries(&self, slot: &Slot) {
-        let (key, facts) = (slot.key(), slot.facts());
-        if let Some(error) = self.overrun(key, &facts) {
+    pub(super) fn check_canaries(&self, key: Key, facts: &Facts) {
+        if let Some(error) = self.overrun(key, facts) {
             self.shared.blame(facts.logged);
             self.accounts.failed(facts.owner, Some(key), error);
         }

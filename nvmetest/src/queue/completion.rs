@@ -9,9 +9,9 @@ use crate::spec::Status;
 use super::core::Core;
 use super::invariant;
 use super::invariant::Violation;
-use super::slots::End;
+use super::key::Key;
+use super::slots::Facts;
 use super::slots::Found;
-use super::slots::Slot;
 
 impl Core {
     /// Reaps at most one completion, and runs its callback.
@@ -26,7 +26,6 @@ impl Core {
     }
 
     /// As [`poll`](Self::poll), for those who give back what was taken.
-    #[inline(always)]
     pub(super) fn take_one(&self) -> bool {
         let Some(cqe) = self.completions.reap() else {
             return self.is_gone() && self.abort_one();
@@ -73,7 +72,6 @@ impl Core {
         }
     }
 
-    #[inline(always)]
     fn complete(&self, cqe: &Cqe, at_ns: u64) {
         match invariant::check_head(cqe, self.head.get(), self.tail.get(), self.ring.entries()) {
             Ok(head) => self.head.set(head),
@@ -88,24 +86,22 @@ impl Core {
             Found::Late => return,
             Found::Unknown => return self.find(invariant::unknown_command(cqe.cid.get()), cqe),
         };
-        // Nothing of the slot changes before the callback runs.
-        let facts = || slot.facts();
-        self.log.completed(facts().logged, cqe, at_ns);
-        slot.complete(End { cqe: *cqe, latency_ns: at_ns.saturating_sub(facts().since_ns) });
+        let facts = slot.facts();
+        self.log.completed(facts.logged, cqe, at_ns);
+        slot.complete(cqe, at_ns);
         slot.give_back();
         let callback = slot.callback.take();
         self.slots.release(slot);
-        self.accounts.completed(facts().owner);
+        self.accounts.completed(facts.owner);
 
         if self.sqid == 0 {
-            let opcode = AdminOpcode(facts().opcode);
-            self.shared.note(opcode, facts().cdw10, status.is_success());
+            self.shared.note(AdminOpcode(facts.opcode), facts.cdw10, status.is_success());
         }
         if !self.canaries.is_empty() {
-            self.check_canaries(slot);
+            self.check_canaries(slot.key(), &facts);
         }
-        if !status.is_success() || facts().expected.is_some() {
-            self.judge(slot, status, callback.is_some());
+        if !status.is_success() || facts.expected.is_some() {
+            self.judge(slot.key(), &facts, status, callback.is_some());
         }
         // The slot is free and nothing is borrowed: the callback may submit.
         if let Some(callback) = callback {
@@ -123,8 +119,7 @@ impl Core {
     /// Looks whether the test expects a status, and notes it if it does not. Without a word of the test, a callback
     /// decides.
     #[inline(never)]
-    fn judge(&self, slot: &Slot, status: Status, has_callback: bool) {
-        let facts = slot.facts();
+    fn judge(&self, key: Key, facts: &Facts, status: Status, has_callback: bool) {
         let passes = match facts.expected {
             Some(expected) => expected.admits(status),
             None => has_callback || status.is_success(),
@@ -134,7 +129,7 @@ impl Core {
         }
         self.shared.blame(facts.logged);
         let error = facts.unexpected(self.sqid, status);
-        self.accounts.failed(facts.owner, Some(slot.key()), error);
+        self.accounts.failed(facts.owner, Some(key), error);
     }
 
     #[cold]

@@ -57,7 +57,20 @@ impl CompletionSide {
     /// Takes the next entry, if it is there.
     #[inline]
     pub(super) fn reap(&self) -> Option<Cqe> {
-        let cqe = self.ring.read(self.head.get(), self.phase.get())?;
+        let cqe = self.peek()?;
+        self.advance();
+        Some(cqe)
+    }
+
+    /// Looks at the next entry, if it is there.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<Cqe> {
+        self.ring.read(self.head.get(), self.phase.get())
+    }
+
+    /// Takes the entry that was looked at.
+    #[inline]
+    pub(super) fn advance(&self) {
         let next = self.head.get() + 1;
         if next == self.ring.entries() {
             self.head.set(0);
@@ -65,7 +78,6 @@ impl CompletionSide {
         } else {
             self.head.set(next);
         }
-        Some(cqe)
     }
 
     /// Gives the entries that were taken back to the controller.

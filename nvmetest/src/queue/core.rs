@@ -23,6 +23,9 @@ use super::slots::Slot;
 use super::slots::Slots;
 use super::slots::Straggler;
 
+/// How often it is looked whether a command in flight is overdue.
+const LOOK_EVERY_NS: u64 = 1_000_000;
+
 /// A submission queue and the completion queue that its commands complete in.
 ///
 /// How commands are submitted is in `submission`, how they complete in `completion`.
@@ -37,8 +40,8 @@ pub struct Core {
     /// The submission queue head, as far as the controller said.
     pub(super) head: Cell<u32>,
     pub(super) slots: Slots,
-    /// The earliest time at which a command in flight may be overdue.
-    pub(super) next_due_ns: Cell<u64>,
+    /// When it is time to look again whether a command in flight is overdue.
+    next_look_ns: Cell<u64>,
     /// A page for each slot, for PRP Lists and SGL segments.
     pub(super) lists: OnceCell<Arc<Block>>,
     pub(super) canaries: Canaries,
@@ -75,7 +78,7 @@ impl Core {
             tail: Cell::new(0),
             head: Cell::new(0),
             slots: Slots::new(capacity),
-            next_due_ns: Cell::new(u64::MAX),
+            next_look_ns: Cell::new(0),
             lists: OnceCell::new(),
             canaries: Canaries::default(),
             log,
@@ -149,6 +152,12 @@ impl Core {
         if self.gone.set(why.to_owned()).is_ok() {
             self.left.replace(self.slots.youngest_first());
         }
+        self.look_closely();
+    }
+
+    /// Lets commands be plain only while the queue is there and nothing is to be told.
+    fn look_closely(&self) {
+        self.accounts.set_calm(!self.is_gone() && !self.has_findings.get());
     }
 
     /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.
@@ -159,12 +168,8 @@ impl Core {
         if findings.len() < MOST {
             findings.push(finding);
             self.has_findings.set(true);
+            self.look_closely();
         }
-    }
-
-    #[inline]
-    pub(super) fn has_findings(&self) -> bool {
-        self.has_findings.get()
     }
 
     /// Returns the first finding that belongs to no command.
@@ -176,6 +181,7 @@ impl Core {
         let mut findings = self.findings.borrow_mut();
         let first = findings.remove(0);
         self.has_findings.set(!findings.is_empty());
+        self.look_closely();
         Some(first)
     }
 
@@ -187,11 +193,11 @@ impl Core {
     /// Returns the first command in flight whose time is up.
     pub(super) fn overdue(&self) -> Option<Error> {
         let now = cmdlog::now_ns();
-        if now < self.next_due_ns.get() {
+        if now < self.next_look_ns.get() {
             return None;
         }
-        let due_ns = |slot: &Slot| slot.facts().due_ns;
-        self.next_due_ns.set(self.slots.busy().map(due_ns).min().unwrap_or(u64::MAX));
+        self.next_look_ns.set(now + LOOK_EVERY_NS);
+        let due_ns = |slot: &Slot| slot.facts().due_ns();
         let overdue = self.slots.busy().filter(|slot| due_ns(slot) <= now);
         Some(self.has_timed_out(oldest(overdue)?))
     }
@@ -219,7 +225,7 @@ impl Core {
 
     /// When the last command of the scope is due.
     pub(super) fn last_due_ns(&self, scope: Owner) -> Option<u64> {
-        self.of_scope(scope).map(|slot| slot.facts().due_ns).max()
+        self.of_scope(scope).map(|slot| slot.facts().due_ns()).max()
     }
 
     fn of_scope(&self, scope: Owner) -> impl Iterator<Item = &Slot> {

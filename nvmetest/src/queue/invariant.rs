@@ -40,12 +40,20 @@ pub(super) fn unknown_command(cid: u16) -> Violation {
 #[inline]
 pub(super) fn check_head(cqe: &Cqe, head: u32, tail: u32, entries: u32) -> Result<u32, Violation> {
     let sqhd = u32::from(cqe.sqhd.get());
-    let is_between = if head <= tail {
+    if is_head(sqhd, head, tail, entries) {
+        Ok(sqhd)
+    } else {
+        Err(wrong_head(sqhd, head, tail, entries))
+    }
+}
+
+#[inline]
+pub(super) fn is_head(sqhd: u32, head: u32, tail: u32, entries: u32) -> bool {
+    if head <= tail {
         head <= sqhd && sqhd <= tail
     } else {
         sqhd <= tail || (head <= sqhd && sqhd < entries)
-    };
-    if is_between { Ok(sqhd) } else { Err(wrong_head(sqhd, head, tail, entries)) }
+    }
 }
 
 #[cold]

@@ -10,7 +10,6 @@ use crate::spec::Status;
 use crate::spec::StatusField;
 
 use super::core::Core;
-use super::slots::End;
 use super::slots::Found;
 use super::slots::Slot;
 
@@ -21,11 +20,11 @@ impl Core {
     #[inline(never)]
     pub(super) fn abort_one(&self) -> bool {
         let Some(slot) = self.next_left() else { return false };
-        let facts = slot.facts();
+        let (key, facts) = (slot.key(), slot.facts());
         let at_ns = cmdlog::now_ns();
         self.log.abandoned(facts.logged, at_ns);
         let cqe = self.made_by_host(slot);
-        slot.complete(End { cqe, latency_ns: at_ns.saturating_sub(facts.since_ns) });
+        slot.complete(&cqe, at_ns);
         slot.give_back();
         let callback = slot.callback.take();
         self.slots.release(slot);
@@ -35,7 +34,7 @@ impl Core {
             self.shared.note(AdminOpcode(facts.opcode), facts.cdw10, false);
         }
         if !self.canaries.is_empty() {
-            self.check_canaries(slot);
+            self.check_canaries(key, &facts);
         }
         let status = Status::COMMAND_ABORTED_BY_HOST;
         if !facts.expected.map_or(callback.is_some(), |expected| expected.admits(status)) {
@@ -46,7 +45,7 @@ impl Core {
                 why: self.why_gone().unwrap_or_default().to_owned(),
                 site: facts.site,
             };
-            self.accounts.failed(facts.owner, Some(slot.key()), error);
+            self.accounts.failed(facts.owner, Some(key), error);
         }
         // The slot is free and nothing is borrowed: the callback may submit, and is refused.
         if let Some(callback) = callback {

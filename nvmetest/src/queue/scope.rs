@@ -7,6 +7,9 @@ use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use zerocopy::little_endian::U64;
 
 use crate::Error;
 use crate::Result;
@@ -14,11 +17,13 @@ use crate::command::Callback;
 use crate::command::Command;
 use crate::command::CommandSet;
 use crate::command::Completion;
-use crate::command::Plan;
-use crate::command::Terms;
+use crate::command::Parts;
 use crate::controller::Controller;
+use crate::memory::Block;
 use crate::memory::Data;
+use crate::memory::Pages;
 use crate::memory::Places;
+
 use crate::spec::Sqe;
 
 use super::backoff::Backoff;
@@ -97,10 +102,8 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
     #[inline]
     pub(crate) fn start(
         &'scope self,
-        sqe: &Sqe,
+        parts: &Parts,
         places: Places,
-        plan: &Plan,
-        terms: &Terms,
         callback: Option<Callback<'scope>>,
     ) -> Key {
         // SAFETY: The slot that holds the callback is emptied before the scope ends (`close`), and nobody can
@@ -108,7 +111,7 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
         let callback = callback.map(|callback| unsafe {
             std::mem::transmute::<Callback<'scope>, Callback<'static>>(callback)
         });
-        self.scope.core.start(self.scope.owner, sqe, places, plan, terms, callback)
+        self.scope.core.start(self.scope.owner, parts, places, callback)
     }
 
     /// # Panics
@@ -213,13 +216,37 @@ pub(crate) struct Scope<'env> {
 
 impl Scope<'_> {
     /// Waits for the command of a ticket. Nobody will ask for it again.
+    #[inline]
     pub(super) fn finish(&self, key: Key) -> Result {
-        self.wait(key).map(drop)
+        match self.core.finish_plain(self.owner, key) {
+            Some(_) => Ok(()),
+            None => self.wait(key).map(drop),
+        }
     }
 
     /// Waits for the command of a ticket, and returns its completion. Nobody will ask for it again.
     pub(super) fn reap(&self, key: Key) -> Result<Completion> {
-        self.wait(key).map(|end| end.completion())
+        match self.core.finish_plain(self.owner, key) {
+            Some(slot) => Ok(slot.end().completion()),
+            None => self.wait(key).map(|end| end.completion()),
+        }
+    }
+
+    /// As `Core::admits`.
+    #[inline]
+    pub(crate) fn admits(&self, pages: Pages<'_>, epoch: u64) -> Option<[U64; 2]> {
+        self.core.admits(self.owner, pages, epoch)
+    }
+
+    /// As `Core::start_plain`.
+    #[inline]
+    pub(crate) fn start_plain(
+        &self,
+        sqe: &mut Sqe,
+        block: &Arc<Block>,
+        site: &'static Location<'static>,
+    ) -> Key {
+        self.core.start_plain(self.owner, sqe, block, site)
     }
 
     pub(super) fn completion(&self, key: Key) -> Option<Completion> {
@@ -232,22 +259,10 @@ impl Scope<'_> {
     }
 
     /// Waits until the command is complete, and takes its end, or its failure.
-    #[inline(always)]
+    #[inline(never)]
     fn wait(&self, key: Key) -> Result<End> {
         let core = self.core;
-        let end = match core.slots.latest(key) {
-            // Of a fast device the first look finds it. A callback may have used the slot again.
-            Some(slot)
-                if slot.is_ready()
-                    || (core.take_one()
-                        && slot.key() == key
-                        && slot.is_ready()
-                        && !core.has_findings()) =>
-            {
-                slot.take_end()
-            }
-            _ => self.wait_for_long(key)?,
-        };
+        let end = self.wait_for_end(key)?;
         core.release();
         core.accounts().take_done(self.owner, 1);
         if core.accounts().has_failed(self.owner)
@@ -258,9 +273,7 @@ impl Scope<'_> {
         Ok(end)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn wait_for_long(&self, key: Key) -> Result<End> {
+    fn wait_for_end(&self, key: Key) -> Result<End> {
         if key.is_refused() {
             let error = self.core.accounts().take_failure_of(self.owner, key);
             let why = "a callback that never ran submitted a command as it was dropped";

@@ -50,19 +50,30 @@ pub(super) struct Slot {
     state: Cell<State>,
     claim: Cell<Claim>,
     next_free: Cell<u16>,
-    facts: Cell<Facts>,
+    owner: Cell<Owner>,
+    since_ns: Cell<u64>,
+    timeout_ns: Cell<u64>,
+    logged: Cell<Token>,
+    opcode: Cell<u8>,
+    site: Cell<&'static Location<'static>>,
+    /// The rest of what is known, of a command that is not plain.
+    particulars: Cell<Particulars>,
     pub(super) places: Cell<Places>,
-    /// PRP Lists and SGL segments that did not fit into the slot's own.
-    pub(super) lists: Cell<Option<Arc<Block>>>,
+    /// What a plain command lends; of another, the PRP Lists and SGL segments that did not fit into the slot's own.
+    pub(super) kept: Cell<Option<Arc<Block>>>,
     pub(super) callback: Cell<Option<Callback<'static>>>,
     /// How the latest command ended, while somebody may ask.
-    end: Cell<End>,
+    cqe: Cell<Cqe>,
+    at_ns: Cell<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Free,
     Busy,
+    /// Busy, and there is nothing that its completion would have to look at: no callback, no list, no canary, and of
+    /// statuses only success is expected.
+    Plain,
     /// Given up; the device may still complete the command.
     Zombie,
 }
@@ -82,15 +93,27 @@ enum Claim {
 #[derive(Clone, Copy)]
 pub(super) struct Facts {
     pub(super) owner: Owner,
-    /// When it was submitted, and when its time is up (`cmdlog::now_ns`).
+    /// When it was submitted (`cmdlog::now_ns`), and how long it may take.
     pub(super) since_ns: u64,
-    pub(super) due_ns: u64,
+    pub(super) timeout_ns: u64,
     pub(super) logged: Token,
     pub(super) opcode: u8,
     pub(super) cdw10: u32,
     pub(super) admin: bool,
     pub(super) expected: Option<Expected>,
     pub(super) site: &'static Location<'static>,
+}
+
+/// What is known of a command that is not plain.
+#[derive(Clone, Copy)]
+struct Particulars {
+    cdw10: u32,
+    admin: bool,
+    expected: Option<Expected>,
+}
+
+impl Particulars {
+    const NONE: Self = Self { cdw10: 0, admin: false, expected: None };
 }
 
 /// How a command ended.
@@ -120,7 +143,7 @@ pub(super) struct Straggler {
     pub(super) key: Key,
     pub(super) facts: Facts,
     pub(super) places: Places,
-    pub(super) lists: Option<Arc<Block>>,
+    pub(super) kept: Option<Arc<Block>>,
     _callback: Option<Callback<'static>>,
 }
 
@@ -163,7 +186,7 @@ impl Slots {
     /// Keeps how the latest command of a slot ended, for its ticket.
     #[cold]
     fn keep(&self, slot: &Slot, is_open: impl Fn(Owner) -> bool) {
-        let (key, owner, end) = (slot.key.get(), slot.facts.get().owner, slot.end.get());
+        let (key, owner, end) = (slot.key.get(), slot.owner.get(), slot.end());
         if is_open(owner) {
             self.unclaimed.borrow_mut().push(Unclaimed { key, owner, end });
         }
@@ -180,13 +203,9 @@ impl Slots {
     /// Finds the command that `cid` names.
     #[inline]
     pub(super) fn find(&self, cid: u16) -> Found<'_> {
-        let number = Key::of_cid(cid).number(self.mask);
-        let Some(slot) = self.slots.get(usize::from(number)) else { return Found::Unknown };
-        if slot.key.get().cid() != cid {
-            return Found::Unknown;
-        }
+        let Some(slot) = self.with_cid(cid) else { return Found::Unknown };
         match slot.state.get() {
-            State::Busy => Found::Command(slot),
+            State::Busy | State::Plain => Found::Command(slot),
             State::Free => Found::Unknown,
             State::Zombie => {
                 self.release(slot);
@@ -195,14 +214,21 @@ impl Slots {
         }
     }
 
+    /// The slot whose latest command has the identifier.
+    #[inline]
+    pub(super) fn with_cid(&self, cid: u16) -> Option<&Slot> {
+        let slot = self.slots.get(usize::from(Key::of_cid(cid).number(self.mask)))?;
+        (slot.key.get().cid() == cid).then_some(slot)
+    }
+
     /// Gives up all commands of `owner`. Their identifiers stay out of use.
     pub(super) fn abandon(&self, owner: Owner) -> Vec<Straggler> {
-        let abandoned = self.busy().filter(|slot| slot.facts.get().owner == owner);
+        let abandoned = self.busy().filter(|slot| slot.owner.get() == owner);
         abandoned.map(Slot::abandon).collect()
     }
 
     pub(super) fn busy(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter(|slot| slot.state.get() == State::Busy)
+        self.slots.iter().filter(|slot| matches!(slot.state.get(), State::Busy | State::Plain))
     }
 
     /// The identifiers in flight, the one that was submitted last first.
@@ -233,7 +259,7 @@ impl Slots {
     /// How the command of a ticket ended, if it has, and nobody has asked.
     pub(super) fn end(&self, key: Key) -> Option<End> {
         match self.latest(key) {
-            Some(slot) => slot.is_ready().then(|| slot.end.get()),
+            Some(slot) => slot.is_ready().then(|| slot.end()),
             None => self.unclaimed(key),
         }
     }
@@ -255,7 +281,7 @@ impl Slots {
     #[inline]
     pub(super) fn disclaim(&self, key: Key) {
         match self.latest(key) {
-            Some(slot) => slot.claim.set(Claim::None),
+            Some(slot) => slot.disclaim(),
             None => self.forget(key),
         }
     }
@@ -278,27 +304,23 @@ impl Slots {
 
 impl Slot {
     fn new(number: u16, next_free: u16) -> Self {
-        let facts = Facts {
-            owner: Owner::SESSION,
-            since_ns: 0,
-            due_ns: 0,
-            logged: Token::NONE,
-            opcode: 0,
-            cdw10: 0,
-            admin: false,
-            expected: None,
-            site: Location::caller(),
-        };
         Self {
             key: Cell::new(Key::of_cid(number)),
             state: Cell::new(State::Free),
             claim: Cell::new(Claim::None),
             next_free: Cell::new(next_free),
-            facts: Cell::new(facts),
+            owner: Cell::new(Owner::SESSION),
+            since_ns: Cell::new(0),
+            timeout_ns: Cell::new(0),
+            logged: Cell::new(Token::NONE),
+            opcode: Cell::new(0),
+            site: Cell::new(Location::caller()),
+            particulars: Cell::new(Particulars::NONE),
             places: Cell::new(Places::None),
-            lists: Cell::new(None),
+            kept: Cell::new(None),
             callback: Cell::new(None),
-            end: Cell::new(End { cqe: Cqe::new_zeroed(), latency_ns: 0 }),
+            cqe: Cell::new(Cqe::new_zeroed()),
+            at_ns: Cell::new(0),
         }
     }
 
@@ -308,8 +330,38 @@ impl Slot {
     }
 
     #[inline]
+    pub(super) fn owner(&self) -> Owner {
+        self.owner.get()
+    }
+
+    /// Whether a plain command is in flight.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.state.get() == State::Plain
+    }
+
+    #[inline]
+    pub(super) fn logged(&self) -> Token {
+        self.logged.get()
+    }
+
+    /// What is known of the command in flight.
     pub(super) fn facts(&self) -> Facts {
-        self.facts.get()
+        // A plain command leaves there what was known of an earlier one.
+        let is_plain = self.state.get() == State::Plain;
+        let particulars = if is_plain { Particulars::NONE } else { self.particulars.get() };
+        let Particulars { cdw10, admin, expected } = particulars;
+        Facts {
+            owner: self.owner.get(),
+            since_ns: self.since_ns.get(),
+            timeout_ns: self.timeout_ns.get(),
+            logged: self.logged.get(),
+            opcode: self.opcode.get(),
+            cdw10,
+            admin,
+            expected,
+            site: self.site.get(),
+        }
     }
 
     /// Whether the latest command is complete, and its ticket has not asked for its end.
@@ -318,19 +370,60 @@ impl Slot {
         self.claim.get() == Claim::Ready
     }
 
-    /// Returns how the latest command ended. Nobody will ask again.
+    /// How the latest command ended.
     #[inline]
-    pub(super) fn take_end(&self) -> End {
+    pub(super) fn end(&self) -> End {
+        let latency_ns = self.at_ns.get().saturating_sub(self.since_ns.get());
+        End { cqe: self.cqe.get(), latency_ns }
+    }
+
+    /// Nobody will ask any more.
+    #[inline]
+    pub(super) fn disclaim(&self) {
         self.claim.set(Claim::None);
-        self.end.get()
     }
 
     /// A command is about to be submitted in the slot.
     #[inline]
     pub(super) fn occupy(&self, facts: Facts) {
-        self.facts.set(facts);
+        let Facts { owner, since_ns, timeout_ns, logged, opcode, cdw10, admin, expected, site } =
+            facts;
+        self.owner.set(owner);
+        self.since_ns.set(since_ns);
+        self.timeout_ns.set(timeout_ns);
+        self.logged.set(logged);
+        self.opcode.set(opcode);
+        self.site.set(site);
+        self.particulars.set(Particulars { cdw10, admin, expected });
         self.state.set(State::Busy);
         self.claim.set(Claim::Open);
+    }
+
+    /// A plain command is about to be submitted in the slot, and lends `block`.
+    #[inline]
+    pub(super) fn occupy_plain(
+        &self,
+        owner: Owner,
+        (since_ns, timeout_ns): (u64, u64),
+        opcode: u8,
+        site: &'static Location<'static>,
+        block: Arc<Block>,
+    ) {
+        self.owner.set(owner);
+        self.since_ns.set(since_ns);
+        self.timeout_ns.set(timeout_ns);
+        self.opcode.set(opcode);
+        self.site.set(site);
+        // A free slot holds nothing that would have to be dropped.
+        std::mem::forget(self.kept.replace(Some(block)));
+        self.state.set(State::Plain);
+        self.claim.set(Claim::Open);
+    }
+
+    /// Keeps what the log calls the command.
+    #[inline]
+    pub(super) fn log_as(&self, logged: Token) {
+        self.logged.set(logged);
     }
 
     /// Keeps what the command lends, and its callback.
@@ -350,15 +443,26 @@ impl Slot {
             Places::One(place) => drop(place.block),
             places => drop_others(places),
         }
-        if let Some(lists) = self.lists.take() {
-            drop(lists);
-        }
+        drop(self.kept.take());
     }
 
     /// The command is complete: this is what its ticket will be told, if it still has one.
     #[inline]
-    pub(super) fn complete(&self, end: End) {
-        self.end.set(end);
+    pub(super) fn complete(&self, cqe: &Cqe, at_ns: u64) {
+        self.end_with(cqe, at_ns);
+        self.make_ready();
+    }
+
+    /// Keeps how the command ended.
+    #[inline]
+    pub(super) fn end_with(&self, cqe: &Cqe, at_ns: u64) {
+        self.cqe.set(*cqe);
+        self.at_ns.set(at_ns);
+    }
+
+    /// Has the ticket, if it still is there, find the end.
+    #[inline]
+    pub(super) fn make_ready(&self) {
         if self.claim.get() == Claim::Open {
             self.claim.set(Claim::Ready);
         }
@@ -367,21 +471,22 @@ impl Slot {
     /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
     pub(super) fn revoke(&self) -> bool {
         // Nothing is dropped in between, for nothing else has the slot.
-        let (places, lists) = (self.places.replace(Places::None), self.lists.take());
-        let revoked = revoke(&places, lists.as_ref());
+        let (places, kept) = (self.places.replace(Places::None), self.kept.take());
+        let revoked = revoke(&places, kept.as_ref());
         self.places.set(places);
-        self.lists.set(lists);
+        self.kept.set(kept);
         revoked
     }
 
     fn abandon(&self) -> Straggler {
+        let facts = self.facts();
         self.state.set(State::Zombie);
         self.claim.set(Claim::None);
         Straggler {
             key: self.key.get(),
-            facts: self.facts.get(),
+            facts,
             places: self.places.replace(Places::None),
-            lists: self.lists.take(),
+            kept: self.kept.take(),
             _callback: self.callback.take(),
         }
     }
@@ -390,12 +495,12 @@ impl Slot {
 impl Straggler {
     /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
     pub(super) fn revoke(&self) -> bool {
-        revoke(&self.places, self.lists.as_ref())
+        revoke(&self.places, self.kept.as_ref())
     }
 }
 
-fn revoke(places: &Places, lists: Option<&Arc<Block>>) -> bool {
-    let blocks = places.as_slice().iter().map(|place| &place.block).chain(lists);
+fn revoke(places: &Places, kept: Option<&Arc<Block>>) -> bool {
+    let blocks = places.as_slice().iter().map(|place| &place.block).chain(kept);
     // Each is revoked, also when one cannot be.
     blocks.filter(|block| !block.revoke()).count() == 0
 }
@@ -413,12 +518,12 @@ impl Facts {
         sqe: &Sqe,
         terms: &Terms,
         logged: Token,
-        (since_ns, due_ns): (u64, u64),
+        (since_ns, timeout_ns): (u64, u64),
     ) -> Self {
         Self {
             owner,
             since_ns,
-            due_ns,
+            timeout_ns,
             logged,
             opcode: sqe.opcode(),
             cdw10: sqe.cdw10.get(),
@@ -426,6 +531,11 @@ impl Facts {
             expected: terms.expected,
             site: terms.site,
         }
+    }
+
+    /// When its time is up.
+    pub(super) fn due_ns(&self) -> u64 {
+        self.since_ns.saturating_add(self.timeout_ns)
     }
 
     pub(super) fn timed_out(&self, sqid: u16) -> Error {
@@ -473,7 +583,7 @@ mod tests {
         slot.occupy(Facts { owner, ..slot.facts() });
         let mut cqe = Cqe::new_zeroed();
         cqe.dw0 = dw0.into();
-        slot.complete(End { cqe, latency_ns: 0 });
+        slot.complete(&cqe, 0);
         slots.release(slot);
         slot.key()
     }

@@ -8,12 +8,12 @@ use crate::Error;
 use crate::cmdlog;
 use crate::command;
 use crate::command::Callback;
+use crate::command::Parts;
 use crate::command::Plan;
 use crate::command::Terms;
 use crate::memory::Block;
 use crate::memory::PAGE_SIZE;
 use crate::memory::Places;
-use crate::memory::hand_over;
 use crate::spec::Sqe;
 use crate::spec::sqe::Psdt;
 
@@ -29,12 +29,11 @@ impl Core {
     pub(crate) fn start(
         &self,
         owner: Owner,
-        sqe: &Sqe,
+        parts: &Parts,
         places: Places,
-        plan: &Plan,
-        terms: &Terms,
         callback: Option<Callback<'static>>,
     ) -> Key {
+        let Parts { sqe, plan, terms } = parts;
         let page = self.shared.page_size();
         // Without data there is nothing to describe, so that an entry of the test's own stays as it is.
         let plain = describe::plain(sqe, &places, plan, terms.admin, page);
@@ -71,7 +70,7 @@ impl Core {
             (sqe.mptr, sqe.dptr) = (U64::ZERO, dptr);
         } else if !terms.verbatim {
             match self.describe(&mut sqe, slot, &places, plan, terms) {
-                Ok(lists) => slot.lists.set(lists),
+                Ok(lists) => slot.kept.set(lists),
                 Err(why) => {
                     self.slots.release(slot);
                     return self.refuse_layout(owner, &sqe, terms, why);
@@ -82,27 +81,18 @@ impl Core {
             self.place_canaries(slot, &sqe, &places, plan, terms);
         }
         let since_ns = cmdlog::now_ns();
-        let due_ns = since_ns.saturating_add(terms.timeout_ns(self.shared.timeout_ns()));
-        if due_ns < self.next_due_ns.get() {
-            self.next_due_ns.set(due_ns);
-        }
+        let timeout_ns = terms.timeout_ns(self.shared.timeout_ns());
         let logged = self.log.submitted(&sqe, terms.site, since_ns);
-        slot.occupy(Facts::new(owner, &sqe, terms, logged, (since_ns, due_ns)));
+        slot.occupy(Facts::new(owner, &sqe, terms, logged, (since_ns, timeout_ns)));
         slot.lend(places, callback);
         if changes_namespaces {
             self.shared.begin_change();
         }
         self.accounts.submitted(owner);
 
-        let tail = self.tail.get();
-        self.ring.write(tail, &sqe);
-        let tail = if tail + 1 == self.ring.entries() { 0 } else { tail + 1 };
-        self.tail.set(tail);
-        hand_over();
         let key = slot.key();
-        if let Err(error) = self.doorbell.ring(tail) {
-            self.note(error.into());
-        }
+        let tail = self.write(&sqe);
+        self.ring_doorbell(tail);
         key
     }
 

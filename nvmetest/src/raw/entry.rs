@@ -82,7 +82,7 @@ impl Entry {
 
     #[track_caller]
     fn transfer(ns: &Namespace<'_>, opcode: NvmOpcode, slba: u64, blocks: u32) -> Self {
-        let mut entry = Self::from_sqe(ns.range(opcode, slba, blocks));
+        let mut entry = Self::from_sqe(ns.range(opcode, slba, blocks as usize));
         entry.blocks =
             ns.exact_block().map(|bytes| Blocks { nsid: ns.nsid(), bytes, epoch: ns.epoch() });
         entry

@@ -148,7 +148,7 @@ impl Sqe {
     /// Sets OPC.
     #[inline]
     pub const fn set_opcode(&mut self, opcode: u8) {
-        self.set_cdw0(self.cdw0().with_opc(opcode));
+        self.cdw0 = U32::new(self.cdw0.get() & !0xff | opcode as u32);
     }
 
     /// CID: the command identifier (Base 4.1).
@@ -160,7 +160,8 @@ impl Sqe {
     /// Sets CID.
     #[inline]
     pub const fn set_cid(&mut self, cid: u16) {
-        self.set_cdw0(self.cdw0().with_cid(cid));
+        // As `Cdw0::with_cid`, which is not inlined everywhere: this is done for each command.
+        self.cdw0 = U32::new(self.cdw0.get() & 0xffff | (cid as u32) << 16);
     }
 
     /// FUSE: the part of a fused operation (Base 4.1).

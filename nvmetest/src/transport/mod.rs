@@ -187,6 +187,7 @@ impl dyn Function + '_ {
     }
 
     /// Writes a doorbell that is not mapped.
+    #[inline]
     pub(crate) fn post(&self, offset: u64, value: u32) -> TransportResult {
         // SAFETY: The driver's, see the module.
         unsafe { self.ring(offset, value) }
