@@ -34,12 +34,13 @@ const STEPS: [Step; 11] = [
     ("clippy", clippy),
     ("rustdoc", rustdoc),
     ("tests", tests),
-    ("Miri", under_miri),
     ("suites on soft:", |_| suites("soft:")),
     ("suites on qemu:", |_| suites("qemu:")),
     ("suites under nextest", nextest),
     ("a crate outside", outside::check),
     ("cargo-deny", deny),
+    // The longest, where it is run at all.
+    ("Miri", under_miri),
 ];
 
 impl Ci {
