@@ -1,15 +1,6 @@
 //! Ending the device's claim on memory: the ladder.
 //!
-//! | rung | what | who has it |
-//! | --- | --- | --- |
-//! | wait | until the commands' time is up | all |
-//! | Abort | Base 5.1.1; a controller may ignore it | all |
-//! | delete the submission queue | Base 3.3.1.3: ends every command in it | all, for I/O queues |
-//! | take the memory away | unmap it for DMA | transports that [revoke](crate::transport::Abilities::revokes) |
-//! | disable the controller | CC.EN = 0 and CSTS.RDY = 0 (Base 3.7.2) | all |
-//! | reset the function | Function Level Reset, or the transport's reset | most |
-//! | end the device | kill its process | soft controller, QEMU |
-//! | abort | end this process: nobody reads the memory any more | all |
+//! The rungs, and who has which, are in the documentation of [`queue`](super).
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;

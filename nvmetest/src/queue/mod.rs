@@ -11,12 +11,37 @@
 //!
 //! 1. Data and callbacks outlive `'scope` (the bounds of [`Command::submit`]), and `'scope` is chosen by this
 //!    module, not by the test, so nothing that the test frees before the scope returns can satisfy the bound.
-//! 2. A scope ends by `scope::close`, also when the test panics.
-//! 3. Closing waits for the commands. If they do not come, it climbs the ladder (`ladder`), until the
-//!    device has no claim on them: Abort, deletion of the queue, taking the memory away, disabling the
-//!    controller, a function reset, the end of the device's process, and in the end that of this one.
+//! 2. A scope ends by `scope::enter`, also when the test panics.
+//! 3. Ending it waits for the commands. If they do not come, it climbs the ladder, until the device has no claim on
+//!    them.
 //! 4. Only then are the callbacks of what never completed dropped, for dropping them runs code of the test.
 //! 5. The identifier of a command that was given up stays out of use until its completion comes after all.
+//! 6. What is in flight when the controller is disabled, or its queue deleted, has no device any more: the host
+//!    completes it, with [`Status::COMMAND_ABORTED_BY_HOST`](crate::spec::Status::COMMAND_ABORTED_BY_HOST).
+//!
+//! It rests on the contract with the device ([`memory`](crate::memory)); on what can be lent being closed to other
+//! crates ([`Data`](crate::memory::Data)); on memory of another controller, or of a format that is gone, being refused;
+//! and on nobody else programming the device ([`transport`](crate::transport)).
+//!
+//! # The ladder
+//!
+//! The rungs, the mildest first, and who has them. What was not ended by one is tried with the next.
+//!
+//! | rung | soft | vfio-user | QEMU | VFIO with an IOMMU | VFIO without one |
+//! | --- | --- | --- | --- | --- | --- |
+//! | wait until the time of the commands is up | yes | yes | yes | yes | yes |
+//! | Abort (Base 5.1.1), which a controller may ignore | yes | yes | yes | yes | yes |
+//! | delete the submission queue (Base 3.3.1.3), for I/O commands | yes | yes | yes | yes | yes |
+//! | unmap the memory for DMA | yes | where buffers are mapped one by one | no | yes | no |
+//! | disable the controller: CC.EN = 0 and CSTS.RDY = 0 (Base 3.7.2) | yes | yes | yes | yes | yes |
+//! | reset the function (PCIe 6.6.2, or what the transport has) | yes | if the server has it | if the device has it | if the kernel has it | if the kernel has it |
+//! | end the process of the device | yes | no | yes | no | no |
+//! | end this process | yes | yes | yes | yes | yes |
+//!
+//! Unmapping, and what ends a process, is enforced by somebody else than the device: it holds whatever the device does.
+//! The other rungs ask the device, and hold as far as it keeps the contract: one that says that it is disabled and
+//! writes on is found out by a canary, if at all. So a deletion that the controller reports is followed by unmapping,
+//! where there is that. VFIO stands here for what its rungs will be; it is not a transport yet.
 //!
 //! [`Command::submit`]: crate::Command::submit
 
