@@ -17,6 +17,9 @@ const IDENTIFY_BYTES: usize = 4096;
 /// No feature has a longer data structure (Base 5.1.11).
 const MOST_FEATURE_BYTES: usize = 4096;
 
+/// The first feature identifier that is vendor specific (Base 5.1.25.1): how long these are, the vendor knows.
+const VENDOR_FEATURES: u8 = 0xc0;
+
 /// The size of a logical block in a transfer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
@@ -50,7 +53,10 @@ pub(crate) fn written(sqe: &Sqe, admin: bool, block: Option<Block>) -> Option<us
     }
     match sqe.admin_opcode() {
         AdminOpcode::IDENTIFY => Some(IDENTIFY_BYTES),
-        AdminOpcode::GET_FEATURES => Some(MOST_FEATURE_BYTES),
+        AdminOpcode::GET_FEATURES => {
+            let is_vendors = VENDOR_FEATURES <= sqe.cdw10.get() as u8;
+            (!is_vendors).then_some(MOST_FEATURE_BYTES)
+        }
         AdminOpcode::GET_LOG_PAGE => {
             let lower = GetLogPageCdw10::from(sqe.cdw10.get()).numdl();
             let upper = GetLogPageCdw11::from(sqe.cdw11.get()).numdu();

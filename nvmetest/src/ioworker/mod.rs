@@ -1,6 +1,6 @@
 //! Workers: processes that drive I/O at full speed.
 //!
-//! [`Namespace::ioworker`] describes one and [`start`](IoWorkerBuilder::start)s it. The handle, [`IoWorker`], has the
+//! [`Namespace::ioworker`](crate::Namespace::ioworker) describes one and [`start`](IoWorkerBuilder::start)s it. The handle, [`IoWorker`], has the
 //! queue pair for as long as the worker lives; [`join`](IoWorker::join) waits for the end and gives what the worker
 //! counted.
 //!

@@ -98,6 +98,8 @@ fn a_command_writes_no_more_than_it_was_lent() -> Result {
 
     refused(|| nvme.identify(Identify::CONTROLLER, buf.slice_mut(0..512)).run(&nvme), "4096 bytes");
     refused(|| nvme.get_features_data(0x0e, buf.slice_mut(0..8)).run(&nvme), "4096 bytes");
+    let vendors = nvme.get_features_data(0xc0, buf.slice_mut(0..8));
+    refused(|| vendors.run(&nvme), "the driver does not know how much the command writes");
     let log = nvme.get_log_page(LogPage::of(2), buf.slice_mut(0..512));
     refused(|| log.edit(|sqe| sqe.cdw10 = 0x03ff_0002.into()).run(&nvme), "4096 bytes");
     refused(|| ns.read(buf.slice_mut(0..512), 0).edit(longer).run(&q), "8192 bytes");
