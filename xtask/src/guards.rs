@@ -65,8 +65,9 @@ fn intact(copy: &Copy, guards: &[Guard]) -> anyhow::Result<usize> {
             continue;
         }
         seen.push(guard);
-        if trial::run(copy, guard)? != Verdict::Green {
-            println!("red with all guards in place: {}", guard.test);
+        let verdict = trial::run(copy, guard)?;
+        if verdict != Verdict::Green {
+            println!("{verdict} with all guards in place: {}", guard.test);
             red += 1;
         }
     }
