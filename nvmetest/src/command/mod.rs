@@ -20,6 +20,7 @@ use zerocopy::little_endian::U32;
 use crate::controller::nanoseconds;
 use crate::memory::Data;
 use crate::queue::Io;
+use crate::queue::Key;
 use crate::queue::Ticket;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -124,6 +125,14 @@ struct Choices {
     verbatim: bool,
     layout: Layout,
     transfer: Option<usize>,
+}
+
+/// What is left of a command that was started.
+///
+/// It is not the ticket, which for a plain command need not be in memory as a whole.
+struct Started<D> {
+    key: Key,
+    data: D,
 }
 
 /// A command as it is started: what is asked of the device, and what the test expects.
@@ -263,6 +272,14 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         self.start(io, Some(Box::new(callback)))
     }
 
+    /// Starts the command, whatever it is; a full queue is the command's failure.
+    fn begin<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Ticket<'scope, D>
+    where
+        D: 'scope,
+    {
+        self.start_plain(io).unwrap_or_else(|command| command.start(io, None))
+    }
+
     /// Starts the command if it is plain: a transfer of whole memory pages, as it was built.
     ///
     /// If it is not, or if there is anything to look at more closely, the command is returned as it is.
@@ -271,31 +288,42 @@ impl<S: CommandSet, D: Data> Command<S, D> {
         reason = "it is inlined, and the error is what was there before"
     )]
     #[inline(always)]
-    fn start_plain<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Result<Ticket<'scope, D>, Self> {
+    fn start_plain<'scope>(self, io: &'scope Io<'scope, '_, S>) -> Result<Ticket<'scope, D>, Self>
+    where
+        D: 'scope,
+    {
         // In parts, and put together again where it is not plain: so a plain command need not be in memory as a whole.
         let Self { mut sqe, data, site, basis, choices, _set } = self;
-        let scope = io.scope();
         if let (Some(basis), None) = (&basis, &choices)
             && basis.is_exact
-            && let Some(pages) = data.whole_pages()
-            && let Some(dptr) = scope.admits(pages, basis.epoch)
+            && let Some(key) = data
+                .as_pages(|block, range| io.start_plain(&mut sqe, block, range, basis.epoch, site))
         {
-            sqe.dptr = dptr;
-            let key = scope.start_plain(&mut sqe, pages.block, site);
-            return Ok(Ticket::new(scope, key, data));
+            return Ok(Ticket::new(io.scope(), key, data));
         }
         Err(Self { sqe, data, site, basis, choices, _set })
     }
 
-    #[inline(never)]
+    /// Starts the command in the way of all others.
+    #[inline(always)]
     fn start<'scope>(
         self,
         io: &'scope Io<'scope, '_, S>,
         callback: Option<Callback<'scope>>,
     ) -> Ticket<'scope, D> {
+        let Started { key, data } = self.started(io, callback);
+        Ticket::new(io.scope(), key, data)
+    }
+
+    #[inline(never)]
+    fn started<'scope>(
+        self,
+        io: &'scope Io<'scope, '_, S>,
+        callback: Option<Callback<'scope>>,
+    ) -> Started<D> {
         let (parts, data) = self.into_parts();
         let key = io.start(&parts, data.places(), callback);
-        Ticket::new(io.scope(), key, data)
+        Started { key, data }
     }
 
     pub(crate) fn into_parts(self) -> (Parts, D) {

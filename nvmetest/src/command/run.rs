@@ -43,8 +43,7 @@ impl<D: Data> Command<Nvm, D> {
 impl<S: CommandSet, D: Data> Command<S, D> {
     fn run_on(self, queue: &impl Queue) -> Result<Completion> {
         queue.core().scope(queue.controller(), |io: &Io<'_, '_, S>| {
-            let ticket = self.start_plain(io).unwrap_or_else(|command| command.start(io, None));
-            let (completion, _data) = ticket.reap()?;
+            let (completion, _data) = self.begin(io).reap()?;
             Ok(completion)
         })
     }

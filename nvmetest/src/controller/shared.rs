@@ -19,6 +19,7 @@ use crate::command::DEFAULT_TIMEOUT;
 use crate::ioworker::LiveWorkers;
 use crate::memory::Block;
 use crate::memory::Domain;
+use crate::memory::DomainId;
 use crate::queue::Claims;
 use crate::queue::Core;
 use crate::spec::AdminOpcode;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     function: Arc<dyn Function>,
     _sole: Sole,
     domain: Arc<Domain>,
+    domain_id: DomainId,
     log: CmdLog,
     cap: Cap,
     page_size: Cell<u64>,
@@ -100,6 +102,7 @@ impl Shared {
         Rc::new(Self {
             function,
             _sole: sole,
+            domain_id: DomainId::of(&domain),
             domain,
             log,
             cap,
@@ -128,6 +131,12 @@ impl Shared {
 
     pub(crate) fn function(&self) -> &Arc<dyn Function> {
         &self.function
+    }
+
+    /// Names the domain.
+    #[inline]
+    pub(crate) fn domain_id(&self) -> DomainId {
+        self.domain_id
     }
 
     pub(crate) fn domain(&self) -> &Arc<Domain> {

@@ -24,12 +24,23 @@ impl fmt::Debug for Iova {
     }
 }
 
+/// Names a domain while it lives: by its address in this process.
+#[derive(Clone, Copy)]
+pub(crate) struct DomainId(usize);
+
+impl DomainId {
+    pub(crate) fn of(domain: &Arc<Domain>) -> Self {
+        Self(Arc::as_ptr(domain).addr())
+    }
+}
+
 /// Memory for the device and the host, contiguous for both.
 ///
 /// It has no accessor that gives a reference: who may make one is decided by the owner (a
 /// [`Buffer`](super::Buffer), a loan, a queue).
 #[derive(Debug)]
-pub(crate) struct Block {
+#[doc(hidden)]
+pub struct Block {
     domain: Arc<Domain>,
     spot: Spot,
     len: usize,
@@ -44,7 +55,7 @@ pub(crate) struct Block {
 impl Block {
     pub(super) fn new(domain: Arc<Domain>, spot: Spot, len: usize) -> Self {
         let (revoked, granted) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let reached_by = AtomicUsize::new(Arc::as_ptr(&domain).addr());
+        let reached_by = AtomicUsize::new(DomainId::of(&domain).0);
         Self { domain, spot, len, revoked, reached_by, granted }
     }
 
@@ -217,13 +228,13 @@ impl Block {
 
     /// Whether it is memory of this domain, and was not taken from the device.
     #[inline]
-    pub(crate) fn is_reached_by(&self, domain: &Arc<Domain>) -> bool {
-        self.reached_by.load(Ordering::Relaxed) == Arc::as_ptr(domain).addr()
+    pub(crate) fn is_reached_by(&self, domain: DomainId) -> bool {
+        self.reached_by.load(Ordering::Relaxed) == domain.0
     }
 
     /// Returns the address of `range` for the device.
     #[inline]
-    pub(super) fn iova_of(&self, range: &Range<usize>) -> u64 {
+    pub(crate) fn iova_of(&self, range: &Range<usize>) -> u64 {
         self.spot.iova + range.start as u64
     }
 }

@@ -12,6 +12,7 @@ use super::Iova;
 use super::Sink;
 use super::Slice;
 use super::SliceMut;
+use super::canary::Alone;
 
 /// An owned, zero-initialised, page-aligned buffer that the device can reach.
 ///
@@ -57,8 +58,8 @@ impl Buffer {
     /// Panics if the range is not within the buffer.
     pub fn slice_mut(&mut self, range: Range<usize>) -> SliceMut<'_> {
         assert!(range.start <= range.end && range.end <= self.block.len());
-        let exclusive = 0..self.block.len();
-        SliceMut { block: &self.block, range, exclusive, _borrow: PhantomData }
+        let alone = Alone::within(&(0..self.block.len()), &range);
+        SliceMut { block: &self.block, range, alone, _borrow: PhantomData }
     }
 
     /// Splits the buffer into parts of `len` bytes, for commands that read host memory.

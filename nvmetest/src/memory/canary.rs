@@ -112,6 +112,31 @@ pub(super) fn quote(at: usize, bytes: &[u8], foreign: usize) -> Vec<u8> {
     shown[..last.map_or(1, |last| last + 1)].to_vec()
 }
 
+/// How many bytes before and behind a range are nobody else's, of those that a canary could watch.
+#[derive(Clone, Copy)]
+pub(super) struct Alone {
+    before: u8,
+    behind: u8,
+}
+
+impl Alone {
+    /// For `range`, if nobody else has any of `exclusive`.
+    #[inline]
+    pub(super) fn within(exclusive: &Range<usize>, range: &Range<usize>) -> Self {
+        // `REACH` fits.
+        let bytes = |bytes: usize| bytes.min(REACH) as u8;
+        Self {
+            before: bytes(range.start - exclusive.start),
+            behind: bytes(exclusive.end - range.end),
+        }
+    }
+
+    /// What nobody else has.
+    pub(super) fn around(self, range: &Range<usize>) -> Range<usize> {
+        range.start - usize::from(self.before)..range.end + usize::from(self.behind)
+    }
+}
+
 /// How many bytes before and behind `range` a canary may have: what is left of the first and of the last page, as
 /// far as `exclusive` goes, in which the loan is alone.
 pub(super) fn margins(range: &Range<usize>, exclusive: &Range<usize>) -> [u8; 2] {

@@ -12,6 +12,7 @@ use super::Block;
 use super::Buffer;
 use super::PAGE_SIZE;
 use super::canary;
+use super::canary::Alone;
 
 /// Memory lent to the device for reading.
 #[derive(Clone)]
@@ -36,8 +37,8 @@ impl Deref for Slice<'_> {
 pub struct SliceMut<'b> {
     pub(super) block: &'b Arc<Block>,
     pub(super) range: Range<usize>,
-    /// What of the buffer nobody else can reach while the slice lives: the range, and what a canary may stand in.
-    pub(super) exclusive: Range<usize>,
+    /// What beside the range nobody else can reach while the slice lives, and a canary may stand in.
+    pub(super) alone: Alone,
     pub(super) _borrow: PhantomData<&'b mut [u8]>,
 }
 
@@ -50,7 +51,7 @@ impl<'b> SliceMut<'b> {
     pub fn split_at(self, mid: usize) -> (SliceMut<'b>, SliceMut<'b>) {
         let Range { start, end } = self.range;
         assert!(mid <= end - start, "{mid} is not within {} bytes", end - start);
-        let (mid, outer) = (start + mid, self.exclusive.clone());
+        let (mid, outer) = (start + mid, self.alone.around(&self.range));
         let part = |range, exclusive| self.part(range, exclusive);
         (part(start..mid, outer.start..mid), part(mid..end, mid..outer.end))
     }
@@ -64,7 +65,7 @@ impl<'b> SliceMut<'b> {
     pub fn narrow(self, range: Range<usize>) -> SliceMut<'b> {
         let Range { start, end } = self.range;
         assert!(range.start <= range.end && range.end <= end - start);
-        SliceMut { range: start + range.start..start + range.end, ..self }
+        self.part(start + range.start..start + range.end, self.alone.around(&self.range))
     }
 
     /// Splits the slice into disjoint parts of `len` bytes; see [`Buffer::chunks_mut`] on what is watched between
@@ -76,17 +77,19 @@ impl<'b> SliceMut<'b> {
     pub fn into_chunks(self, len: usize) -> impl Iterator<Item = SliceMut<'b>> {
         assert!(0 < len);
         let Range { start, end } = self.range;
+        let outer = self.alone.around(&self.range);
         (start..end).step_by(len).map(move |at| {
             let to = end.min(at.saturating_add(len));
-            let first = if at == start { self.exclusive.start } else { at };
-            let last = if to == end { self.exclusive.end } else { to };
+            let first = if at == start { outer.start } else { at };
+            let last = if to == end { outer.end } else { to };
             self.part(at..to, first..last)
         })
     }
 
     /// A part of the slice; no two have any byte of `exclusive` in common.
     fn part(&self, range: Range<usize>, exclusive: Range<usize>) -> SliceMut<'b> {
-        SliceMut { block: self.block, range, exclusive, _borrow: PhantomData }
+        let alone = Alone::within(&exclusive, &range);
+        SliceMut { block: self.block, range, alone, _borrow: PhantomData }
     }
 }
 
@@ -179,24 +182,6 @@ impl Place {
     }
 }
 
-/// One piece of whole pages, which needs no canary: what most commands lend.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct Pages<'b> {
-    pub(crate) block: &'b Arc<Block>,
-    pub(crate) iova: u64,
-    pub(crate) len: usize,
-}
-
-impl<'b> Pages<'b> {
-    #[inline]
-    fn new(block: &'b Arc<Block>, range: &Range<usize>) -> Option<Self> {
-        let is_whole = (range.start | range.end) & (PAGE_SIZE - 1) == 0;
-        let len = range.end - range.start;
-        is_whole.then(|| Self { block, iova: block.iova_of(range), len })
-    }
-}
-
 /// All the pieces of a command's data, in their order.
 #[doc(hidden)]
 #[derive(Clone)]
@@ -252,6 +237,11 @@ mod sealed {
     impl<T: Sealed> Sealed for Vec<T> {}
 }
 
+/// What is called with a block, for as long as it is lent, and a range of it.
+#[doc(hidden)]
+pub trait Lend<'l, T>: FnOnce(&'l Arc<Block>, Range<usize>) -> Option<T> {}
+impl<'l, T, F: FnOnce(&'l Arc<Block>, Range<usize>) -> Option<T>> Lend<'l, T> for F {}
+
 /// The memory a command transfers to or from; see [`DeviceRead`] and [`DeviceWrite`].
 pub trait Data: sealed::Sealed {
     /// Where the data is.
@@ -260,12 +250,21 @@ pub trait Data: sealed::Sealed {
     /// How many bytes it is.
     #[doc(hidden)]
     fn bytes(&self) -> usize;
-    /// The data, if it is one piece of whole pages: then nothing is beside it.
+    /// Calls `lend` with the data's block and its range there, if it is one piece of whole pages: then nothing is
+    /// beside it.
     #[doc(hidden)]
     #[inline]
-    fn whole_pages(&self) -> Option<Pages<'_>> {
+    fn as_pages<'l, T>(&self, _lend: impl Lend<'l, T>) -> Option<T>
+    where
+        Self: 'l,
+    {
         None
     }
+}
+
+#[inline]
+fn is_pages(range: &Range<usize>) -> bool {
+    (range.start | range.end) & (PAGE_SIZE - 1) == 0
 }
 
 impl Data for () {
@@ -289,15 +288,18 @@ impl Data for Slice<'_> {
         self.range.end - self.range.start
     }
     #[inline]
-    fn whole_pages(&self) -> Option<Pages<'_>> {
-        Pages::new(self.block, &self.range)
+    fn as_pages<'l, T>(&self, lend: impl Lend<'l, T>) -> Option<T>
+    where
+        Self: 'l,
+    {
+        if is_pages(&self.range) { lend(self.block, self.range.clone()) } else { None }
     }
 }
 
 impl Data for SliceMut<'_> {
     #[inline]
     fn places(&self) -> Places {
-        let margins = canary::margins(&self.range, &self.exclusive);
+        let margins = canary::margins(&self.range, &self.alone.around(&self.range));
         Places::One(Place { margins, ..Place::new(self.block, &self.range, true) })
     }
     #[inline]
@@ -305,8 +307,11 @@ impl Data for SliceMut<'_> {
         self.range.end - self.range.start
     }
     #[inline]
-    fn whole_pages(&self) -> Option<Pages<'_>> {
-        Pages::new(self.block, &self.range)
+    fn as_pages<'l, T>(&self, lend: impl Lend<'l, T>) -> Option<T>
+    where
+        Self: 'l,
+    {
+        if is_pages(&self.range) { lend(self.block, self.range.clone()) } else { None }
     }
 }
 
@@ -320,8 +325,11 @@ impl Data for Sink<'_> {
         self.len
     }
     #[inline]
-    fn whole_pages(&self) -> Option<Pages<'_>> {
-        Pages::new(self.block, &(0..self.len))
+    fn as_pages<'l, T>(&self, lend: impl Lend<'l, T>) -> Option<T>
+    where
+        Self: 'l,
+    {
+        if is_pages(&(0..self.len)) { lend(self.block, 0..self.len) } else { None }
     }
 }
 

@@ -175,7 +175,7 @@ impl Mapping {
     /// # Panics
     ///
     /// Panics if the words are not aligned or not within the mapping.
-    #[inline]
+    #[inline(always)]
     pub fn longs<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, size_of::<[AtomicU64; N]>());
         assert!(
@@ -186,7 +186,7 @@ impl Mapping {
         unsafe { self.base.add(offset).cast().as_ref() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn check(&self, offset: usize, len: usize) {
         let within = offset.checked_add(len).is_some_and(|end| end <= self.len);
         if !within {

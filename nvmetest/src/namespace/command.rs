@@ -115,25 +115,28 @@ impl Namespace<'_> {
     #[track_caller]
     fn transfer<D: Data>(&self, opcode: NvmOpcode, data: D, slba: u64) -> Command<Nvm, D> {
         let len = data.bytes();
-        let block = self.block();
-        // The size of a block is a power of two (LBADS).
-        if len == 0 || len & (block - 1) != 0 {
-            no_blocks(len, block);
+        let blocks = len >> self.lbads;
+        if blocks << self.lbads != len || !is_number(blocks) {
+            no_blocks(len, self.block());
         }
-        let blocks = len >> block.trailing_zeros();
-        Command::new(self.range(opcode, slba, blocks), data).based_on(Basis {
+        Command::new(self.at(opcode, slba, blocks), data).based_on(Basis {
             epoch: self.epoch,
             block: Block { nsid: self.nsid(), bytes: self.extended_block },
-            is_exact: self.extended_block == block,
+            is_exact: self.extended_block == self.block,
         })
     }
 
     #[inline]
     #[track_caller]
     pub(crate) fn range(&self, opcode: NvmOpcode, slba: u64, blocks: usize) -> Sqe {
-        if !(1..=1 << 16).contains(&blocks) {
+        if !is_number(blocks) {
             wrong_number(blocks);
         }
+        self.at(opcode, slba, blocks)
+    }
+
+    #[inline]
+    fn at(&self, opcode: NvmOpcode, slba: u64, blocks: usize) -> Sqe {
         let mut sqe = self.sqe(opcode);
         sqe.cdw10 = U32::new(slba as u32);
         sqe.cdw11 = U32::new((slba >> 32) as u32);
@@ -151,10 +154,19 @@ impl Namespace<'_> {
 
 // The messages are apart from the checks, which are to cost as little as they can.
 
+/// Whether so many blocks can be those of a command.
+#[inline]
+fn is_number(blocks: usize) -> bool {
+    (1..=1 << 16).contains(&blocks)
+}
+
 #[cold]
 #[track_caller]
 fn no_blocks(len: usize, block: usize) -> ! {
-    panic!("{len} bytes are not whole logical blocks of {block}");
+    if len == 0 || !len.is_multiple_of(block) {
+        panic!("{len} bytes are not whole logical blocks of {block}");
+    }
+    wrong_number(len / block)
 }
 
 #[cold]

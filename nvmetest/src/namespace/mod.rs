@@ -19,6 +19,8 @@ pub use dsm::DsmRange;
 pub struct Namespace<'c> {
     nsid: u32,
     block: usize,
+    /// LBADS: the size of a block as a power of two.
+    lbads: u32,
     /// What a block has in a transfer: its metadata may be part of it.
     extended_block: usize,
     blocks: u64,
@@ -64,6 +66,7 @@ impl Controller {
             Some(block) if (512..=LARGEST_BLOCK).contains(&block) => Ok(Namespace {
                 nsid,
                 block: block as usize,
+                lbads: block.trailing_zeros(),
                 extended_block: block as usize + metadata,
                 blocks: identify.nsze.get(),
                 epoch,

@@ -8,10 +8,10 @@ use crate::spec::Sqe;
 
 use super::core::Core;
 use super::describe;
+use super::facts::Facts;
 use super::key::Key;
-use super::slots::Facts;
-use super::slots::Slot;
-use super::slots::Straggler;
+use super::slot::Slot;
+use super::straggler::Straggler;
 
 impl Core {
     /// Places canaries beside what is lent to a command that is about to be submitted.
@@ -26,7 +26,7 @@ impl Core {
         terms: &Terms,
     ) {
         let (writes, beyond) = describe::extent(sqe, places, plan, terms);
-        self.canaries.place(self.slots.number(slot), places, writes, beyond);
+        self.canaries.place(slot.number(), places, writes, beyond);
     }
 
     /// Looks at the canaries of a command that is complete; one that was overwritten is its failure.

@@ -7,10 +7,10 @@ use crate::spec::Cqe;
 use crate::spec::Status;
 
 use super::core::Core;
+use super::facts::Facts;
 use super::invariant;
 use super::invariant::Violation;
 use super::key::Key;
-use super::slots::Facts;
 use super::slots::Found;
 
 impl Core {
@@ -73,9 +73,8 @@ impl Core {
     }
 
     fn complete(&self, cqe: &Cqe, at_ns: u64) {
-        match invariant::check_head(cqe, self.head.get(), self.tail.get(), self.ring.entries()) {
-            Ok(head) => self.head.set(head),
-            Err(violation) => self.find(violation, cqe),
+        if let Err(violation) = self.head.move_to(cqe, self.tail.get(), self.ring.entries()) {
+            self.find(violation, cqe);
         }
         let status = cqe.status_field().status();
         if !status.is_success() {

@@ -25,6 +25,13 @@ pub(crate) struct CompletionSide {
     submission: RefCell<Vec<(u16, Weak<Core>)>>,
 }
 
+/// The next entry, which was looked at and not taken.
+pub(super) struct Next {
+    pub(super) cqe: Cqe,
+    /// Where it is.
+    head: u32,
+}
+
 impl CompletionSide {
     pub(crate) fn new(cqid: u16, ring: CompletionRing, doorbell: Doorbell) -> Rc<Self> {
         Rc::new(Self {
@@ -57,21 +64,22 @@ impl CompletionSide {
     /// Takes the next entry, if it is there.
     #[inline]
     pub(super) fn reap(&self) -> Option<Cqe> {
-        let cqe = self.peek()?;
-        self.advance();
-        Some(cqe)
+        let next = self.peek()?;
+        self.take(&next);
+        Some(next.cqe)
     }
 
     /// Looks at the next entry, if it is there.
     #[inline]
-    pub(super) fn peek(&self) -> Option<Cqe> {
-        self.ring.read(self.head.get(), self.phase.get())
+    pub(super) fn peek(&self) -> Option<Next> {
+        let head = self.head.get();
+        self.ring.read(head, self.phase.get()).map(|cqe| Next { cqe, head })
     }
 
     /// Takes the entry that was looked at.
     #[inline]
-    pub(super) fn advance(&self) {
-        let next = self.head.get() + 1;
+    pub(super) fn take(&self, entry: &Next) {
+        let next = entry.head + 1;
         if next == self.ring.entries() {
             self.head.set(0);
             self.phase.set(!self.phase.get());
@@ -87,6 +95,14 @@ impl CompletionSide {
         if head == self.rung.get() {
             return Ok(());
         }
+        self.rung.set(head);
+        self.doorbell.ring(head)
+    }
+
+    /// As [`release`](Self::release), where an entry was just taken.
+    #[inline]
+    pub(super) fn release_taken(&self) -> TransportResult {
+        let head = self.head.get();
         self.rung.set(head);
         self.doorbell.ring(head)
     }

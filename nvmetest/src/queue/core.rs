@@ -17,11 +17,12 @@ use crate::memory::Canaries;
 use super::accounts::Accounts;
 use super::completion_side::CompletionSide;
 use super::doorbell::Doorbell;
+use super::head::Head;
 use super::key::Owner;
 use super::ring::SubmissionRing;
-use super::slots::Slot;
+use super::slot::Slot;
 use super::slots::Slots;
-use super::slots::Straggler;
+use super::straggler::Straggler;
 
 /// How often it is looked whether a command in flight is overdue.
 const LOOK_EVERY_NS: u64 = 1_000_000;
@@ -37,8 +38,7 @@ pub struct Core {
     pub(super) doorbell: Doorbell,
     pub(super) completions: Rc<CompletionSide>,
     pub(super) tail: Cell<u32>,
-    /// The submission queue head, as far as the controller said.
-    pub(super) head: Cell<u32>,
+    pub(super) head: Head,
     pub(super) slots: Slots,
     /// When it is time to look again whether a command in flight is overdue.
     next_look_ns: Cell<u64>,
@@ -76,7 +76,7 @@ impl Core {
             doorbell,
             completions: completions.clone(),
             tail: Cell::new(0),
-            head: Cell::new(0),
+            head: Head::new(sqid),
             slots: Slots::new(capacity),
             next_look_ns: Cell::new(0),
             lists: OnceCell::new(),

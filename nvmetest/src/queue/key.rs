@@ -32,9 +32,7 @@ impl Key {
     /// The next command in the same slot.
     #[inline]
     pub(super) fn next(self, mask: u64) -> Self {
-        let next = Self(self.0 + mask + 1);
-        // FFFFh is not to be used: the Error Information log says it for "no command" (Base 4.1).
-        if next.cid() == u16::MAX { Self(next.0 + mask + 1) } else { next }
+        Self(self.0 + mask + 1)
     }
 
     /// The command identifier.

@@ -16,7 +16,7 @@ use super::backoff::Backoff;
 use super::core::Core;
 use super::key::Owner;
 use super::scope::LOOK_EVERY;
-use super::slots::Straggler;
+use super::straggler::Straggler;
 
 /// How long stragglers are waited for when the test has failed already, and after each rung that asks the
 /// controller to end them.

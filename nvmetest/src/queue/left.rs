@@ -10,8 +10,8 @@ use crate::spec::Status;
 use crate::spec::StatusField;
 
 use super::core::Core;
+use super::slot::Slot;
 use super::slots::Found;
-use super::slots::Slot;
 
 impl Core {
     /// Completes the oldest command of a queue that has ended, in the place of the device, with
@@ -67,7 +67,7 @@ impl Core {
     fn made_by_host(&self, slot: &Slot) -> Cqe {
         let mut cqe = Cqe::new_zeroed();
         cqe.sqid = self.sqid.into();
-        cqe.sqhd = (self.head.get() as u16).into();
+        cqe.sqhd = (self.head.sqhd() as u16).into();
         cqe.cid = slot.key().cid().into();
         let field = StatusField::from_status(Status::COMMAND_ABORTED_BY_HOST);
         cqe.status = u16::from(field).into();

@@ -6,6 +6,7 @@
 //! question (`Accounts::is_calm`, `Block::is_reached_by`). Whenever an answer is not the usual one, nothing has been
 //! changed yet, and the command, or the completion, goes the way of all others.
 
+use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -13,58 +14,94 @@ use zerocopy::little_endian::U64;
 
 use crate::cmdlog;
 use crate::memory::Block;
-use crate::memory::Pages;
+use crate::memory::Borrowed;
 use crate::memory::hand_over;
 use crate::spec::Sqe;
 
+use super::completion_side::CompletionSide;
+use super::completion_side::Next;
 use super::core::Core;
-use super::invariant;
+use super::facts::End;
 use super::key::Key;
 use super::key::Owner;
-use super::slots::Slot;
+use super::scope::Scope;
+use super::slot::Slot;
 
-impl Core {
-    /// Returns the data pointer for a transfer of `pages`, unless there is anything to look at more closely: the queue
-    /// is full or gone, something failed, the memory or the namespace is not what it was, or two PRP entries are not enough.
-    #[inline]
-    pub(super) fn admits(&self, owner: Owner, pages: Pages<'_>, epoch: u64) -> Option<[U64; 2]> {
-        let Pages { block, iova, len } = pages;
-        let shared = &*self.shared;
-        let page = shared.page_size();
-        // The size of a page is a power of two.
-        let second = (iova & !(page - 1)) + page;
-        let end = iova + len as u64;
-        let is_plain = self.accounts.is_calm(owner)
-            && epoch == shared.epoch()
-            && block.is_reached_by(shared.domain())
-            && end <= second + page
-            && !self.slots.is_full();
-        is_plain.then(|| [U64::new(iova), U64::new(if end <= second { 0 } else { second })])
-    }
-
-    /// Submits a command that is [admitted](Self::admits), and lends `block`.
+impl Scope<'_> {
+    /// Submits a command that transfers whole pages, unless there is anything to look at more closely: the queue is full
+    /// or gone, something failed, the memory or the namespace is not what it was, or two PRP entries are not enough.
+    ///
+    /// Of the entry, the command identifier and the data pointer are still missing. The block has to be borrowed for
+    /// longer than the scope: [`Io::start_plain`](super::Io) has the compiler see to that.
     pub(super) fn start_plain(
         &self,
-        owner: Owner,
         sqe: &mut Sqe,
         block: &Arc<Block>,
+        range: Range<usize>,
+        epoch: u64,
         site: &'static Location<'static>,
-    ) -> Key {
+    ) -> Option<Key> {
         // First, for across a call little stays in registers.
         let since_ns = cmdlog::now_ns();
-        let slot = self.slots.reserve(|owner| self.accounts.is_open(owner));
-        let slot = slot.expect("a command is admitted only if there is room");
+        let (core, owner) = (self.core, self.owner);
+        let shared = &*core.shared;
+        let page = shared.page_size();
+        let (iova, end) = (block.iova_of(&range), block.iova_of(&(range.end..range.end)));
+        // The size of a page is a power of two.
+        let second = (iova | (page - 1)) + 1;
+        let is_plain = core.accounts.is_calm(owner)
+            && epoch == shared.epoch()
+            && block.is_reached_by(shared.domain_id())
+            && end <= second + page;
+        if !is_plain {
+            return None;
+        }
+        let slot = core.slots.reserve(|owner| core.accounts.is_open(owner))?;
         let key = slot.key();
         sqe.set_cid(key.cid());
-        let times = (since_ns, self.shared.timeout_ns());
-        slot.occupy_plain(owner, times, sqe.opcode(), site, block.clone());
-        self.accounts.submitted_inner();
-        let tail = self.write(sqe);
-        slot.log_as(self.log.submitted(sqe, site, since_ns));
-        self.ring_doorbell(tail);
-        key
+        sqe.dptr = [U64::new(iova), U64::new(if end <= second { 0 } else { second })];
+        let times = (since_ns, shared.timeout_ns());
+        slot.occupy_plain(owner, times, sqe.opcode(), site, Borrowed::new(block));
+        core.accounts.submitted_inner();
+        slot.log_as(core.log.submitted(sqe, site, since_ns));
+        let tail = core.write(sqe);
+        core.ring_doorbell(tail);
+        Some(key)
     }
 
+    /// Takes completions of plain commands until that of `key` is among them. Nobody will ask for it again.
+    ///
+    /// Returns none if something else comes next, or nothing.
+    pub(super) fn finish_plain(&self, key: Key) -> Option<()> {
+        self.end_plain(key, |_| ())
+    }
+
+    /// As [`finish_plain`](Self::finish_plain), and says how the command ended.
+    pub(super) fn reap_plain(&self, key: Key) -> Option<End> {
+        self.end_plain(key, |end| end)
+    }
+
+    #[inline(always)]
+    fn end_plain<T>(&self, key: Key, tell: impl Fn(End) -> T) -> Option<T> {
+        let (core, owner) = (self.core, self.owner);
+        if !core.accounts.is_calm(owner) {
+            return None;
+        }
+        let slot = core.slots.latest(key)?;
+        if slot.is_plain() {
+            return core.take_until(slot, owner, tell);
+        }
+        if !slot.is_ready() {
+            return None;
+        }
+        // The entry was given back to the controller when it was taken.
+        core.accounts.take_done_inner();
+        slot.disclaim();
+        Some(tell(slot.end()))
+    }
+}
+
+impl Core {
     /// Writes an entry, of which the controller is not told yet. Returns the new tail.
     #[inline]
     pub(super) fn write(&self, sqe: &Sqe) -> u32 {
@@ -84,68 +121,68 @@ impl Core {
         }
     }
 
-    /// Takes completions of plain commands until that of `key` is among them. Nobody will ask for it again.
-    ///
-    /// Returns none if something else comes next, or nothing.
-    pub(super) fn finish_plain(&self, owner: Owner, key: Key) -> Option<&Slot> {
-        if !self.accounts.is_calm(owner) {
-            return None;
+    /// Takes completions up to that of the plain command in `slot`.
+    #[inline(never)]
+    fn take_until<T>(&self, slot: &Slot, owner: Owner, tell: impl Fn(End) -> T) -> Option<T> {
+        let cid = slot.key().cid();
+        let completions = &*self.completions;
+        let mut next = self.next_plain(completions)?;
+        if next.cqe.cid.get() != cid {
+            self.take_others(owner, cid)?;
+            next = self.next_plain(completions)?;
         }
-        let slot = self.slots.latest(key)?;
-        if slot.is_ready() {
-            self.accounts.take_done_inner();
-        } else {
-            if !self.take_plain(owner, slot)? {
-                self.take_others(owner, slot)?;
-            }
-        }
-        slot.disclaim();
-        if let Err(error) = self.completions.release() {
+        let at_ns = self.take_plain(completions, slot, &next);
+        self.slots.release_for_good(slot);
+        self.accounts.ended_inner();
+        if let Err(error) = completions.release_taken() {
             self.note(error.into());
         }
-        Some(slot)
+        Some(tell(slot.ended(next.cqe, at_ns)))
     }
 
-    /// Goes on with [`take_plain`](Self::take_plain) where the first completion is not the one that is wanted.
-    #[inline(never)]
-    fn take_others(&self, owner: Owner, wanted: &Slot) -> Option<()> {
-        // Each round ends a command in flight: the device cannot go on for ever.
-        while !self.take_plain(owner, wanted)? {}
-        Some(())
-    }
-
-    /// Takes the next completion, if it is that of a plain command of the scope, and is as it should be. Returns whether
-    /// the command is that of `wanted`, for which somebody asks.
+    /// Looks at the next completion, if it is there, is for this queue, and is as it should be.
     #[inline(always)]
-    fn take_plain(&self, owner: Owner, wanted: &Slot) -> Option<bool> {
-        let cqe = self.completions.peek()?;
-        let (tail, entries) = (self.tail.get(), self.ring.entries());
-        let (head, cid) = (u32::from(cqe.sqhd.get()), cqe.cid.get());
-        if cqe.sqid.get() != self.sqid
-            || !cqe.status_field().status().is_success()
-            || !invariant::is_head(head, self.head.get(), tail, entries)
-        {
-            return None;
-        }
-        let is_wanted = cid == wanted.key().cid();
-        let slot = if is_wanted { wanted } else { self.slots.with_cid(cid)? };
-        if !slot.is_plain() || slot.owner() != owner {
-            return None;
-        }
-        self.completions.advance();
+    fn next_plain(&self, completions: &CompletionSide) -> Option<Next> {
+        let next = completions.peek()?;
+        let cqe = &next.cqe;
+        let tail = self.tail.get();
+        let is_plain = cqe.status_field().status().is_success()
+            && (self.head.is_followed_by(cqe, tail)
+                || self.head.admits(cqe, tail, self.ring.entries()));
+        is_plain.then_some(next)
+    }
+
+    /// Takes the completion that was looked at, of a plain command. Returns when that was.
+    #[inline(always)]
+    fn take_plain(&self, completions: &CompletionSide, slot: &Slot, next: &Next) -> u64 {
+        let cqe = &next.cqe;
+        completions.take(next);
+        self.head.note(cqe);
         hand_over();
         let at_ns = cmdlog::now_ns();
-        self.head.set(head);
-        self.log.completed(slot.logged(), &cqe, at_ns);
-        slot.end_with(&cqe, at_ns);
-        drop(slot.kept.take());
-        self.slots.release(slot);
-        if is_wanted {
-            self.accounts.ended_inner();
-        } else {
-            slot.make_ready();
+        self.log.completed(slot.logged(), cqe, at_ns);
+        at_ns
+    }
+
+    /// Takes completions of plain commands of the scope, until that of `wanted` comes next.
+    #[inline(never)]
+    fn take_others(&self, owner: Owner, wanted: u16) -> Option<()> {
+        let completions = &*self.completions;
+        loop {
+            let next = self.next_plain(completions)?;
+            let cqe = &next.cqe;
+            if cqe.cid.get() == wanted {
+                return Some(());
+            }
+            // Each round ends a command in flight: the device cannot go on for ever.
+            let slot = self.slots.with_cid(cqe.cid.get())?;
+            if !slot.is_plain() || slot.owner() != owner {
+                return None;
+            }
+            let at_ns = self.take_plain(completions, slot, &next);
+            slot.complete(cqe, at_ns);
+            self.slots.release(slot);
             self.accounts.completed_inner();
         }
-        Some(is_wanted)
     }
 }

@@ -3,13 +3,12 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-
-use zerocopy::little_endian::U64;
 
 use crate::Error;
 use crate::Result;
@@ -21,18 +20,16 @@ use crate::command::Parts;
 use crate::controller::Controller;
 use crate::memory::Block;
 use crate::memory::Data;
-use crate::memory::Pages;
 use crate::memory::Places;
-
 use crate::spec::Sqe;
 
 use super::backoff::Backoff;
 use super::core::Core;
+use super::facts::End;
 use super::key::Key;
 use super::key::Owner;
 use super::ladder;
 use super::qpair::Qpair;
-use super::slots::End;
 use super::ticket::Ticket;
 
 /// A scope in which commands of set `S` are in flight.
@@ -112,6 +109,19 @@ impl<'scope, S: CommandSet> Io<'scope, '_, S> {
             std::mem::transmute::<Callback<'scope>, Callback<'static>>(callback)
         });
         self.scope.core.start(self.scope.owner, parts, places, callback)
+    }
+
+    /// As [`Scope::start_plain`]; what is lent is lent until the scope ends.
+    #[inline(always)]
+    pub(crate) fn start_plain(
+        &'scope self,
+        sqe: &mut Sqe,
+        block: &'scope Arc<Block>,
+        range: Range<usize>,
+        epoch: u64,
+        site: &'static Location<'static>,
+    ) -> Option<Key> {
+        self.scope.start_plain(sqe, block, range, epoch, site)
     }
 
     /// # Panics
@@ -209,44 +219,28 @@ pub(super) const LOOK_EVERY: u32 = 256;
 
 /// What a scope is, whatever its commands: who waits within it, and for what.
 pub(crate) struct Scope<'env> {
-    core: &'env Core,
+    pub(super) core: &'env Core,
     controller: &'env Controller,
-    owner: Owner,
+    pub(super) owner: Owner,
 }
 
 impl Scope<'_> {
     /// Waits for the command of a ticket. Nobody will ask for it again.
     #[inline]
     pub(super) fn finish(&self, key: Key) -> Result {
-        match self.core.finish_plain(self.owner, key) {
-            Some(_) => Ok(()),
+        match self.finish_plain(key) {
+            Some(()) => Ok(()),
             None => self.wait(key).map(drop),
         }
     }
 
     /// Waits for the command of a ticket, and returns its completion. Nobody will ask for it again.
     pub(super) fn reap(&self, key: Key) -> Result<Completion> {
-        match self.core.finish_plain(self.owner, key) {
-            Some(slot) => Ok(slot.end().completion()),
-            None => self.wait(key).map(|end| end.completion()),
-        }
-    }
-
-    /// As `Core::admits`.
-    #[inline]
-    pub(crate) fn admits(&self, pages: Pages<'_>, epoch: u64) -> Option<[U64; 2]> {
-        self.core.admits(self.owner, pages, epoch)
-    }
-
-    /// As `Core::start_plain`.
-    #[inline]
-    pub(crate) fn start_plain(
-        &self,
-        sqe: &mut Sqe,
-        block: &Arc<Block>,
-        site: &'static Location<'static>,
-    ) -> Key {
-        self.core.start_plain(self.owner, sqe, block, site)
+        let end = match self.reap_plain(key) {
+            Some(end) => end,
+            None => self.wait(key)?,
+        };
+        Ok(end.completion())
     }
 
     pub(super) fn completion(&self, key: Key) -> Option<Completion> {

@@ -3,28 +3,13 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::panic::Location;
-use std::sync::Arc;
-use std::time::Duration;
 
-use zerocopy::FromZeros;
-
-use crate::Error;
-use crate::cmdlog::Token;
-use crate::cmdlog::now_ns;
-use crate::command;
-use crate::command::Callback;
-use crate::command::Completion;
-use crate::command::Expected;
-use crate::command::Terms;
-use crate::memory::Block;
-use crate::memory::Places;
-use crate::spec::Cqe;
-use crate::spec::Sqe;
-use crate::spec::Status;
-
+use super::facts::End;
 use super::key::Key;
 use super::key::Owner;
+use super::slot::Slot;
+use super::slot::State;
+use super::straggler::Straggler;
 
 /// The slots of one submission queue: one for each command that it holds.
 ///
@@ -42,87 +27,6 @@ pub(super) struct Slots {
 
 /// The number of no slot: a queue has 65,535 at most.
 const NONE: u16 = u16::MAX;
-
-/// The place of one command at a time.
-pub(super) struct Slot {
-    /// The latest command.
-    key: Cell<Key>,
-    state: Cell<State>,
-    claim: Cell<Claim>,
-    next_free: Cell<u16>,
-    owner: Cell<Owner>,
-    since_ns: Cell<u64>,
-    timeout_ns: Cell<u64>,
-    logged: Cell<Token>,
-    opcode: Cell<u8>,
-    site: Cell<&'static Location<'static>>,
-    /// The rest of what is known, of a command that is not plain.
-    particulars: Cell<Particulars>,
-    pub(super) places: Cell<Places>,
-    /// What a plain command lends; of another, the PRP Lists and SGL segments that did not fit into the slot's own.
-    pub(super) kept: Cell<Option<Arc<Block>>>,
-    pub(super) callback: Cell<Option<Callback<'static>>>,
-    /// How the latest command ended, while somebody may ask.
-    cqe: Cell<Cqe>,
-    at_ns: Cell<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Free,
-    Busy,
-    /// Busy, and there is nothing that its completion would have to look at: no callback, no list, no canary, and of
-    /// statuses only success is expected.
-    Plain,
-    /// Given up; the device may still complete the command.
-    Zombie,
-}
-
-/// Whether somebody will ask how the latest command ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    /// Nobody: its ticket was dropped, or has asked.
-    None,
-    /// A ticket, when the command is complete.
-    Open,
-    /// A ticket: the command is complete.
-    Ready,
-}
-
-/// What is known of a command in flight.
-#[derive(Clone, Copy)]
-pub(super) struct Facts {
-    pub(super) owner: Owner,
-    /// When it was submitted (`cmdlog::now_ns`), and how long it may take.
-    pub(super) since_ns: u64,
-    pub(super) timeout_ns: u64,
-    pub(super) logged: Token,
-    pub(super) opcode: u8,
-    pub(super) cdw10: u32,
-    pub(super) admin: bool,
-    pub(super) expected: Option<Expected>,
-    pub(super) site: &'static Location<'static>,
-}
-
-/// What is known of a command that is not plain.
-#[derive(Clone, Copy)]
-struct Particulars {
-    cdw10: u32,
-    admin: bool,
-    expected: Option<Expected>,
-}
-
-impl Particulars {
-    const NONE: Self = Self { cdw10: 0, admin: false, expected: None };
-}
-
-/// How a command ended.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    pub(super) cqe: Cqe,
-    pub(super) latency_ns: u64,
-}
-
 struct Unclaimed {
     key: Key,
     owner: Owner,
@@ -138,15 +42,6 @@ pub(super) enum Found<'s> {
     Unknown,
 }
 
-/// What a command that was given up has lent, and the callback that was never called.
-pub(super) struct Straggler {
-    pub(super) key: Key,
-    pub(super) facts: Facts,
-    pub(super) places: Places,
-    pub(super) kept: Option<Arc<Block>>,
-    _callback: Option<Callback<'static>>,
-}
-
 impl Slots {
     pub(super) fn new(commands: usize) -> Self {
         let last = commands - 1;
@@ -154,7 +49,9 @@ impl Slots {
             let next_free = if number == last { NONE } else { number as u16 + 1 };
             Slot::new(number as u16, next_free)
         });
-        let mask = (1_u64 << (usize::BITS - last.leading_zeros())) - 1;
+        // No slot has the number with all of the bits, so no identifier is FFFFh, which is not to be used: the Error
+        // Information log says it for "no command" (Base 4.1).
+        let mask = (commands as u64 + 1).next_power_of_two() - 1;
         Self { slots: slots.collect(), free: Cell::new(0), mask, unclaimed: RefCell::default() }
     }
 
@@ -175,18 +72,18 @@ impl Slots {
     #[inline]
     pub(super) fn reserve(&self, is_open: impl Fn(Owner) -> bool) -> Option<&Slot> {
         let slot = self.slots.get(usize::from(self.free.get()))?;
-        self.free.set(slot.next_free.get());
-        if slot.claim.get() == Claim::Ready {
+        self.free.set(slot.next_free());
+        if slot.is_ready() {
             self.keep(slot, is_open);
         }
-        slot.key.set(slot.key.get().next(self.mask));
+        slot.renew(self.mask);
         Some(slot)
     }
 
     /// Keeps how the latest command of a slot ended, for its ticket.
     #[cold]
     fn keep(&self, slot: &Slot, is_open: impl Fn(Owner) -> bool) {
-        let (key, owner, end) = (slot.key.get(), slot.owner.get(), slot.end());
+        let (key, owner, end) = (slot.key(), slot.owner(), slot.end());
         if is_open(owner) {
             self.unclaimed.borrow_mut().push(Unclaimed { key, owner, end });
         }
@@ -195,16 +92,22 @@ impl Slots {
     /// Frees a slot, and so its identifier.
     #[inline]
     pub(super) fn release(&self, slot: &Slot) {
-        slot.state.set(State::Free);
-        slot.next_free.set(self.free.get());
-        self.free.set(slot.key.get().number(self.mask));
+        slot.free(self.free.get());
+        self.free.set(slot.number());
+    }
+
+    /// Frees a slot whose ticket is told here and now how the command ended.
+    #[inline]
+    pub(super) fn release_for_good(&self, slot: &Slot) {
+        slot.free_for_good(self.free.get());
+        self.free.set(slot.number());
     }
 
     /// Finds the command that `cid` names.
     #[inline]
     pub(super) fn find(&self, cid: u16) -> Found<'_> {
         let Some(slot) = self.with_cid(cid) else { return Found::Unknown };
-        match slot.state.get() {
+        match slot.state() {
             State::Busy | State::Plain => Found::Command(slot),
             State::Free => Found::Unknown,
             State::Zombie => {
@@ -218,17 +121,17 @@ impl Slots {
     #[inline]
     pub(super) fn with_cid(&self, cid: u16) -> Option<&Slot> {
         let slot = self.slots.get(usize::from(Key::of_cid(cid).number(self.mask)))?;
-        (slot.key.get().cid() == cid).then_some(slot)
+        (slot.key().cid() == cid).then_some(slot)
     }
 
     /// Gives up all commands of `owner`. Their identifiers stay out of use.
     pub(super) fn abandon(&self, owner: Owner) -> Vec<Straggler> {
-        let abandoned = self.busy().filter(|slot| slot.owner.get() == owner);
+        let abandoned = self.busy().filter(|slot| slot.owner() == owner);
         abandoned.map(Slot::abandon).collect()
     }
 
     pub(super) fn busy(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().filter(|slot| matches!(slot.state.get(), State::Busy | State::Plain))
+        self.slots.iter().filter(|slot| slot.is_busy())
     }
 
     /// The identifiers in flight, the one that was submitted last first.
@@ -237,11 +140,6 @@ impl Slots {
         let mut busy: Vec<_> = self.busy().map(since_and_cid).collect();
         busy.sort_unstable_by_key(|&(since_ns, _)| Reverse(since_ns));
         busy.into_iter().map(|(_, cid)| cid).collect()
-    }
-
-    /// The number of a slot.
-    pub(super) fn number(&self, slot: &Slot) -> u16 {
-        slot.key.get().number(self.mask)
     }
 
     /// The number of the slot that the command of `key` has, or had.
@@ -253,7 +151,7 @@ impl Slots {
     #[inline]
     pub(super) fn latest(&self, key: Key) -> Option<&Slot> {
         let slot = self.slots.get(usize::from(key.number(self.mask)))?;
-        (slot.key.get() == key).then_some(slot)
+        (slot.key() == key).then_some(slot)
     }
 
     /// How the command of a ticket ended, if it has, and nobody has asked.
@@ -272,7 +170,7 @@ impl Slots {
     /// Whether the end of the command may still be asked for: not if it was given up.
     pub(super) fn is_claimed(&self, key: Key) -> bool {
         match self.latest(key) {
-            Some(slot) => slot.claim.get() != Claim::None,
+            Some(slot) => slot.is_claimed(),
             None => self.unclaimed(key).is_some(),
         }
     }
@@ -302,274 +200,13 @@ impl Slots {
     }
 }
 
-impl Slot {
-    fn new(number: u16, next_free: u16) -> Self {
-        Self {
-            key: Cell::new(Key::of_cid(number)),
-            state: Cell::new(State::Free),
-            claim: Cell::new(Claim::None),
-            next_free: Cell::new(next_free),
-            owner: Cell::new(Owner::SESSION),
-            since_ns: Cell::new(0),
-            timeout_ns: Cell::new(0),
-            logged: Cell::new(Token::NONE),
-            opcode: Cell::new(0),
-            site: Cell::new(Location::caller()),
-            particulars: Cell::new(Particulars::NONE),
-            places: Cell::new(Places::None),
-            kept: Cell::new(None),
-            callback: Cell::new(None),
-            cqe: Cell::new(Cqe::new_zeroed()),
-            at_ns: Cell::new(0),
-        }
-    }
-
-    #[inline]
-    pub(super) fn key(&self) -> Key {
-        self.key.get()
-    }
-
-    #[inline]
-    pub(super) fn owner(&self) -> Owner {
-        self.owner.get()
-    }
-
-    /// Whether a plain command is in flight.
-    #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.state.get() == State::Plain
-    }
-
-    #[inline]
-    pub(super) fn logged(&self) -> Token {
-        self.logged.get()
-    }
-
-    /// What is known of the command in flight.
-    pub(super) fn facts(&self) -> Facts {
-        // A plain command leaves there what was known of an earlier one.
-        let is_plain = self.state.get() == State::Plain;
-        let particulars = if is_plain { Particulars::NONE } else { self.particulars.get() };
-        let Particulars { cdw10, admin, expected } = particulars;
-        Facts {
-            owner: self.owner.get(),
-            since_ns: self.since_ns.get(),
-            timeout_ns: self.timeout_ns.get(),
-            logged: self.logged.get(),
-            opcode: self.opcode.get(),
-            cdw10,
-            admin,
-            expected,
-            site: self.site.get(),
-        }
-    }
-
-    /// Whether the latest command is complete, and its ticket has not asked for its end.
-    #[inline]
-    pub(super) fn is_ready(&self) -> bool {
-        self.claim.get() == Claim::Ready
-    }
-
-    /// How the latest command ended.
-    #[inline]
-    pub(super) fn end(&self) -> End {
-        let latency_ns = self.at_ns.get().saturating_sub(self.since_ns.get());
-        End { cqe: self.cqe.get(), latency_ns }
-    }
-
-    /// Nobody will ask any more.
-    #[inline]
-    pub(super) fn disclaim(&self) {
-        self.claim.set(Claim::None);
-    }
-
-    /// A command is about to be submitted in the slot.
-    #[inline]
-    pub(super) fn occupy(&self, facts: Facts) {
-        let Facts { owner, since_ns, timeout_ns, logged, opcode, cdw10, admin, expected, site } =
-            facts;
-        self.owner.set(owner);
-        self.since_ns.set(since_ns);
-        self.timeout_ns.set(timeout_ns);
-        self.logged.set(logged);
-        self.opcode.set(opcode);
-        self.site.set(site);
-        self.particulars.set(Particulars { cdw10, admin, expected });
-        self.state.set(State::Busy);
-        self.claim.set(Claim::Open);
-    }
-
-    /// A plain command is about to be submitted in the slot, and lends `block`.
-    #[inline]
-    pub(super) fn occupy_plain(
-        &self,
-        owner: Owner,
-        (since_ns, timeout_ns): (u64, u64),
-        opcode: u8,
-        site: &'static Location<'static>,
-        block: Arc<Block>,
-    ) {
-        self.owner.set(owner);
-        self.since_ns.set(since_ns);
-        self.timeout_ns.set(timeout_ns);
-        self.opcode.set(opcode);
-        self.site.set(site);
-        // A free slot holds nothing that would have to be dropped.
-        std::mem::forget(self.kept.replace(Some(block)));
-        self.state.set(State::Plain);
-        self.claim.set(Claim::Open);
-    }
-
-    /// Keeps what the log calls the command.
-    #[inline]
-    pub(super) fn log_as(&self, logged: Token) {
-        self.logged.set(logged);
-    }
-
-    /// Keeps what the command lends, and its callback.
-    #[inline]
-    pub(super) fn lend(&self, places: Places, callback: Option<Callback<'static>>) {
-        // A free slot holds nothing that would have to be dropped.
-        std::mem::forget(self.places.replace(places));
-        if callback.is_some() {
-            self.callback.set(callback);
-        }
-    }
-
-    /// Lets go of what the command lent.
-    #[inline(always)]
-    pub(super) fn give_back(&self) {
-        match self.places.replace(Places::None) {
-            Places::One(place) => drop(place.block),
-            places => drop_others(places),
-        }
-        drop(self.kept.take());
-    }
-
-    /// The command is complete: this is what its ticket will be told, if it still has one.
-    #[inline]
-    pub(super) fn complete(&self, cqe: &Cqe, at_ns: u64) {
-        self.end_with(cqe, at_ns);
-        self.make_ready();
-    }
-
-    /// Keeps how the command ended.
-    #[inline]
-    pub(super) fn end_with(&self, cqe: &Cqe, at_ns: u64) {
-        self.cqe.set(*cqe);
-        self.at_ns.set(at_ns);
-    }
-
-    /// Has the ticket, if it still is there, find the end.
-    #[inline]
-    pub(super) fn make_ready(&self) {
-        if self.claim.get() == Claim::Open {
-            self.claim.set(Claim::Ready);
-        }
-    }
-
-    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
-    pub(super) fn revoke(&self) -> bool {
-        // Nothing is dropped in between, for nothing else has the slot.
-        let (places, kept) = (self.places.replace(Places::None), self.kept.take());
-        let revoked = revoke(&places, kept.as_ref());
-        self.places.set(places);
-        self.kept.set(kept);
-        revoked
-    }
-
-    fn abandon(&self) -> Straggler {
-        let facts = self.facts();
-        self.state.set(State::Zombie);
-        self.claim.set(Claim::None);
-        Straggler {
-            key: self.key.get(),
-            facts,
-            places: self.places.replace(Places::None),
-            kept: self.kept.take(),
-            _callback: self.callback.take(),
-        }
-    }
-}
-
-impl Straggler {
-    /// Takes the memory of the command from the device. Returns whether all of it is out of reach.
-    pub(super) fn revoke(&self) -> bool {
-        revoke(&self.places, self.kept.as_ref())
-    }
-}
-
-fn revoke(places: &Places, kept: Option<&Arc<Block>>) -> bool {
-    let blocks = places.as_slice().iter().map(|place| &place.block).chain(kept);
-    // Each is revoked, also when one cannot be.
-    blocks.filter(|block| !block.revoke()).count() == 0
-}
-
-/// The places of a command that lends none, or many.
-#[inline(never)]
-fn drop_others(places: Places) {
-    drop(places);
-}
-
-impl Facts {
-    #[inline]
-    pub(super) fn new(
-        owner: Owner,
-        sqe: &Sqe,
-        terms: &Terms,
-        logged: Token,
-        (since_ns, timeout_ns): (u64, u64),
-    ) -> Self {
-        Self {
-            owner,
-            since_ns,
-            timeout_ns,
-            logged,
-            opcode: sqe.opcode(),
-            cdw10: sqe.cdw10.get(),
-            admin: terms.admin,
-            expected: terms.expected,
-            site: terms.site,
-        }
-    }
-
-    /// When its time is up.
-    pub(super) fn due_ns(&self) -> u64 {
-        self.since_ns.saturating_add(self.timeout_ns)
-    }
-
-    pub(super) fn timed_out(&self, sqid: u16) -> Error {
-        let after = Duration::from_nanos(now_ns().saturating_sub(self.since_ns));
-        Error::Timeout { command: self.describe(sqid), after, site: self.site }
-    }
-
-    pub(super) fn unexpected(&self, sqid: u16, status: Status) -> Error {
-        let expected = self.expected.unwrap_or(Expected::SUCCESS);
-        Error::Status { command: self.describe(sqid), status, expected, site: self.site }
-    }
-
-    /// Says how the command is called in messages.
-    pub(super) fn describe(&self, sqid: u16) -> String {
-        command::describe(self.admin, self.opcode, sqid)
-    }
-}
-
-impl End {
-    pub(super) fn completion(&self) -> Completion {
-        let field = self.cqe.status_field();
-        Completion {
-            cdw0: self.cqe.dw0.get(),
-            status: field.status(),
-            field,
-            sqhd: self.cqe.sqhd.get(),
-            cid: self.cqe.cid.get(),
-            latency: Duration::from_nanos(self.latency_ns),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use zerocopy::FromZeros;
+
+    use crate::queue::facts::Facts;
+    use crate::spec::Cqe;
+
     use super::*;
 
     /// Scope 2 has ended.
@@ -645,7 +282,7 @@ mod tests {
         assert!(slots.is_full() && slots.reserve(is_open).is_none());
         assert_eq!(slots.abandon(Owner::scope(1)).len(), 1);
         assert!(slots.is_full());
-        let zombie = slots.slots.iter().find(|slot| slot.state.get() == State::Zombie);
+        let zombie = slots.slots.iter().find(|slot| slot.state() == State::Zombie);
         assert!(matches!(slots.find(zombie.expect("one was given up").key().cid()), Found::Late));
         assert!(!slots.is_full());
         assert_eq!(slots.in_flight(), 1);

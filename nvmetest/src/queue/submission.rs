@@ -19,10 +19,10 @@ use crate::spec::sqe::Psdt;
 
 use super::core::Core;
 use super::describe;
+use super::facts::Facts;
 use super::key::Key;
 use super::key::Owner;
-use super::slots::Facts;
-use super::slots::Slot;
+use super::slot::Slot;
 
 impl Core {
     /// Submits a command, or notes why it cannot be submitted.
@@ -116,7 +116,7 @@ impl Core {
                     self.lists.get_or_init(|| Arc::new(block))
                 }
             };
-            Ok((block.clone(), usize::from(self.slots.number(slot)) * PAGE_SIZE))
+            Ok((block.clone(), usize::from(slot.number()) * PAGE_SIZE))
         };
         let length = (terms.admin, wanted);
         describe::data_pointer(sqe, places, plan, length, &self.shared, own_list)
