@@ -1,6 +1,4 @@
 //! I/O from a process of its own, many commands at a time.
-//!
-//! Where another process cannot map the doorbells (QEMU), a worker does not start, and these tests are not applicable.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What a worker is to do, and how it starts.
 
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use std::time::Instant;
 
 use zerocopy::IntoBytes;
 
-use crate::Error;
 use crate::Namespace;
 use crate::Qpair;
 use crate::Result;
@@ -16,10 +16,11 @@ use crate::controller::nanoseconds;
 use crate::memory::Block;
 use crate::memory::prp;
 use crate::memory::prp::Prps;
-use crate::transport::DoorbellFile;
 
 use super::IoWorker;
 use super::IoWorkerError;
+use super::doorbell::DoorbellMap;
+use super::doorbell::Doorbells;
 use super::handle::Terms;
 use super::job::Job;
 use super::job::Lists;
@@ -148,21 +149,13 @@ impl<'c> IoWorkerBuilder<'c> {
     ///
     /// # Errors
     ///
-    /// Fails before anything is started if the worker cannot do what was asked of it, if the doorbells of the
-    /// device cannot be mapped by another process (then the test is not applicable), or if this program would not become a
-    /// worker when it is executed again; and if there is no memory, no queue or no process to be had.
+    /// Fails before anything is started if the worker cannot do what was asked of it, or if this program would not
+    /// become a worker when it is executed again; and if there is no memory, no queue or no process to be had.
     #[track_caller]
     pub fn start(self) -> Result<IoWorker<'c>> {
         self.check().map_err(IoWorkerError::Impossible)?;
         let nvme = self.ns.controller();
         let shared = nvme.shared();
-        let function = nvme.function();
-        let doorbells = function.doorbell_file().ok_or_else(|| {
-            let uri = function.uri();
-            Error::NotApplicable(format!(
-                "the doorbells of {uri} cannot be mapped by another process yet, which an IOWorker is"
-            ))
-        })?;
         if !role::is_served() {
             let why = "this program does not become one when it is executed again; have its `main` call \
                        `nvmetest::runner::main`, or `nvmetest::runner::serve_role` first thing";
@@ -177,11 +170,16 @@ impl<'c> IoWorkerBuilder<'c> {
         let qpair = nvme.qpair(work.depth)?;
         let list_block = lists.as_ref().map(|(_, block)| block.clone());
         let lists = lists.map(|(lists, _)| lists);
-        let place = self.place(&qpair, &data, slot_bytes, lists, &doorbells)?;
         let queues = (qpair.id(), qpair.cq_id());
+        let registers =
+            [shared.sq_tail_doorbell(queues.0), shared.cq_head_doorbell(queues.1)].map(u64::from);
+        let doorbells = Doorbells::reach(nvme.function(), registers, qpair.entries());
+        let Doorbells { file: doorbells, map, lane } = doorbells.map_err(not_started)?;
+        let place = self.place(&qpair, &data, slot_bytes, lists, map);
         let (file, statistics) = Page::make().map_err(not_started)?;
         let job = Job { work, place };
-        let child = launch(&job, data.arena_file(), doorbells.file, file).map_err(not_started)?;
+        let child =
+            launch(&job, data.arena_file(), doorbells.as_fd(), file).map_err(not_started)?;
         let terms = Terms {
             time: self.time,
             timeout: Duration::from_nanos(job.work.timeout_ns),
@@ -189,6 +187,9 @@ impl<'c> IoWorkerBuilder<'c> {
         };
         let memory = [Some(data), list_block].into_iter().flatten().collect();
         let process = WorkerProcess::new(child, queues);
+        if let Some(lane) = lane {
+            process.forward(shared.workers().forwarder(), lane).map_err(not_started)?;
+        }
         let worker = IoWorker::new(process, statistics, qpair, memory, nvme, terms);
         wait_until_ready(&worker)?;
         Ok(worker)
@@ -272,21 +273,11 @@ impl<'c> IoWorkerBuilder<'c> {
         data: &Block,
         slot_bytes: u64,
         lists: Option<Lists>,
-        doorbells: &DoorbellFile<'_>,
-    ) -> Result<Place> {
-        let nvme = self.ns.controller();
-        let shared = nvme.shared();
-        let sq_tail = shared.sq_tail_doorbell(qpair.id()).into();
-        let cq_head = shared.cq_head_doorbell(qpair.cq_id()).into();
-        let (range, start) = doorbells.pages(&[sq_tail, cq_head]).ok_or_else(|| {
-            let uri = nvme.uri();
-            Error::NotApplicable(format!(
-                "{uri} lets no other process map the doorbells of queue {}",
-                qpair.id()
-            ))
-        })?;
+        doorbells: DoorbellMap,
+    ) -> Place {
+        let page = self.ns.controller().shared().page_size();
         let (sq, cq) = qpair.rings();
-        Ok(Place {
+        Place {
             sqid: qpair.id(),
             entries: qpair.entries(),
             sq: sq.arena_range(),
@@ -294,13 +285,13 @@ impl<'c> IoWorkerBuilder<'c> {
             data: data.arena_range(),
             data_iova: data.iova().0,
             slot_bytes,
-            page: shared.page_size(),
+            page,
             lists,
-            doorbells: range,
-            doorbells_start: start,
-            sq_tail,
-            cq_head,
-        })
+            doorbells: doorbells.range,
+            doorbells_start: doorbells.start,
+            sq_tail: doorbells.sq_tail,
+            cq_head: doorbells.cq_head,
+        }
     }
 
     /// Writes the PRP Lists of all slots, where two entries are not enough.

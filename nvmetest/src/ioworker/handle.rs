@@ -14,6 +14,7 @@ use crate::memory::Block;
 
 use super::IoWorkerError;
 use super::Statistics;
+use super::forwarder::Trouble;
 use super::live::end;
 use super::page::Page;
 use super::page::State;
@@ -119,6 +120,14 @@ impl<'c> IoWorker<'c> {
             }
             if patience < progress.1.elapsed() {
                 return Err(self.hung("nothing completed", progress.1));
+            }
+            match self.process.trouble() {
+                Some(Trouble::Transport(error)) => return Err(error.into()),
+                Some(Trouble::Nonsense(why)) => {
+                    let (pid, completed) = (self.pid(), self.completed());
+                    return Err(IoWorkerError::Ended { pid, completed, why }.into());
+                }
+                None => {}
             }
             let waiting_for = || Some(format!("IOWorker {}", self.pid()));
             if let Some(error) = self.controller.trouble(waiting_for) {
