@@ -25,6 +25,9 @@ use super::process::WorkerProcess;
 /// How much longer than it should a worker may take.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a worker may be stopped. A debugger does it otherwise, and a shell stops its runner with it.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// A process that drives I/O, and the queue pair that it does so with.
 ///
 /// It borrows the controller: as long as the handle lives, the controller can be neither reset nor moved nor dropped. When
@@ -92,7 +95,7 @@ impl<'c> IoWorker<'c> {
     ///
     /// Fails if commands failed, unless that was [allowed](super::IoWorkerBuilder::allow_errors); if the worker gave
     /// up, died, or was ended by what the session did; if it hangs: nothing completes for the time that a
-    /// command may take, or its own time is over, and some seconds more; and if the device is lost or the test's time is over.
+    /// command may take, or its own time is over, and some seconds more, or its process is stopped for two; and if the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
         if outcome.is_err() {
@@ -107,6 +110,7 @@ impl<'c> IoWorker<'c> {
         let patience = timeout.saturating_add(GRACE);
         let limit = time.map(|time| time.saturating_add(patience));
         let mut progress = (self.completed(), Instant::now());
+        let mut stopped = Duration::ZERO;
         loop {
             if let Some(exit) = self.process.exit() {
                 return Ok(self.outcome(exit)?);
@@ -120,6 +124,11 @@ impl<'c> IoWorker<'c> {
             }
             if patience < progress.1.elapsed() {
                 return Err(self.hung("nothing completed", progress.1));
+            }
+            // Counted in looks and not by the clock: this process may have been stopped as well.
+            stopped = if self.process.is_stopped() { stopped + LOOK_EVERY } else { Duration::ZERO };
+            if STOPPED < stopped {
+                return Err(self.hung("its process was stopped by a signal", progress.1));
             }
             match self.process.trouble() {
                 Some(Trouble::Transport(error)) => return Err(error.into()),

@@ -8,6 +8,12 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use nix::sys::wait::Id;
+use nix::sys::wait::WaitPidFlag;
+use nix::sys::wait::WaitStatus;
+use nix::sys::wait::waitid;
+use nix::unistd::Pid;
+
 use super::forwarder::Forwarder;
 use super::forwarder::Forwarding;
 use super::forwarder::Lane;
@@ -74,6 +80,15 @@ impl WorkerProcess {
             self.status.get_or_init(|| exit);
         }
         self.status.get()
+    }
+
+    /// Whether it is stopped (SIGSTOP, SIGTSTP), and does nothing until it is continued.
+    pub(super) fn is_stopped(&self) -> bool {
+        let Ok(pid) = i32::try_from(self.pid) else { return false };
+        // That it ended is not asked, and so it is not reaped here.
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let status = waitid(Id::Pid(Pid::from_raw(pid)), flags);
+        matches!(status, Ok(WaitStatus::Stopped(..)))
     }
 
     /// Returns why the session ended it, if it did.
