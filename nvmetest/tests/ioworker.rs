@@ -45,6 +45,8 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("as_many_reads_complete_as_were_asked_for", reads),
         trial("doorbells_blocks_and_queues_may_have_any_size", other_devices),
+        trial("where_doorbells_cannot_be_mapped_the_runner_rings", forwarded),
+        trial("workers_that_are_rung_for_end_like_others", forwarded_endings),
         trial("a_worker_with_a_time_ends_when_it_is_over", time),
         trial("what_a_worker_writes_is_read_back", writes),
         trial("commands_of_several_pages_have_prp_lists", prp_lists),
@@ -125,6 +127,50 @@ fn other_devices() -> Result<(), Failed> {
         let statistics = nvme.first_namespace()?.ioworker().count(500).start()?.join()?;
         assert_eq!((statistics.reads, statistics.bytes), (500, 500 * 4096), "{uri}");
     }
+    Ok(())
+}
+
+/// Four at once, and commands of the runner's own in between.
+fn forwarded() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB,mmap=off,entries=8")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    let start = |depth| ns.ioworker().depth(depth).read_percentage(50).count(1000).start();
+    let workers = [start(1)?, start(7)?, start(2)?, start(7)?];
+    let mut block = nvme.buffer(ns.block());
+    (0..100).try_for_each(|lba| ns.read(&mut block, lba).run(&q).map(drop))?;
+    for worker in workers {
+        let statistics = worker.join()?;
+        assert_eq!((statistics.commands(), statistics.bytes), (1000, 1000 * 4096));
+    }
+    assert_eq!(nvme.take_dma_faults().len(), 0);
+    drop(q);
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+fn forwarded_endings() -> Result<(), Failed> {
+    let mut nvme = soft::controller("soft:size=16MiB,mmap=off")?;
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    send(worker.pid(), Signal::SIGKILL);
+    let error = worker_error(worker.join());
+    assert!(matches!(error, IoWorkerError::Died { .. }), "{error}");
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let pid = worker.pid();
+    mem::forget(worker);
+    nvme.reset()?;
+    assert!(!is_there(pid));
+
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let (start, pid) = (Instant::now(), worker.pid());
+    nvme.pull()?;
+    let error = worker.join().expect_err("the device is gone");
+    assert!(error.is_lost(), "{error}");
+    assert!(start.elapsed() < DEADLINE && !is_there(pid));
     Ok(())
 }
 

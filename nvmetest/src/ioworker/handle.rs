@@ -16,6 +16,7 @@ use crate::memory::Block;
 
 use super::IoWorkerError;
 use super::Statistics;
+use super::forwarder::Trouble;
 use super::live::end;
 use super::page::Page;
 use super::page::State;
@@ -25,6 +26,9 @@ use super::process::WorkerProcess;
 
 /// How much longer than it should a worker may take.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a worker may be stopped. A debugger does it otherwise, and a shell stops its runner with it.
+const STOPPED: Duration = Duration::from_secs(2);
 
 /// A process that drives I/O, and the queue pair that it does so with.
 ///
@@ -103,8 +107,9 @@ impl<'c> IoWorker<'c> {
     /// # Errors
     ///
     /// Fails if commands failed, unless that was [allowed](super::IoWorkerBuilder::allow_errors); if the worker gave
-    /// up, died, or was ended by what the session did; if it hangs: nothing completes for the time that a
-    /// command may take, or its own time is over, and some seconds more; and if the device is lost or the test's time is over.
+    /// up, died, or was ended by what the session did; if it hangs: it shows no sign of life for the time
+    /// that a command may take, or its own time is over, and some seconds more, or its process is stopped for two; and if
+    /// the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
         if outcome.is_err() {
@@ -129,6 +134,7 @@ impl<'c> IoWorker<'c> {
         let limit = time.map(|time| time.saturating_add(patience));
         let look = || (self.completed(), self.page.heartbeat());
         let mut progress = (look(), Instant::now());
+        let mut stopped = Duration::ZERO;
         loop {
             if let Some(exit) = self.process.exit() {
                 return Ok(self.outcome(exit)?);
@@ -142,6 +148,19 @@ impl<'c> IoWorker<'c> {
             }
             if patience < progress.1.elapsed() {
                 return Err(self.hung("it showed no sign of life", progress.1));
+            }
+            // Counted in looks and not by the clock: this process may have been stopped as well.
+            stopped = if self.process.is_stopped() { stopped + LOOK_EVERY } else { Duration::ZERO };
+            if STOPPED < stopped {
+                return Err(self.hung("its process was stopped by a signal", progress.1));
+            }
+            match self.process.trouble() {
+                Some(Trouble::Transport(error)) => return Err(error.into()),
+                Some(Trouble::Nonsense(why)) => {
+                    let (pid, statistics) = (self.pid(), Box::new(self.statistics()));
+                    return Err(IoWorkerError::Ended { pid, statistics, why }.into());
+                }
+                None => {}
             }
             let waiting_for = || Some(format!("IOWorker {}", self.pid()));
             if let Some(error) = self.controller.trouble(waiting_for) {

@@ -131,11 +131,11 @@ pub(super) struct Place {
     /// The PRP Lists of all slots for each size, where it needs one.
     pub(super) lists: Vec<Option<Lists>>,
     pub(super) doorbells: Range<u64>,
-    /// Where in BAR0 the mapped doorbells begin.
+    /// Where the mapped doorbells begin: in BAR0, or in the page that is forwarded.
     pub(super) doorbells_start: u64,
-    /// SQyTDBL, as an offset in BAR0.
+    /// SQyTDBL, as an offset like `doorbells_start`.
     pub(super) sq_tail: u64,
-    /// CQyHDBL, as an offset in BAR0.
+    /// CQyHDBL, as an offset like `doorbells_start`.
     pub(super) cq_head: u64,
 }
 

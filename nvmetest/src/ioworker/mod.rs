@@ -37,6 +37,10 @@
 //!
 //! It ends with the thread that started it (PR_SET_PDEATHSIG).
 //!
+//! Where the doorbells of the device cannot be mapped (QEMU has a socket for them), a worker rings in a page of shared
+//! memory, and a thread of the runner tells the device what is new there: one thread for all workers of a controller,
+//! which lives as long as one of them does, and naps when they are idle.
+//!
 //! # Soundness
 //!
 //! The memory that a worker uses is the worker's own: the runner has no reference to it, and never makes one. What the
@@ -45,15 +49,17 @@
 //! used again.** The handle ends it before it deletes the queues; and `Shared`, which knows all workers that live,
 //! ends them before the controller is disabled or reset, when somebody deletes their queues by hand, and
 //! when the [`Controller`](crate::Controller) is dropped. So it does not matter whether the handle is dropped or
-//! forgotten.
+//! forgotten. Who rings for a worker stops when its process is ended, and before that returns.
 //!
 //! The device may use the data until the queue is gone. Until then `Shared` has it, too; and no namespace is formatted,
 //! for the worker's commands would transfer blocks of another size.
 
 mod builder;
 mod clock;
+mod doorbell;
 mod engine;
 mod error;
+mod forwarder;
 mod handle;
 mod job;
 mod launch;

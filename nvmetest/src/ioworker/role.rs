@@ -111,8 +111,8 @@ fn map(descriptor: RawFd, range: &Range<u64>) -> io::Result<Mapping> {
     let file = inherited(descriptor)?;
     // SAFETY: The runner that executed this process made the files and the job for it (`builder`). The ranges are
     // those of a page, queues and data that this worker has alone: the runner makes no reference to them and rings
-    // none of the doorbells. The files do not shrink: two are sealed, and the doorbells are as long as
-    // the device said for as long as it lives. What the queue names is the data. And this process is gone before
-    // any of that is used for something else: see the module `ioworker`.
+    // none of the doorbells, but as this worker writes to a page that is forwarded. The files do not shrink: all are
+    // sealed but for doorbells of a device, which are as long as it said for as long as it lives. What the queue names
+    // is the data. And this process is gone before any of that is used for something else: see the module `ioworker`.
     unsafe { attach(file, range) }
 }

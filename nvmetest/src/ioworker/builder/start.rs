@@ -1,5 +1,6 @@
 //! How a worker starts.
 
+use std::os::fd::AsFd;
 use std::panic::Location;
 use std::sync::Arc;
 use std::thread;
@@ -7,12 +8,13 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::CqOptions;
-use crate::Error;
 use crate::Qpair;
 use crate::Result;
 use crate::SqOptions;
 use crate::ioworker::IoWorker;
 use crate::ioworker::IoWorkerError;
+use crate::ioworker::doorbell::DoorbellMap;
+use crate::ioworker::doorbell::Doorbells;
 use crate::ioworker::handle::Terms;
 use crate::ioworker::job::Job;
 use crate::ioworker::job::Lists;
@@ -24,7 +26,6 @@ use crate::ioworker::process::LOOK_EVERY;
 use crate::ioworker::process::WorkerProcess;
 use crate::ioworker::role;
 use crate::memory::Block;
-use crate::transport::DoorbellFile;
 
 use super::IoWorkerBuilder;
 use super::lists::AllLists;
@@ -37,21 +38,14 @@ impl<'c> IoWorkerBuilder<'c> {
     ///
     /// # Errors
     ///
-    /// Fails before anything is started if the worker cannot do what was asked of it, if the doorbells of the
-    /// device cannot be mapped by another process (then the test is not applicable), or if this program would not become a
-    /// worker when it is executed again; and if there is no memory, no queue or no process to be had.
+    /// Fails before anything is started if the worker cannot do what was asked of it, or if this program would not
+    /// become a worker when it is executed again; and if there is no memory, no queue or no process to be had. Where the
+    /// controller lacks what it takes (a command, SGLs), the test is not applicable.
     #[track_caller]
     pub fn start(self) -> Result<IoWorker<'c>> {
         let nvme = self.ns.controller();
         let work = self.check(nvme.cmdlog().site(Location::caller()))?;
         let shared = nvme.shared();
-        let function = nvme.function();
-        let doorbells = function.doorbell_file().ok_or_else(|| {
-            let uri = function.uri();
-            Error::NotApplicable(format!(
-                "the doorbells of {uri} cannot be mapped by another process yet, which an IOWorker is"
-            ))
-        })?;
         if !role::is_served() {
             let why = "this program does not become one when it is executed again; have its `main` call \
                        `nvmetest::runner::main`, or `nvmetest::runner::serve_role` first thing";
@@ -68,12 +62,16 @@ impl<'c> IoWorkerBuilder<'c> {
         let entries = u32::from(work.depth) + 1;
         let sq = SqOptions { entries, priority: self.priority };
         let qpair = nvme.qpair_with(sq, CqOptions { entries, vector: None })?;
-        let place = self.place(&qpair, &data, slot_bytes, of_sizes, &doorbells)?;
         let queues = (qpair.id(), qpair.cq_id());
+        let registers =
+            [shared.sq_tail_doorbell(queues.0), shared.cq_head_doorbell(queues.1)].map(u64::from);
+        let doorbells = Doorbells::reach(nvme.function(), registers, qpair.entries());
+        let Doorbells { file: doorbells, map, lane } = doorbells.map_err(not_started)?;
+        let place = self.place(&qpair, &data, slot_bytes, of_sizes, map);
         let (file, statistics) = Page::make().map_err(not_started)?;
         let job = Job { work, place };
         let log = nvme.cmdlog();
-        let child = launch(&job, data.arena_file(), doorbells.file, file, log.file())
+        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file())
             .map_err(not_started)?;
         let terms = Terms {
             time: self.time,
@@ -82,6 +80,9 @@ impl<'c> IoWorkerBuilder<'c> {
         };
         let memory = [data].into_iter().chain(blocks).collect();
         let process = WorkerProcess::new(child, queues);
+        if let Some(lane) = lane {
+            process.forward(shared.workers().forwarder(), lane).map_err(not_started)?;
+        }
         let worker = IoWorker::new(process, statistics, qpair, memory, nvme, terms);
         wait_until_ready(&worker)?;
         Ok(worker)
@@ -93,21 +94,11 @@ impl<'c> IoWorkerBuilder<'c> {
         data: &Block,
         slot_bytes: u64,
         lists: Vec<Option<Lists>>,
-        doorbells: &DoorbellFile<'_>,
-    ) -> Result<Place> {
-        let nvme = self.ns.controller();
-        let shared = nvme.shared();
-        let sq_tail = shared.sq_tail_doorbell(qpair.id()).into();
-        let cq_head = shared.cq_head_doorbell(qpair.cq_id()).into();
-        let (range, start) = doorbells.pages(&[sq_tail, cq_head]).ok_or_else(|| {
-            let uri = nvme.uri();
-            Error::NotApplicable(format!(
-                "{uri} lets no other process map the doorbells of queue {}",
-                qpair.id()
-            ))
-        })?;
+        doorbells: DoorbellMap,
+    ) -> Place {
+        let page = self.ns.controller().shared().page_size();
         let (sq, cq) = qpair.rings();
-        Ok(Place {
+        Place {
             sqid: qpair.id(),
             entries: qpair.entries(),
             sq: sq.arena_range(),
@@ -115,13 +106,13 @@ impl<'c> IoWorkerBuilder<'c> {
             data: data.arena_range(),
             data_iova: data.iova().0,
             slot_bytes,
-            page: shared.page_size(),
+            page,
             lists,
-            doorbells: range,
-            doorbells_start: start,
-            sq_tail,
-            cq_head,
-        })
+            doorbells: doorbells.range,
+            doorbells_start: doorbells.start,
+            sq_tail: doorbells.sq_tail,
+            cq_head: doorbells.cq_head,
+        }
     }
 
     /// Memory that begins with a memory page.

@@ -160,7 +160,7 @@ mod tests {
         let blocks: Vec<_> =
             (0..64).map(|version| filled(DataPattern::RANDOM, 5, version)).collect();
         let words: Vec<_> =
-            blocks.iter().flat_map(|block| &block[16..].as_chunks::<8>().0[..]).collect();
+            blocks.iter().flat_map(|block| block[16..].as_chunks::<8>().0).collect();
         assert_eq!(words.iter().collect::<HashSet<_>>().len(), words.len());
         // And as many ones as zeroes.
         let ones: u32 =
