@@ -74,6 +74,7 @@ pub mod command;
 mod controller;
 mod error;
 mod fixture;
+pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
