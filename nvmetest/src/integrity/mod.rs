@@ -54,6 +54,7 @@
 mod bucket;
 mod content;
 mod memory;
+mod session;
 mod stamp;
 mod table;
 mod verdict;
@@ -61,6 +62,9 @@ mod verdict;
 pub use content::Content;
 pub use memory::Geometry;
 pub use memory::TableError;
+pub(crate) use session::Checker;
+pub(crate) use session::Verified;
+pub use session::Verify;
 pub use stamp::STAMP_BYTES;
 pub use stamp::Stamp;
 pub(crate) use table::Outcome;

@@ -156,6 +156,11 @@ impl<'c> IoWorkerBuilder<'c> {
         self.check().map_err(IoWorkerError::Impossible)?;
         let nvme = self.ns.controller();
         let shared = nvme.shared();
+        if shared.verified().is_on() {
+            let why = "data is verified, and nobody takes note of what a worker writes yet: end it with \
+                       `ns.verify_data(false)` first";
+            return Err(IoWorkerError::Impossible(why.to_owned()).into());
+        }
         let function = nvme.function();
         let doorbells = function.doorbell_file().ok_or_else(|| {
             let uri = function.uri();
