@@ -64,6 +64,7 @@
 //! | [`raw`] | queues, entries and PRP Lists by hand |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
+//! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
@@ -74,6 +75,7 @@ pub mod command;
 mod controller;
 mod error;
 mod fixture;
+pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
@@ -116,6 +118,7 @@ pub use error::Error;
 pub use error::Result;
 pub use fixture::Fixture;
 pub use fixture::Outcome;
+pub use integrity::Verify;
 pub use ioworker::IoWorker;
 pub use ioworker::IoWorkerError;
 pub use memory::Buffer;
@@ -153,6 +156,7 @@ pub mod prelude {
     pub use crate::Result;
     pub use crate::Status;
     pub use crate::Ticket;
+    pub use crate::Verify;
     pub use crate::nvme_test;
     pub use crate::skip;
 }
