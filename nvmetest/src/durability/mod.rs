@@ -37,7 +37,8 @@
 //! controller is free to ignore (NVM 3.3.3).
 //!
 //! **Torn** is a relation between blocks. A write of at most AWUPF blocks (NAWUPF, where the namespace has more) that
-//! crosses no atomic boundary (NABSPF) is after a power loss all old or all new (NVM 2.1.4.2). A block is evidence for *new*
+//! crosses no atomic boundary (NABSPF) is all old or all new if it was interrupted by a power loss, or failed
+//! otherwise (NVM 2.1.4.2). A block is evidence for *new*
 //! if its content can only be that of the command, and evidence for *old* if its content can only be one that was over
 //! before the command was submitted; both within one command are a violation. Blocks that other writes have changed
 //! meanwhile are no evidence, so that overlapping commands cause no false alarm.

@@ -24,7 +24,7 @@ pub(super) struct Model {
     /// Blocks with a content that is not durable, or more than one.
     open: BTreeSet<u64>,
     in_flight: HashMap<u64, Command>,
-    /// Commands that were in flight when the power went.
+    /// Commands that failed since the last check, or were in flight when the power went.
     interrupted: Vec<(u64, Command)>,
 }
 
@@ -71,6 +71,8 @@ pub(super) struct Write<C> {
 /// The most contents of a block that are told apart. A block that was written more often without a flush may hold
 /// anything: less is found then, and no memory is taken without end.
 const VERSIONS_MAX: usize = 256;
+/// The most commands that are checked for tearing.
+const INTERRUPTED_MAX: usize = 1 << 16;
 /// The most contents that a block once held that are remembered, to say how far it went back.
 const PAST_MAX: usize = 8;
 
@@ -140,6 +142,9 @@ impl Model {
         let now = self.tick();
         let Some(command) = self.in_flight.remove(&number) else { return };
         self.end_at(number, &command, now, is_success);
+        if !is_success && self.interrupted.len() < INTERRUPTED_MAX {
+            self.interrupted.push((number, command));
+        }
     }
 
     /// A Flush has succeeded that was submitted as `number`.

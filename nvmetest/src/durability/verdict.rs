@@ -7,7 +7,7 @@ use std::fmt;
 pub struct PowerLossReport {
     /// How many blocks were read and compared.
     pub checked: u64,
-    /// How many blocks hold something else than what was written to them last.
+    /// How many blocks hold something else than what the command submitted last would have left there.
     pub went_back: u64,
     /// Every block that breaks the rule, by LBA.
     pub violations: Vec<Violation>,
@@ -88,7 +88,7 @@ impl fmt::Display for PowerLossReport {
         let Self { checked, went_back, violations } = self;
         write!(
             f,
-            "of {checked} blocks {} break the rule for a power loss, and {went_back} hold an older version",
+            "of {checked} blocks {} break the rule for a power loss, and {went_back} do not hold what was submitted last",
             violations.len()
         )?;
         for violation in violations.iter().take(SHOWN) {

@@ -119,6 +119,16 @@ fn a_command_in_flight_is_not_torn_within_awupf() {
     assert_eq!(judge(&mut model, &changes), [(2, torn.clone()), (3, torn)]);
 }
 
+/// A host that disables the controller after the power came back completes what was in flight with a status of its own.
+#[test]
+fn a_command_that_was_aborted_is_not_torn_either() {
+    let mut model = model();
+    let number = write(&mut model, 1, 0..2, false);
+    model.end(number, false);
+    let torn = Verdict::Torn { slba: 0, blocks: 2, new: 0 };
+    assert_eq!(judge(&mut model, &[(0, new(1, 0))]), [(1, torn)]);
+}
+
 #[test]
 fn an_acknowledged_command_may_be_kept_in_part() {
     let mut model = model();
