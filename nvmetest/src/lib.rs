@@ -64,6 +64,7 @@
 //! | [`raw`] | queues, entries and PRP Lists by hand |
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
+//! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`runner`] | sessions, verdicts, evidence |
@@ -73,6 +74,7 @@ pub mod capability;
 pub mod cmdlog;
 pub mod command;
 mod controller;
+pub mod durability;
 mod error;
 mod fixture;
 pub mod integrity;
