@@ -85,7 +85,6 @@ impl Table {
     }
 
     /// Maps the table that another process of the session has made, by the descriptor that it handed on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for workers, which are not hooked up yet"))]
     pub(crate) fn attach(file: File) -> Result<Self, TableError> {
         Memory::attach(file).map(Self::new)
     }
@@ -96,7 +95,6 @@ impl Table {
     }
 
     /// The file, for a process that is to share the table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for workers, which are not hooked up yet"))]
     pub(crate) fn file(&self) -> &File {
         self.memory.file()
     }
@@ -136,7 +134,6 @@ impl Table {
     }
 
     /// Declares a writer gone, whose queues no longer exist: what it had in flight is old or new.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for workers, which are not hooked up yet"))]
     pub(crate) fn end_writer(&self, id: u32) {
         self.memory.end_writer(id, self.memory.tick());
     }
@@ -407,13 +404,11 @@ impl Table {
 
 impl Writer {
     /// Names the writer, for [`Table::end_writer`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "for workers, which are not hooked up yet"))]
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
     /// The writer that another process made for this one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for workers, which are not hooked up yet"))]
     pub(crate) fn with_id(table: Table, id: u32) -> Self {
         Self { table, id }
     }
@@ -514,19 +509,11 @@ impl Writer {
         Reading { begin: self.table.memory.now() }
     }
 
-    /// Looks at what was read, block by block: after the completion was seen.
+    /// Looks at a block that was read: after the completion was seen.
     ///
     /// # Errors
     ///
-    /// Fails with the first block that has what it cannot have.
-    pub(crate) fn read(&self, reading: Reading, slba: u64, data: &[u8]) -> Result<(), Miscompare> {
-        for (lba, block) in (slba..).zip(data.chunks_exact(self.table.block())) {
-            self.read_block(reading, lba, block)?;
-        }
-        Ok(())
-    }
-
-    /// As [`read`](Self::read), for one block.
+    /// Fails if it has what it cannot have.
     #[inline]
     pub(crate) fn read_block(
         &self,

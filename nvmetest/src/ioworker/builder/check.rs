@@ -76,6 +76,7 @@ impl IoWorkerBuilder<'_> {
             cpu: self.cpu,
             seed: self.seed,
             timeout_ns: self.ns.controller().shared().timeout_ns(),
+            writer: None,
             site,
         })
     }
@@ -112,11 +113,6 @@ impl IoWorkerBuilder<'_> {
         }
         if ns.has_metadata() {
             return Err("its blocks have metadata, which workers do not know yet".to_owned());
-        }
-        if nvme.shared().verified().is_on() {
-            let why = "data is verified, and nobody takes note of what a worker writes yet: end it with \
-                       `ns.verify_data(false)` first";
-            return Err(why.to_owned());
         }
         Ok(())
     }
