@@ -113,6 +113,11 @@ impl IoWorkerBuilder<'_> {
         if ns.has_metadata() {
             return Err("its blocks have metadata, which workers do not know yet".to_owned());
         }
+        if nvme.shared().verified().is_on() {
+            let why = "data is verified, and nobody takes note of what a worker writes yet: end it with \
+                       `ns.verify_data(false)` first";
+            return Err(why.to_owned());
+        }
         Ok(())
     }
 
