@@ -18,7 +18,6 @@ use nvmetest::IoWorker;
 use nvmetest::IoWorkerError;
 use nvmetest::cmdlog::Record;
 use nvmetest::cmdlog::Selection;
-use nvmetest::cmdlog::Token;
 use nvmetest::integrity::Content;
 use nvmetest::ioworker::DataPattern;
 use nvmetest::ioworker::Distribution;
@@ -687,13 +686,17 @@ fn killed_log() -> Result<(), Failed> {
     let pid = worker.pid();
     send(pid, Signal::SIGKILL);
     let error = worker_error(worker.join());
-    let IoWorkerError::Died { statistics, .. } = &error else { panic!("{error}") };
-    let records = sent(&nvme, pid);
-    let in_flight = records.iter().filter(|record| record.cqe().is_none()).count();
-    assert!(in_flight <= 8 && !records.is_empty(), "{in_flight} of {}", records.len());
-    // What was counted and what was logged differ by one batch of commands at the most.
-    let newest = records.last().expect("there are some").token;
-    assert!(newest != Token::NONE && 0 < statistics.commands());
+    let IoWorkerError::Died { statistics, last_commands, .. } = &error else { panic!("{error}") };
+    let logged = sent(&nvme, pid);
+    let in_flight = logged.iter().filter(|record| record.cqe().is_none()).count();
+    assert!(in_flight <= 8, "{in_flight} of {}", logged.len());
+    let tail = &logged[logged.len() - last_commands.len()..];
+    assert!(
+        !tail.is_empty()
+            && tail.iter().map(|it| it.token).eq(last_commands.iter().map(|it| it.token))
+    );
+    // Each command is counted at once, so what completed last is in both, but for one that was killed in between.
+    assert!(last_commands.len() as u64 <= statistics.commands() + 8 + 1, "{statistics}");
     Ok(())
 }
 

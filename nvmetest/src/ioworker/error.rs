@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::cmdlog::Record;
+
 use super::Statistics;
 
 /// Why there is no worker, or no result of one.
@@ -32,6 +34,9 @@ pub enum IoWorkerError {
         pid: u32,
         /// What it had counted.
         statistics: Box<Statistics>,
+        /// The last of its commands that the command log has, in the order of their submission; what was in flight has no
+        /// completion.
+        last_commands: Vec<Record>,
         /// What it said.
         why: String,
     },
@@ -52,6 +57,9 @@ pub enum IoWorkerError {
         pid: u32,
         /// What it had counted.
         statistics: Box<Statistics>,
+        /// The last of its commands that the command log has, in the order of their submission; what was in flight has no
+        /// completion.
+        last_commands: Vec<Record>,
         /// Its exit code or the signal.
         status: String,
     },
@@ -62,6 +70,9 @@ pub enum IoWorkerError {
         pid: u32,
         /// What it had counted.
         statistics: Box<Statistics>,
+        /// The last of its commands that the command log has, in the order of their submission; what was in flight has no
+        /// completion.
+        last_commands: Vec<Record>,
         /// What the session did.
         why: String,
     },
@@ -75,6 +86,9 @@ pub enum IoWorkerError {
         pid: u32,
         /// What it had counted.
         statistics: Box<Statistics>,
+        /// The last of its commands that the command log has, in the order of their submission; what was in flight has no
+        /// completion.
+        last_commands: Vec<Record>,
         /// What did not happen.
         what: &'static str,
         /// For how long it did not.

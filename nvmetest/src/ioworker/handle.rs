@@ -24,9 +24,13 @@ use super::page::State;
 use super::process::Exit;
 use super::process::LOOK_EVERY;
 use super::process::WorkerProcess;
+use super::progress::Progress;
 
 /// How much longer than it should a worker may take.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How many commands an error has: as many as there could be in flight, mostly.
+const LAST_COMMANDS: usize = 64;
 
 /// How long a worker may be stopped. A debugger does it otherwise, and a shell stops its runner with it.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -138,6 +142,7 @@ impl<'c> IoWorker<'c> {
         let look = || (self.completed(), self.page.heartbeat());
         let mut progress = (look(), Instant::now());
         let mut stopped = Duration::ZERO;
+        let mut line = Progress::for_terminal(self.pid());
         loop {
             if let Some(exit) = self.process.exit() {
                 return Ok(self.outcome(exit)?);
@@ -145,6 +150,9 @@ impl<'c> IoWorker<'c> {
             let seen = look();
             if seen != progress.0 {
                 progress = (seen, Instant::now());
+            }
+            if let Some(line) = &mut line {
+                line.look(self.started.elapsed(), seen.0, time);
             }
             if limit.is_some_and(|limit| limit < self.started.elapsed()) {
                 return Err(self.hung("it did not end, though its time was over", self.started));
@@ -160,8 +168,7 @@ impl<'c> IoWorker<'c> {
             match self.process.trouble() {
                 Some(Trouble::Transport(error)) => return Err(error.into()),
                 Some(Trouble::Nonsense(why)) => {
-                    let (pid, statistics) = (self.pid(), Box::new(self.statistics()));
-                    return Err(IoWorkerError::Ended { pid, statistics, why }.into());
+                    return Err(self.ended(why).into());
                 }
                 None => {}
             }
@@ -173,16 +180,11 @@ impl<'c> IoWorker<'c> {
         }
     }
 
-    fn hung(&self, what: &'static str, since: Instant) -> crate::Error {
-        let (pid, statistics, after) = (self.pid(), Box::new(self.statistics()), since.elapsed());
-        IoWorkerError::Hung { pid, statistics, what, after }.into()
-    }
-
     fn outcome(&self, exit: &Exit) -> Result<Statistics, IoWorkerError> {
-        let (pid, statistics) = (self.pid(), Box::new(self.statistics()));
         if let Some(why) = self.process.ended() {
-            return Err(IoWorkerError::Ended { pid, statistics, why: why.to_owned() });
+            return Err(self.ended(why.to_owned()));
         }
+        let (pid, statistics, last_commands) = self.remains();
         match self.page.state() {
             State::Done if exit.success => {}
             State::Miscompare => {
@@ -190,17 +192,34 @@ impl<'c> IoWorker<'c> {
                 return Err(IoWorkerError::Miscompare { pid, statistics, verdict });
             }
             State::GaveUp => {
-                return Err(IoWorkerError::GaveUp { pid, statistics, why: self.page.message() });
+                let why = self.page.message();
+                return Err(IoWorkerError::GaveUp { pid, statistics, last_commands, why });
             }
             _ => {
                 let status = exit.status.clone();
-                return Err(IoWorkerError::Died { pid, statistics, status });
+                return Err(IoWorkerError::Died { pid, statistics, last_commands, status });
             }
         }
         if statistics.errors != 0 && !self.terms.allow_errors {
             return Err(IoWorkerError::Commands { statistics });
         }
         Ok(*statistics)
+    }
+
+    fn ended(&self, why: String) -> IoWorkerError {
+        let (pid, statistics, last_commands) = self.remains();
+        IoWorkerError::Ended { pid, statistics, last_commands, why }
+    }
+
+    fn hung(&self, what: &'static str, since: Instant) -> crate::Error {
+        let after = since.elapsed();
+        let (pid, statistics, last_commands) = self.remains();
+        IoWorkerError::Hung { pid, statistics, last_commands, what, after }.into()
+    }
+
+    /// What is left of a worker, whatever became of it.
+    fn remains(&self) -> (u32, Box<Statistics>, Vec<Record>) {
+        (self.pid(), Box::new(self.statistics()), self.last_commands(LAST_COMMANDS))
     }
 }
 

@@ -68,6 +68,7 @@ mod launch;
 mod live;
 mod page;
 mod process;
+mod progress;
 mod role;
 mod statistics;
 mod workload;

@@ -24,7 +24,7 @@ const CONSISTENT_SHARE: f64 = 0.999;
 /// What a worker did.
 ///
 /// ```no_run
-/// # fn print(worker: nvmetest::IoWorker<'_>) -> nvmetest::Result<()> {
+/// # fn print(worker: nvmetest::IoWorker<'_>) -> Result<(), Box<dyn std::error::Error>> {
 /// use nvmetest::spec::NvmOpcode;
 ///
 /// let statistics = worker.join()?;

@@ -83,11 +83,12 @@ impl Weighted {
         Self { columns, height }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn draw(&self, draw: &mut Draw) -> usize {
-        if self.columns.len() == 1 {
-            return 0;
-        }
+        if self.columns.len() == 1 { 0 } else { self.draw_column(draw) }
+    }
+
+    fn draw_column(&self, draw: &mut Draw) -> usize {
         let choice = draw.below(self.columns.len() as u64) as usize;
         let column = self.columns[choice];
         if column.threshold == self.height || draw.below(self.height) < column.threshold {
