@@ -111,6 +111,7 @@ mod tests {
             revokes: false,
             dma_faults: false,
             function_reset: false,
+            power_cycles: false,
             terminates: false,
             msix_vectors: 0,
         };

@@ -11,6 +11,14 @@ pub static FUNCTION_LEVEL_RESET: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.function_reset),
 };
 
+/// The host can take the power from the device and give it back.
+pub static POWER_CYCLE: Capability = Capability {
+    name: "power that the host can switch",
+    field: "a power cycle over this transport",
+    clause: "of the host, and in no standard",
+    probe: |capabilities| possible(capabilities.transport.power_cycles),
+};
+
 /// MSI-X vectors that the host can observe (PCIe transport 3.5).
 pub static MSIX: Capability = Capability {
     name: "MSI-X",

@@ -129,6 +129,24 @@ impl Controller {
         Ok(())
     }
 
+    /// Takes the power from the device and gives it back, where the way to it can do that
+    /// ([`POWER_CYCLE`](crate::capability::POWER_CYCLE)). The controller is disabled then, until it is
+    /// [reset](Self::reset).
+    ///
+    /// What was in flight completes as if the controller had been [disabled](Self::disable), and what had completed
+    /// but was not polled for is still there: it was acknowledged before.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the power cannot be switched, or if the device does not come back.
+    pub fn power_cycle(&self) -> Result {
+        let why = "the power was cut";
+        self.shared.end_workers(why);
+        self.function().power_cycle()?;
+        self.shared.retire_queues(why);
+        Ok(())
+    }
+
     /// Ends the process behind the device, as if the drive had been pulled. The session is over for it.
     ///
     /// # Errors

@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! A worker does not look at what it reads, and its commands are not in the command log: neither is there yet.
+//! What it sends follows from its seed. Its commands are in the [command log](crate::cmdlog), also when it was killed. It does
+//! not look at what it reads: that is not there yet.
 //!
 //! # The process
 //!
@@ -30,7 +31,7 @@
 //!   runner                                   worker
 //!     creates the queues, has the memory       maps the two queues, the data, and their doorbells
 //!     writes the job (JSON)          ───────►  reads it from standard input
-//!     reads the statistics           ◄───────  counts, in a page that both have mapped
+//!     reads the statistics           ◄───────  counts, in memory that both have mapped, command for command
 //!     deletes the queues when the process has ended
 //! ```
 //!
@@ -54,6 +55,7 @@
 //! for the worker's commands would transfer blocks of another size.
 
 mod builder;
+mod clock;
 mod doorbell;
 mod engine;
 mod error;
@@ -62,11 +64,11 @@ mod handle;
 mod job;
 mod launch;
 mod live;
-mod next;
 mod page;
 mod process;
 mod role;
 mod statistics;
+mod workload;
 
 pub use builder::IoWorkerBuilder;
 pub use error::IoWorkerError;
@@ -74,7 +76,13 @@ pub use handle::IoWorker;
 pub(crate) use live::LiveWorkers;
 pub(crate) use role::serve;
 pub use statistics::FailedCommand;
+pub use statistics::Latency;
+pub use statistics::OpcodeStatistics;
 pub use statistics::Statistics;
+pub use workload::DataPattern;
+pub use workload::Distribution;
+pub use workload::IoSizes;
+pub use workload::TimedCommand;
 
 /// The role of a worker's process, behind [`ROLE_ARGUMENT`](crate::transport::ROLE_ARGUMENT).
 const ROLE: &str = "ioworker";

@@ -57,7 +57,8 @@ pub type TransportResult<T = ()> = Result<T, TransportError>;
 /// Who implements it is trusted with the memory of the session, which it is handed in
 /// [`dma_map`](Self::dma_map): it gives it to the device, and does nothing else with it. What
 /// [`abilities`](Self::abilities) says is so: above all, memory that [is revoked](Abilities::revokes), or whose device
-/// [has ended](Self::terminate) or [was reset](Self::reset), is no longer reached. And
+/// [has ended](Self::terminate), [was reset](Self::reset) or [was without power](Self::power_cycle), is no longer
+/// reached. And
 /// [`check_alive`](Self::check_alive) fails only if the device has lost the memory, or can be
 /// [terminated](Self::terminate).
 pub unsafe trait Function: Send + Sync + fmt::Debug {
@@ -139,6 +140,18 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
     /// Bus mastering, interrupts and BARs are again set up when it returns; the controller is disabled.
     fn reset(&self) -> TransportResult;
 
+    /// Takes the power from the device, and gives it back: all that is volatile in it is lost, and commands in flight
+    /// are interrupted.
+    ///
+    /// When it returns, the function is as after a [`reset`](Self::reset); memory that it was given stays mapped.
+    fn power_cycle(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "a power cycle".to_owned(),
+            why: "nothing that switches its power is known over this transport".to_owned(),
+        })
+    }
+
     /// Fails with [`TransportError::Lost`] if the device or its process is known to be gone.
     fn check_alive(&self) -> TransportResult;
 
@@ -209,6 +222,8 @@ pub struct Abilities {
     pub dma_faults: bool,
     /// Whether [`Function::reset`] works.
     pub function_reset: bool,
+    /// Whether [`Function::power_cycle`] works.
+    pub power_cycles: bool,
     /// Whether [`Function::terminate`] works.
     pub terminates: bool,
     /// The number of MSI-X vectors that can be observed.
