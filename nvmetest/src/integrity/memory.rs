@@ -44,6 +44,7 @@ mod header {
     pub(super) const CLOCK: usize = 1024;
     pub(super) const DEGRADED: usize = 1536;
     pub(super) const UNJUDGED: usize = 1544;
+    pub(super) const BLIND: usize = 1552;
     pub(super) const LEN: usize = 4096;
 }
 
@@ -354,6 +355,15 @@ impl Memory {
         let word = self.words.at(header::LEN + id as usize % WRITERS as usize * WORD);
         // The first end counts: it may have been used already.
         _ = word.compare_exchange(0, at, AcqRel, Relaxed);
+    }
+
+    /// From now on no block is judged.
+    pub(super) fn go_blind(&self) {
+        self.words.at(header::BLIND).store(1, Release);
+    }
+
+    pub(super) fn is_blind(&self) -> bool {
+        self.words.at(header::BLIND).load(Acquire) != 0
     }
 
     pub(super) fn count_degraded(&self) {

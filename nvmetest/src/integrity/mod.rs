@@ -48,6 +48,10 @@
 //! for two seconds with a lock makes its bucket blind: nothing in it is judged any more, and nobody waits. What a killed process had in flight is in flight
 //! until its owner declares that its queues are gone (`Table::end_writer`); then it is old or new.
 //!
+//! **Entries by hand** ([`raw`](crate::raw)) are executed when the test says so, and complete without the driver: nothing is known of
+//! the blocks that they write until a new table is begun, and of none at all after a deallocation or a copy by hand. Such reads are
+//! counted as unjudged. After [`Command::raw`](crate::Command::raw) all is known; but vendor-specific commands are not looked at.
+//!
 //! The file of a table is a hole; room is reserved in pieces of 16 KiB before they are touched, so that a full disk is an error,
 //! and no signal. 8 bytes are needed for a block, and 1 KiB for each bucket, of which there are 65,536 at most.
 

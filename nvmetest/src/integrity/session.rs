@@ -10,6 +10,8 @@ use crate::Error;
 use crate::Namespace;
 use crate::Result;
 use crate::fixture::Fixture;
+use crate::spec::NvmOpcode;
+use crate::spec::Sqe;
 
 use super::Geometry;
 use super::Table;
@@ -64,7 +66,25 @@ impl Verified {
     pub(crate) fn forget(&self, nsid: Option<u32>) -> Option<TableError> {
         let all = self.all.borrow();
         let of_it = all.iter().filter(|it| nsid.is_none_or(|nsid| nsid == it.nsid));
-        of_it.filter_map(|it| it.writer.table().forget_all().err()).last()
+        of_it.fold(None, |error, it| it.writer.table().forget_all().err().or(error))
+    }
+
+    /// An entry that was made by hand may be executed at any time from now on, and nobody says when it was.
+    pub(crate) fn note_by_hand(&self, sqe: &Sqe) -> Result<(), TableError> {
+        let Some(checker) = self.find(sqe.nsid.get()) else { return Ok(()) };
+        let table = checker.writer.table();
+        let slba = u64::from(sqe.cdw11.get()) << 32 | u64::from(sqe.cdw10.get());
+        let blocks = u64::from(sqe.cdw12.get() & 0xffff) + 1;
+        match NvmOpcode(sqe.opcode()) {
+            NvmOpcode::WRITE | NvmOpcode::WRITE_UNCORRECTABLE | NvmOpcode::WRITE_ZEROES => {
+                table.lose_for_good(slba..slba.saturating_add(blocks))
+            }
+            NvmOpcode::DATASET_MANAGEMENT | NvmOpcode::COPY => {
+                table.go_blind();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What was known of namespaces is void: theirs is verified no more, until somebody says so again.

@@ -278,6 +278,26 @@ impl Table {
         main.store(word.bits(generation), Release);
     }
 
+    /// Notes that somebody changes blocks, and will say neither which nor when: nothing that differs is judged any more.
+    pub(crate) fn go_blind(&self) {
+        self.memory.go_blind();
+    }
+
+    /// Notes that blocks are written by somebody who will not say when that is over: nothing is known of them until all
+    /// is made void.
+    pub(crate) fn lose_for_good(&self, range: Range<u64>) -> Result<(), TableError> {
+        let generation = self.memory.generation();
+        for lba in range.start..range.end.min(self.blocks()) {
+            let (main, words) = self.memory.make(lba)?;
+            let Some(bucket) = Bucket::lock(words) else { continue };
+            if let Some(record) = bucket.find(self.tag(lba, generation)) {
+                record.clear();
+            }
+            self.lose(main, generation, Word::MOST_UNTRACKED);
+        }
+        Ok(())
+    }
+
     /// Notes that a write is no longer in flight.
     fn end(&self, lba: u64, writer: u32, writing: &Writing, outcome: Outcome, stamp: u64) {
         let Writing { begin, generation, is_sparse, .. } = *writing;
@@ -329,15 +349,15 @@ impl Table {
         crc: u32,
         generation: u16,
     ) -> Result<(), Vec<Candidate>> {
-        let Some(words) = self.memory.bucket(lba) else { return Ok(()) };
-        let Some(bucket) = Bucket::lock(words) else {
-            self.memory.count_unjudged();
-            return Ok(());
-        };
         let unjudged = || {
             self.memory.count_unjudged();
             Ok(())
         };
+        if self.memory.is_blind() {
+            return unjudged();
+        }
+        let Some(words) = self.memory.bucket(lba) else { return Ok(()) };
+        let Some(bucket) = Bucket::lock(words) else { return unjudged() };
         let Some(record) = bucket.find(self.tag(lba, generation)) else {
             let content = Word::from_bits(main.load(Acquire), generation).content;
             if content == Content::Lost {
@@ -520,12 +540,12 @@ impl Writer {
         reading: Reading,
         lba: u64,
         block: &[u8],
-    ) -> Result<(), Miscompare> {
+    ) -> Result<(), Box<Miscompare>> {
         if self.table.blocks() <= lba {
             return Ok(());
         }
         let crc = crc32fast::hash(block);
         let judged = self.table.judge(lba, reading.begin, crc);
-        judged.map_err(|candidates| Miscompare::new(lba, block, crc, candidates))
+        judged.map_err(|candidates| Box::new(Miscompare::new(lba, block, crc, candidates)))
     }
 }

@@ -156,11 +156,16 @@ impl Core {
     pub(crate) fn retire(&self, why: &str) {
         if self.gone.set(why.to_owned()).is_ok() {
             self.left.replace(self.slots.youngest_first());
-            if !self.notes.is_empty() {
-                self.slots.given_up().for_each(|slot| self.note_end(slot.number()));
-            }
         }
+        self.settle_given_up();
         self.look_closely();
+    }
+
+    /// The device executes nothing of what was given up any more, if the queue has ended.
+    fn settle_given_up(&self) {
+        if !self.notes.is_empty() && self.is_gone() {
+            self.slots.given_up().for_each(|slot| self.note_end(slot.number()));
+        }
     }
 
     /// Lets commands be plain only while the queue is there, nothing is to be told, and no data is verified.
@@ -254,6 +259,7 @@ impl Core {
             self.log.abandoned(command.facts.logged, now);
         }
         self.accounts.abandoned(scope);
+        self.settle_given_up();
         abandoned
     }
 }

@@ -145,13 +145,12 @@ impl Core {
         }
     }
 
-    fn miscompare(&self, key: Key, facts: &Facts, mut miscompare: Miscompare) -> Error {
+    fn miscompare(&self, key: Key, facts: &Facts, mut miscompare: Box<Miscompare>) -> Error {
         let (command, cid) = (facts.describe(self.sqid), key.cid());
         miscompare.read_by = Some(format!("{command}, CID {cid:#06x}"));
         if self.shared.verified().may_tell_more() {
             miscompare.written_by = self.writers_of(miscompare.lba);
         }
-        let miscompare = Box::new(miscompare);
         Error::Miscompare { command, cid, miscompare, site: facts.site }
     }
 

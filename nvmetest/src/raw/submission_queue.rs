@@ -90,6 +90,9 @@ impl SubmissionQueue<'_> {
         if reach.relies_on_format && shared.is_changing() {
             return Err(refuse("a namespace is being formatted: wait for that command".to_owned()));
         }
+        if shared.verified().is_on() {
+            shared.verified().note_by_hand(&entry.sqe())?;
+        }
         self.fetching.write(index, entry, reach).map_err(refuse)?;
         entry.keep(&mut |block| self.claim.keep(block));
         let (size, _) = shared.entry_sizes();

@@ -7,6 +7,7 @@ mod fake;
 mod hmb;
 mod hygiene;
 mod initialization;
+mod integrity;
 mod ioworker;
 mod ladder;
 mod memory;

@@ -18,7 +18,7 @@ fn write(writer: &Writer, lba: u64, block: &[u8]) {
 }
 
 fn is_ok(writer: &Writer, lba: u64, block: &[u8]) -> bool {
-    writer.read(writer.reading(), lba, block).is_ok()
+    writer.read_block(writer.reading(), lba, block).is_ok()
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn what_was_written_last_is_read() {
     assert!(is_ok(&writer, 3, &old));
     write(&writer, 3, &new);
     assert!(is_ok(&writer, 3, &new) && !is_ok(&writer, 3, &old));
-    let miscompare = writer.read(writer.reading(), 3, &old).unwrap_err();
+    let miscompare = writer.read_block(writer.reading(), 3, &old).unwrap_err();
     assert_eq!(miscompare.verdict, Verdict::Stale);
 }
 
@@ -43,12 +43,18 @@ fn a_read_that_overlaps_a_write_returns_old_or_new() {
     let writing = writing(&writer, 3, &new);
     let during = writer.reading();
     for reading in [before, during] {
-        assert!(writer.read(reading, 3, &old).is_ok() && writer.read(reading, 3, &new).is_ok());
+        assert!(
+            writer.read_block(reading, 3, &old).is_ok()
+                && writer.read_block(reading, 3, &new).is_ok()
+        );
     }
     writer.written(writing, Outcome::Done);
     for reading in [before, during] {
-        assert!(writer.read(reading, 3, &old).is_ok() && writer.read(reading, 3, &new).is_ok());
-        assert!(writer.read(reading, 3, &data(3, 3)).is_err());
+        assert!(
+            writer.read_block(reading, 3, &old).is_ok()
+                && writer.read_block(reading, 3, &new).is_ok()
+        );
+        assert!(writer.read_block(reading, 3, &data(3, 3)).is_err());
     }
     assert!(!is_ok(&writer, 3, &old) && is_ok(&writer, 3, &new));
 }
@@ -137,7 +143,7 @@ fn zeroes_deallocation_and_uncorrectable_blocks_have_their_rules() {
     assert!(is_ok(&writer, 3, &old), "deallocation is a hint");
     assert!(is_ok(&writer, 3, &zeroes) && !is_ok(&writer, 3, &old), "it was taken");
     fill(Content::Uncorrectable);
-    let miscompare = writer.read(writer.reading(), 3, &old).unwrap_err();
+    let miscompare = writer.read_block(writer.reading(), 3, &old).unwrap_err();
     assert_eq!(miscompare.verdict, Verdict::Correctable);
     table.forget_all().unwrap();
     assert!(is_ok(&writer, 3, &old));

@@ -34,7 +34,7 @@ fn threads_with_mappings_of_their_own_have_no_false_alarm() {
                     if numbers.one_in(2) {
                         let reading = writer.reading();
                         let block = device[lba as usize].lock().unwrap().clone();
-                        if let Err(miscompare) = writer.read(reading, lba, &block) {
+                        if let Err(miscompare) = writer.read_block(reading, lba, &block) {
                             panic!("false alarm: {miscompare}");
                         }
                         continue;
@@ -51,8 +51,8 @@ fn threads_with_mappings_of_their_own_have_no_false_alarm() {
     // A thread that sleeps for long has what it may return dropped.
     assert!(table.degraded() == 0 && table.unjudged() < 1000, "{table:?}");
     for (lba, block) in (0..).zip(&device) {
-        assert!(writer.read(writer.reading(), lba, &block.lock().unwrap()).is_ok());
-        assert!(writer.read(writer.reading(), lba, &data(1 << 60, lba)).is_err());
+        assert!(writer.read_block(writer.reading(), lba, &block.lock().unwrap()).is_ok());
+        assert!(writer.read_block(writer.reading(), lba, &data(1 << 60, lba)).is_err());
     }
 }
 
@@ -80,7 +80,8 @@ fn what_a_killed_process_had_in_flight_is_old_or_new() {
         .status()
         .unwrap();
     assert!(!child.success(), "it ends by a signal");
-    let is_ok = |lba, version| writer.read(writer.reading(), lba, &data(version, lba)).is_ok();
+    let is_ok =
+        |lba, version| writer.read_block(writer.reading(), lba, &data(version, lba)).is_ok();
     assert!(is_ok(1, 2) && !is_ok(1, 1), "what was complete is settled");
     assert!(is_ok(2, 1) && is_ok(2, 2), "what is in flight is old or new");
     table.end_writer(other);
@@ -107,12 +108,12 @@ fn a_huge_namespace_costs_only_what_is_touched() {
     for lba in [0, last / 2, last] {
         let writing = writer.writing(lba, [Content::Data(7)].into_iter()).unwrap();
         writer.written(writing, Outcome::Done);
-        assert!(writer.read(writer.reading(), lba, &[1; 512]).is_err());
+        assert!(writer.read_block(writer.reading(), lba, &[1; 512]).is_err());
     }
     // A deallocation of all of it looks at what was written only.
     let writing = writer.filling(0..last + 1, Content::Deallocated, true).unwrap();
     writer.written(writing, Outcome::Done);
-    assert!(writer.read(writer.reading(), last, &[0; 512]).is_ok());
+    assert!(writer.read_block(writer.reading(), last, &[0; 512]).is_ok());
     let used = table.file().metadata().unwrap().blocks() * 512;
     assert!(used < 16 << 20, "{used} bytes are in use");
 }
@@ -135,7 +136,8 @@ fn a_table_in_a_file_survives_its_process_and_is_checked() {
 
     let table = Table::open(&path, &geometry).unwrap();
     let writer = table.writer().unwrap();
-    let is_ok = |lba, version| writer.read(writer.reading(), lba, &data(version, lba)).is_ok();
+    let is_ok =
+        |lba, version| writer.read_block(writer.reading(), lba, &data(version, lba)).is_ok();
     assert!(is_ok(1, 1) && !is_ok(1, 2));
     assert!(is_ok(2, 2) && !is_ok(2, 1), "what was in flight is old or new, until it is read");
     drop((writer, table));

@@ -97,7 +97,7 @@ impl Verifier {
         for number in (0..blocks).filter(|_| is_success) {
             read(number as usize, &mut self.block);
             let lba = slba + u64::from(number);
-            self.writer.read_block(reading, lba, &self.block).map_err(Box::new)?;
+            self.writer.read_block(reading, lba, &self.block)?;
         }
         Ok(())
     }
