@@ -1,5 +1,7 @@
 //! Workers on the soft controller. A worker is this binary, executed again, so the harness is this file's own.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::mem;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +16,16 @@ use nix::unistd::Pid;
 use nvmetest::Format;
 use nvmetest::IoWorker;
 use nvmetest::IoWorkerError;
+use nvmetest::cmdlog::Record;
+use nvmetest::cmdlog::Selection;
+use nvmetest::cmdlog::Token;
+use nvmetest::ioworker::DataPattern;
+use nvmetest::ioworker::Distribution;
+use nvmetest::ioworker::IoWorkerBuilder;
+use nvmetest::ioworker::Statistics;
+use nvmetest::ioworker::TimedCommand;
 use nvmetest::prelude::*;
+use nvmetest::spec::AdminOpcode;
 use nvmetest::spec::NvmOpcode;
 use nvmetest_fixtures::soft;
 
@@ -34,12 +45,29 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("as_many_reads_complete_as_were_asked_for", reads),
         trial("doorbells_blocks_and_queues_may_have_any_size", other_devices),
+        trial("where_doorbells_cannot_be_mapped_the_runner_rings", forwarded),
+        trial("workers_that_are_rung_for_end_like_others", forwarded_endings),
         trial("a_worker_with_a_time_ends_when_it_is_over", time),
         trial("what_a_worker_writes_is_read_back", writes),
         trial("commands_of_several_pages_have_prp_lists", prp_lists),
         trial("two_workers_run_at_once", two_workers),
         trial("failed_commands_are_an_error_with_the_first_of_them", failed_commands),
+        trial("each_opcode_is_sent_and_counted_as_often_as_it_was_asked_for", mix),
+        trial("sizes_have_their_alignments", sizes_and_alignments),
+        trial("commands_in_order_start_and_step_as_they_were_told", in_order),
+        trial("commands_stay_in_their_regions", regions),
+        trial("random_commands_are_distributed_as_they_were_told", distribution),
+        trial("commands_come_at_their_pace", pace),
+        trial("written_blocks_have_the_pattern", patterns),
+        trial("data_may_be_named_by_sgls", sgls),
+        trial("recorded_commands_are_sent_at_their_times", replay),
+        trial("what_cannot_be_replayed_is_refused_before_anything_starts", refused_replay),
+        trial("a_worker_stays_on_its_processor", pinned),
+        trial("the_queue_has_its_priority", priority),
+        trial("the_same_seed_is_the_same_commands", seeds),
+        trial("more_workers_than_queues_are_an_error", too_many),
         trial("a_killed_worker_is_an_error_that_says_so", killed),
+        trial("the_log_has_the_last_commands_of_a_killed_worker", killed_log),
         trial("a_stopped_worker_is_killed_and_reported_when_the_time_is_over", stopped),
         trial("a_dropped_worker_is_gone_and_so_are_its_queues", dropped),
         trial("a_forgotten_worker_is_reported_and_ended_by_a_reset", forgotten_then_reset),
@@ -99,6 +127,50 @@ fn other_devices() -> Result<(), Failed> {
         let statistics = nvme.first_namespace()?.ioworker().count(500).start()?.join()?;
         assert_eq!((statistics.reads, statistics.bytes), (500, 500 * 4096), "{uri}");
     }
+    Ok(())
+}
+
+/// Four at once, and commands of the runner's own in between.
+fn forwarded() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB,mmap=off,entries=8")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    let start = |depth| ns.ioworker().depth(depth).read_percentage(50).count(1000).start();
+    let workers = [start(1)?, start(7)?, start(2)?, start(7)?];
+    let mut block = nvme.buffer(ns.block());
+    (0..100).try_for_each(|lba| ns.read(&mut block, lba).run(&q).map(drop))?;
+    for worker in workers {
+        let statistics = worker.join()?;
+        assert_eq!((statistics.commands(), statistics.bytes), (1000, 1000 * 4096));
+    }
+    assert_eq!(nvme.take_dma_faults().len(), 0);
+    drop(q);
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+fn forwarded_endings() -> Result<(), Failed> {
+    let mut nvme = soft::controller("soft:size=16MiB,mmap=off")?;
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    send(worker.pid(), Signal::SIGKILL);
+    let error = worker_error(worker.join());
+    assert!(matches!(error, IoWorkerError::Died { .. }), "{error}");
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let pid = worker.pid();
+    mem::forget(worker);
+    nvme.reset()?;
+    assert!(!is_there(pid));
+
+    let worker = nvme.first_namespace()?.ioworker().count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let (start, pid) = (Instant::now(), worker.pid());
+    nvme.pull()?;
+    let error = worker.join().expect_err("the device is gone");
+    assert!(error.is_lost(), "{error}");
+    assert!(start.elapsed() < DEADLINE && !is_there(pid));
     Ok(())
 }
 
@@ -174,6 +246,13 @@ fn failed_commands() -> Result<(), Failed> {
     let first = statistics.first_error.expect("there were errors");
     assert_eq!((first.opcode, first.slba), (NvmOpcode::READ, 5));
     assert_eq!(first.status, Status::UNRECOVERED_READ_ERROR);
+    assert_eq!(statistics.statuses, [(Status::SUCCESS, 14), (first.status, 2)]);
+    // And the log has it.
+    let records = nvme.cmdlog().records(&Selection::all().failed());
+    let record = records.iter().find(|record| record.token == first.token).expect("it is logged");
+    assert_eq!((record.sqe.nvm_opcode(), record.sqe.cdw10.get()), (first.opcode, 5));
+    let site = record.site.as_ref().expect("the line that started the worker");
+    assert!(site.file.ends_with("tests/ioworker.rs"), "{site}");
 
     let error = worker_error(work().start()?.join());
     let text = error.to_string();
@@ -186,6 +265,361 @@ fn failed_commands() -> Result<(), Failed> {
     Ok(())
 }
 
+/// The I/O commands that the workers of a controller sent, as their log has them.
+fn sent(nvme: &Controller, pid: u32) -> Vec<Record> {
+    nvme.cmdlog().records(&Selection::all().process(pid))
+}
+
+fn slba(record: &Record) -> u64 {
+    u64::from(record.sqe.cdw11.get()) << 32 | u64::from(record.sqe.cdw10.get())
+}
+
+fn blocks(record: &Record) -> u32 {
+    record.sqe.cdw12.get() + 1
+}
+
+/// Runs a worker, and returns what it counted and what it sent.
+fn run(work: IoWorkerBuilder<'_>, nvme: &Controller) -> Result<(Statistics, Vec<Record>)> {
+    let worker = work.start()?;
+    let pid = worker.pid();
+    Ok((worker.join()?, sent(nvme, pid)))
+}
+
+fn mix() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let shares = [
+        (NvmOpcode::READ, 30),
+        (NvmOpcode::WRITE, 30),
+        (NvmOpcode::FLUSH, 5),
+        (NvmOpcode::DATASET_MANAGEMENT, 5),
+        (NvmOpcode::WRITE_ZEROES, 10),
+        (NvmOpcode::VERIFY, 19),
+        (NvmOpcode::WRITE_UNCORRECTABLE, 1),
+    ];
+    let work = ns.ioworker().mix(shares).count(4000).allow_errors();
+    let (statistics, records) = run(work, &nvme)?;
+    assert_eq!((statistics.commands(), records.len()), (4000, 4000));
+    for (opcode, share) in shares {
+        let of_opcode = statistics.opcode(opcode).unwrap_or_else(|| panic!("no {opcode}"));
+        let expected = 40 * u64::from(share);
+        let logged = records.iter().filter(|record| record.sqe.nvm_opcode() == opcode).count();
+        assert_eq!((of_opcode.commands, of_opcode.latency.count()), (logged as u64, logged as u64));
+        assert!(of_opcode.commands.abs_diff(expected) < 40 + expected / 5, "{opcode}: {logged}");
+    }
+    // Blocks that were made uncorrectable fail when they are read or verified, and nothing else does.
+    assert_eq!(statistics.statuses.iter().map(|(_, count)| count).sum::<u64>(), 4000);
+    let failed: Vec<_> = statistics.statuses.iter().map(|(status, _)| *status).collect();
+    let successes_and = |status| vec![Status::SUCCESS, status];
+    assert_eq!(failed, successes_and(Status::UNRECOVERED_READ_ERROR), "{statistics}");
+    let moved = |opcode| statistics.opcode(opcode).expect("there were some").bytes;
+    assert_eq!(statistics.bytes, moved(NvmOpcode::READ) + moved(NvmOpcode::WRITE));
+
+    // What a fixed pattern has written compares.
+    let fixed = || ns.ioworker().pattern(DataPattern::Fixed(0xabcd)).region(0..64).sequential();
+    let (written, _) = run(fixed().read_percentage(0).count(8), &nvme)?;
+    assert_eq!(written.writes, 8);
+    let (statistics, _) = run(fixed().mix([(NvmOpcode::COMPARE, 100)]).count(8), &nvme)?;
+    assert_eq!(statistics.opcode(NvmOpcode::COMPARE).expect("they ran").commands, 8);
+    Ok(())
+}
+
+fn sizes_and_alignments() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let work = ns.ioworker().io_blocks([(1, 20), (3, 30), (64, 50)]).lba_aligns([1, 7, 32]);
+    let (statistics, records) = run(work.region(5..5000).count(2000), &nvme)?;
+    let bytes: u64 = records.iter().map(|record| 512 * u64::from(blocks(record))).sum();
+    assert_eq!(statistics.bytes, bytes);
+    for (size, align, share) in [(1, 1, 400), (3, 7, 600), (64, 32, 1000_usize)] {
+        let of_size: Vec<_> = records.iter().filter(|record| blocks(record) == size).collect();
+        assert!(of_size.len().abs_diff(share) < 100, "{} of {size} blocks", of_size.len());
+        let is_right = |record: &&Record| {
+            slba(record).is_multiple_of(align)
+                && 5 <= slba(record)
+                && slba(record) + u64::from(size) <= 5000
+        };
+        assert!(of_size.iter().all(is_right), "{size} blocks");
+    }
+    // A range of sizes, of which the largest have PRP Lists and the smallest have none.
+    let (statistics, records) = run(ns.ioworker().io_blocks(1..=256).count(2000), &nvme)?;
+    let different: BTreeSet<_> = records.iter().map(blocks).collect();
+    assert!(240 < different.len() && statistics.errors == 0, "{}", different.len());
+    assert_eq!(nvme.take_dma_faults().len(), 0);
+    Ok(())
+}
+
+fn in_order() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let work = || ns.ioworker().sequential().depth(1).count(4).region(100..132);
+    let slbas = |work| -> Result<Vec<u64>> { Ok(run(work, &nvme)?.1.iter().map(slba).collect()) };
+    assert_eq!(slbas(work())?, [100, 108, 116, 124]);
+    assert_eq!(slbas(work().first_lba(110).step(16))?, [110, 100, 116, 100]);
+    assert_eq!(slbas(work().step(-8))?, [124, 116, 108, 100]);
+    assert_eq!(slbas(work().first_lba(103).step(0))?, [103; 4]);
+
+    let half = ns.ioworker().random_percentage(50).depth(1).count(2000);
+    let slbas = slbas(half)?;
+    let mut expected = 0;
+    let is_next = |slba: &&u64| {
+        let found = **slba == expected;
+        expected += if found { 8 } else { 0 };
+        found
+    };
+    let in_order = slbas.iter().filter(is_next).count();
+    assert!((900..1100).contains(&in_order), "{in_order} of 2000 are in order");
+    Ok(())
+}
+
+fn regions() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let regions = [0..16, 1000..1008, 32_760..32_768];
+    let work = || ns.ioworker().regions(regions.clone());
+    let (_, records) = run(work().count(500), &nvme)?;
+    let slbas: BTreeSet<_> = records.iter().map(slba).collect();
+    assert_eq!(slbas, [0, 8, 1000, 32_760].into());
+    let (_, records) = run(work().sequential().depth(1).count(5), &nvme)?;
+    assert_eq!(records.iter().map(slba).collect::<Vec<_>>(), [0, 8, 1000, 32_760, 0]);
+    Ok(())
+}
+
+fn distribution() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let mut weights = vec![0; 100];
+    (weights[3], weights[99]) = (2500, 7500);
+    let (_, records) = run(
+        ns.ioworker().region(0..8000).distribution(Distribution::Sections(weights)).count(4000),
+        &nvme,
+    )?;
+    let section = |record: &Record| slba(record) / 80;
+    let third = records.iter().filter(|record| section(record) == 3).count();
+    let last = records.iter().filter(|record| section(record) == 99).count();
+    assert!((900..1100).contains(&third), "{third} of 4000 in section 3");
+    assert_eq!(third + last, 4000);
+
+    let zipf = Distribution::Zipf { exponent: 1.0 };
+    let (_, records) = run(ns.ioworker().distribution(zipf).count(4000), &nvme)?;
+    let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
+    records.iter().for_each(|record| *counts.entry(slba(record)).or_default() += 1);
+    // Of 4096 places, the first has 1 of H(4096) = 8.9.
+    let most = counts.values().max().expect("there were commands");
+    assert!((380..520).contains(most), "{most} of 4000 at one place");
+    Ok(())
+}
+
+fn pace() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let (statistics, records) = run(ns.ioworker().iops(3000).count(3300), &nvme)?;
+    // The last command is due 3299 / 3000 seconds after the first.
+    assert!(Duration::from_nanos(1_099_666_666) <= statistics.elapsed, "{statistics}");
+    assert_eq!(statistics.seconds.iter().sum::<u32>(), 3300);
+    let start = records[0].submitted_ns;
+    let early = (0..).zip(&records).find(|(number, record)| {
+        let due = number * 1_000_000_000 / 3000;
+        // The first command may be late itself, but not by much of what lies between.
+        record.submitted_ns - start + 200_000 < due
+    });
+    assert!(early.is_none(), "{early:?}");
+    assert!((0.0..=1.0).contains(&statistics.cpu_use()) && !statistics.cpu.is_zero());
+
+    // The time counts, also where no command is due any more; and a slow pace is no hang.
+    nvme.set_timeout(Duration::from_millis(50));
+    let time = Duration::from_millis(300);
+    let (statistics, _) = run(ns.ioworker().iops(5).time(time).depth(4), &nvme)?;
+    assert_eq!(statistics.reads, 2);
+    assert!(time <= statistics.elapsed, "{statistics}");
+    Ok(())
+}
+
+fn patterns() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    let mut block = nvme.buffer(ns.block());
+    let mut write = |pattern| -> Result<Vec<Vec<u8>>> {
+        let work = ns.ioworker().sequential().read_percentage(0).pattern(pattern).seed(9);
+        let statistics = work.region(8..264).count(32).start()?.join()?;
+        assert_eq!(statistics.writes, 32);
+        let read = |lba| {
+            ns.read(&mut block, lba).run(&q)?;
+            Ok(block.to_vec())
+        };
+        (8..264).map(read).collect()
+    };
+    for (block, lba) in write(DataPattern::Fixed(0x4433_2211))?.iter().zip(8_u64..) {
+        assert_eq!(block[..16], [lba.to_le_bytes(), 9_u64.to_le_bytes()].concat());
+        assert!(
+            block[16..].as_chunks::<4>().0.iter().all(|dword| *dword == [0x11, 0x22, 0x33, 0x44])
+        );
+    }
+    for (block, number) in write(DataPattern::Counter)?.iter().zip(0_u64..) {
+        assert_eq!(block[504..], (number * 64 + 63).to_le_bytes());
+    }
+    let first = write(DataPattern::Random { compressible: 50, duplicate: 25 })?;
+    assert!(first.iter().all(|block| block[256..] == [0; 256] && block[248..256] != [0; 8]));
+    let different: BTreeSet<_> = first.iter().collect();
+    assert!((170..=230).contains(&different.len()), "{} of 256 blocks", different.len());
+    let random = write(DataPattern::RANDOM)?;
+    let words: BTreeSet<_> =
+        random.iter().flat_map(|block| &block.as_chunks::<8>().0[2..]).collect();
+    assert_eq!(words.len(), 256 * 62);
+    Ok(())
+}
+
+fn sgls() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let work = ns.ioworker().io_blocks([8, 64]).read_percentage(50).sgl_percentage(30);
+    let (statistics, records) = run(work.count(1000), &nvme)?;
+    let of_sgl = records.iter().filter(|record| record.sqe.cdw0().psdt().0 == 1).count();
+    assert_eq!(statistics.errors, 0);
+    assert!((250..350).contains(&of_sgl), "{of_sgl} of 1000");
+    Ok(())
+}
+
+fn replay() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let command = |at_ms: u64, opcode, slba, blocks| TimedCommand {
+        at_ns: at_ms * 1_000_000,
+        opcode,
+        slba,
+        blocks,
+    };
+    let recorded = [
+        command(40, NvmOpcode::FLUSH, 0, 0),
+        command(0, NvmOpcode::WRITE, 7, 3),
+        command(60, NvmOpcode::DATASET_MANAGEMENT, 7, 3),
+        command(20, NvmOpcode::READ, 7, 40),
+    ];
+    let (statistics, records) = run(ns.ioworker().replay(recorded), &nvme)?;
+    assert_eq!((statistics.commands(), statistics.bytes), (4, 43 * 512));
+    let opcodes: Vec<_> = records.iter().map(|record| record.sqe.nvm_opcode()).collect();
+    let (write, read) = (NvmOpcode::WRITE, NvmOpcode::READ);
+    assert_eq!(opcodes, [write, read, NvmOpcode::FLUSH, NvmOpcode::DATASET_MANAGEMENT]);
+    assert_eq!((slba(&records[1]), blocks(&records[1])), (7, 40));
+    for (record, at) in records.iter().zip([0, 20, 40, 60]) {
+        let at_ns = record.submitted_ns - records[0].submitted_ns;
+        assert!(at * 1_000_000 <= at_ns + 1_000_000, "{at_ns} ns and not {at} ms");
+    }
+
+    // What a worker sent is recorded, written to a file, and sent again.
+    let (_, records) = run(ns.ioworker().read_percentage(50).depth(1).count(50), &nvme)?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("recorded.jsonl");
+    let lines: Vec<String> = TimedCommand::of_records(&records)
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()?;
+    std::fs::write(&path, lines.join("\n") + "\n\n")?;
+    let (_, again) = run(ns.ioworker().replay_file(&path).depth(1), &nvme)?;
+    let places = |records: &[Record]| {
+        records.iter().map(|it| (it.sqe.nvm_opcode(), slba(it), blocks(it))).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&again), places(&records));
+    Ok(())
+}
+
+fn refused_replay() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=1MiB,mdts=128KiB")?;
+    let ns = nvme.first_namespace()?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("recorded.jsonl");
+    let good = r#"{"at_ns":0,"opcode":2,"slba":0,"blocks":8}"#;
+    std::fs::write(&path, format!("{good}\nnonsense\n"))?;
+    let recorded = |opcode, slba, blocks| TimedCommand { at_ns: 5, opcode, slba, blocks };
+    let one = |opcode, slba, blocks| ns.ioworker().replay([recorded(opcode, slba, blocks)]);
+    let cases = [
+        (ns.ioworker().replay_file(folder.path().join("none")), "No such file"),
+        (ns.ioworker().replay_file(&path), "line 2 is no command"),
+        (ns.ioworker().replay([]), "nothing was recorded"),
+        (one(NvmOpcode::READ, 2041, 8), "of 8 blocks from 2041 on, ends beyond the 2048 blocks"),
+        (one(NvmOpcode::READ, u64::MAX, 8), "ends beyond the 2048 blocks"),
+        (one(NvmOpcode::READ, 0, 0), "1 to 65,536 blocks, not 0"),
+        (one(NvmOpcode::WRITE, 0, 257), "131072 bytes (MDTS) and not 131584"),
+        (one(NvmOpcode::COPY, 0, 1), "no IOWorker sends Copy"),
+    ];
+    for (work, expected) in cases {
+        let error = worker_error(work.start());
+        assert!(matches!(error, IoWorkerError::Impossible(_)), "{error}");
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+    }
+    assert_eq!(nvme.qpair(1)?.id(), 1);
+    Ok(())
+}
+
+fn pinned() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let allowed = nix::sched::sched_getaffinity(Pid::from_raw(0))?;
+    let cpu = (0..1024).rfind(|cpu| allowed.is_set(*cpu).unwrap_or(false)).expect("there is one");
+    let worker = ns.ioworker().cpu(cpu).count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let theirs = nix::sched::sched_getaffinity(Pid::from_raw(worker.pid() as i32))?;
+    let on: Vec<_> = (0..1024).filter(|cpu| theirs.is_set(*cpu).unwrap_or(false)).collect();
+    assert_eq!(on, [cpu]);
+    Ok(())
+}
+
+fn priority() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let (statistics, _) = run(ns.ioworker().priority(2).count(10), &nvme)?;
+    assert_eq!(statistics.reads, 10);
+    let created = Selection::all().admin_opcode(AdminOpcode::CREATE_IO_SQ.0).last(1);
+    let record = &nvme.cmdlog().records(&created)[0];
+    // QPRIO (Base 5.2.2, Command Dword 11, bits 2:1).
+    assert_eq!(record.sqe.cdw11.get() >> 1 & 0b11, 2);
+    Ok(())
+}
+
+fn seeds() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let work = |seed| ns.ioworker().read_percentage(50).io_blocks([1, 8]).seed(seed).count(500);
+    let sent = |seed| -> Result<Vec<_>> {
+        let records = run(work(seed), &nvme)?.1;
+        let what = |it: &Record| (it.sqe.opcode(), slba(it), blocks(it));
+        Ok(records.iter().map(what).collect())
+    };
+    assert_eq!(sent(1)?, sent(1)?);
+    assert_ne!(sent(1)?, sent(2)?);
+    Ok(())
+}
+
+fn too_many() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB,queues=2")?;
+    let ns = nvme.first_namespace()?;
+    let start = || ns.ioworker().depth(4).count(WITHOUT_END).start();
+    let workers = [start()?, start()?];
+    let error = start().map(drop).expect_err("there are two queues");
+    assert!(error.to_string().contains("queue"), "{error}");
+    drop(workers);
+    assert_eq!(nvme.leaks()?, Vec::<String>::new());
+    Ok(())
+}
+
+fn killed_log() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=16MiB")?;
+    let ns = nvme.first_namespace()?;
+    let worker = ns.ioworker().depth(8).count(WITHOUT_END).start()?;
+    wait_for_progress(&worker);
+    let pid = worker.pid();
+    send(pid, Signal::SIGKILL);
+    let error = worker_error(worker.join());
+    let IoWorkerError::Died { statistics, .. } = &error else { panic!("{error}") };
+    let records = sent(&nvme, pid);
+    let in_flight = records.iter().filter(|record| record.cqe().is_none()).count();
+    assert!(in_flight <= 8 && !records.is_empty(), "{in_flight} of {}", records.len());
+    // What was counted and what was logged differ by one batch of commands at the most.
+    let newest = records.last().expect("there are some").token;
+    assert!(newest != Token::NONE && 0 < statistics.commands());
+    Ok(())
+}
+
 fn killed() -> Result<(), Failed> {
     let nvme = soft::controller("soft:size=16MiB")?;
     let ns = nvme.first_namespace()?;
@@ -193,8 +627,9 @@ fn killed() -> Result<(), Failed> {
     wait_for_progress(&worker);
     send(worker.pid(), Signal::SIGKILL);
     let error = worker_error(worker.join());
-    let IoWorkerError::Died { completed, status, .. } = &error else { panic!("{error}") };
-    assert!(0 < *completed && status.contains("SIGKILL"), "{error}");
+    let IoWorkerError::Died { statistics, status, .. } = &error else { panic!("{error}") };
+    assert!(status.contains("SIGKILL"), "{error}");
+    assert!(0 < statistics.reads && statistics.latency().count() != 0, "{statistics}");
 
     // And nothing is the worse for it.
     assert_eq!(nvme.leaks()?, Vec::<String>::new());
@@ -305,6 +740,8 @@ fn refused() -> Result<(), Failed> {
     let ns = nvme.first_namespace()?;
     let work = || ns.ioworker().count(1);
     let most = nvme.capabilities().cap.mqes_z();
+    let hot = || Distribution::HotSpot { commands: 90, region: 10 };
+    let compressible = DataPattern::Random { compressible: 101, duplicate: 0 };
     let cases = [
         (work().region(2000..2049), "ends beyond the 2048 blocks of the namespace"),
         (work().region(0..u64::MAX), "ends beyond the 2048 blocks"),
@@ -318,6 +755,31 @@ fn refused() -> Result<(), Failed> {
         (ns.ioworker(), "name a count or a time"),
         (work().count(0), "nothing to do"),
         (work().time(Duration::ZERO), "nothing to do"),
+        (work().time(Duration::from_secs(3_600_001)), "1000 hours at the most"),
+        (work().iops(0), "at 0 IOPS"),
+        (work().priority(4), "the priority of a queue is 0 to 3, and not 4"),
+        (work().cpu(1023), "may not use processor 1023"),
+        (work().cpu(usize::MAX), "may not use processor"),
+        (work().io_blocks([0_u32; 0]), "no size of commands has a weight"),
+        (work().io_blocks([(8, 0)]), "no size of commands has a weight"),
+        (work().io_blocks([8, 257]), "(MDTS) and not 131584"),
+        (work().lba_align(0), "no multiple of an alignment of 0"),
+        (work().io_blocks([8, 16, 32]).lba_aligns([8, 16]), "2 alignments for 3 sizes"),
+        (work().region(1..16).lba_align(9), "for a command of 8 blocks at a multiple of 9"),
+        (work().regions([]), "there is no region"),
+        (work().regions([0..8, 2041..2049]), "the region 2041..2049 ends beyond"),
+        (work().random_percentage(101), "101 of a hundred commands are to be at random"),
+        (work().first_lba(8), "make them `sequential`"),
+        (work().step(8), "make them `sequential`"),
+        (work().sequential().first_lba(2048), "the first LBA 2048 is not within the region"),
+        (work().mix([]), "are 0 of a hundred"),
+        (work().mix([(NvmOpcode::READ, 99)]), "are 99 of a hundred"),
+        (work().mix([(NvmOpcode::COPY, 100)]), "no IOWorker sends Copy"),
+        (work().mix([(NvmOpcode::READ, 50), (NvmOpcode::READ, 50)]), "stands twice"),
+        (work().distribution(Distribution::Sections(vec![1; 100])), "sum to 10000, and not 100"),
+        (work().distribution(hot()).sequential(), "a distribution is for random commands"),
+        (work().sgl_percentage(101), "101 of a hundred commands are to be with SGLs"),
+        (work().pattern(compressible), "101 hundredths of a block"),
     ];
     for (work, expected) in cases {
         let error = worker_error(work.clone().start());

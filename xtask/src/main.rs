@@ -5,6 +5,7 @@ mod ci;
 mod guards;
 mod miri;
 mod outside;
+mod soak;
 mod suites;
 mod system;
 mod test;
@@ -29,6 +30,7 @@ enum Task {
     Bench(bench::Bench),
     Guards(guards::Guards),
     Miri(miri::Miri),
+    Soak(soak::Soak),
     Ci(ci::Ci),
 }
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
+        Some(Task::Soak(soak)) => soak.run(),
         Some(Task::Ci(ci)) => ci.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };

@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::thread;
 
+use anyhow::anyhow;
+use anyhow::ensure;
 use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
@@ -41,13 +44,15 @@ const TESTS: [(&[&str], &[&str]); 2] =
     [(&["--test", "soundness"], &[]), (&["--lib"], &["memory::", "queue::"])];
 
 /// Tests with random cases, of which there are too many for Miri.
-const SKIPPED: [&str; 6] = [
+const SKIPPED: [&str; 8] = [
     "--skip",
     "a_walk_of_the_entries_gives",
     "--skip",
     "no_page_is_taken_twice",
     "--skip",
     "margins_are_beside_the_loan",
+    "--skip",
+    "what_follows_is_admitted",
 ];
 
 impl Miri {
@@ -63,18 +68,49 @@ impl Miri {
     }
 }
 
-/// Runs the tests under Miri, with both models.
+/// Runs the tests under Miri, with both models at once: each has a processor of its own, and takes minutes.
 pub fn check(sh: &Shell, filters: &[OsString], options: &[OsString]) -> anyhow::Result<()> {
+    let [first, second] = MODELS;
+    thread::scope(|scope| {
+        let other_sh = sh.clone();
+        let other =
+            scope.spawn(move || check_with(&other_sh, second, filters, options, Words::Kept));
+        let result = check_with(sh, first, filters, options, Words::Shown);
+        let other = other.join().map_err(|_| anyhow!("Miri with {} was not run", second.0))?;
+        result.and(other)
+    })
+}
+
+/// What becomes of what the tests print: that of two models at once could not be told apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Shown,
+    /// Until the tests have ended.
+    Kept,
+}
+
+fn check_with(
+    sh: &Shell,
+    (model, flag): (&str, &str),
+    filters: &[OsString],
+    options: &[OsString],
+    words: Words,
+) -> anyhow::Result<()> {
     let flags = std::env::var("MIRIFLAGS").unwrap_or_default();
-    for (model, flag) in MODELS {
-        println!("Miri with {model}");
-        for (target, all) in TESTS {
-            let test =
-                cmd!(sh, "cargo +nightly miri test --package nvmetest --locked {target...} --");
-            let test = if filters.is_empty() { test.args(all) } else { test.args(filters) };
-            let test = test.args(SKIPPED).args(options);
-            test.env("MIRIFLAGS", format!("{LEAKS} {flag} {flags}")).run()?;
+    for (target, all) in TESTS {
+        let test = cmd!(sh, "cargo +nightly miri test --package nvmetest --locked {target...} --");
+        let test = if filters.is_empty() { test.args(all) } else { test.args(filters) };
+        let test = test.args(SKIPPED).args(options);
+        let test = test.env("MIRIFLAGS", format!("{LEAKS} {flag} {flags}"));
+        println!("Miri with {model}: {}", target.join(" "));
+        if words == Words::Shown {
+            test.run()?;
+            continue;
         }
+        let output = test.ignore_status().quiet().output()?;
+        let (out, err) = (output.stdout.as_slice(), output.stderr.as_slice());
+        println!("\nMiri with {model}:\n{}", String::from_utf8_lossy(out));
+        ensure!(output.status.success(), "Miri with {model}:\n{}", String::from_utf8_lossy(err));
     }
     Ok(())
 }

@@ -54,6 +54,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -218,6 +219,11 @@ impl CmdLog {
     /// log says so; see [`Geometry::rings`].
     pub fn ring(&self, sqid: u16, cqid: u16) -> Ring {
         Ring::take(self.0.clone(), sqid, cqid)
+    }
+
+    /// Puts a line of source into the log for another process, which cannot name it, to submit from.
+    pub(crate) fn site(&self, site: &Location<'_>) -> u32 {
+        site::intern(&self.0, site)
     }
 
     /// What is known of each ring that some queue has used.

@@ -60,6 +60,24 @@ pub struct Token {
 impl Token {
     /// The token of a command that was not logged.
     pub const NONE: Self = Self { ring: u32::MAX, sequence: 0 };
+
+    /// The token in two words, for memory that processes share.
+    pub(crate) fn to_words(self) -> [u64; 2] {
+        [self.ring.into(), self.sequence]
+    }
+
+    pub(crate) fn from_words([ring, sequence]: [u64; 2]) -> Self {
+        Self { ring: ring as u32, sequence }
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NONE => f.write_str("not logged"),
+            Self { ring, sequence } => write!(f, "command {sequence} of ring {ring}"),
+        }
+    }
 }
 
 impl Ring {
@@ -69,9 +87,17 @@ impl Ring {
     /// An older command is overwritten once the ring is full.
     #[inline(always)]
     pub fn submitted(&self, sqe: &Sqe, site: &'static Location<'static>, at_ns: u64) -> Token {
+        if self.index.is_none() {
+            return Token::NONE;
+        }
+        self.submitted_from(sqe, self.sites.index(&self.shared, site), at_ns)
+    }
+
+    /// As [`submitted`](Self::submitted), for a site that another process has [put](super::CmdLog::site) into the log.
+    #[inline(always)]
+    pub(crate) fn submitted_from(&self, sqe: &Sqe, site: u32, at_ns: u64) -> Token {
         let Some(index) = self.index else { return Token::NONE };
         let sequence = self.count.get().wrapping_add(1);
-        let site = self.sites.index(&self.shared, site);
         let origin = Origin { process: self.process, site, sqid: self.sqid, cqid: self.cqid };
         let overwritten = slot(&self.shared, index, sequence).submit(sequence, origin, sqe, at_ns);
         self.count.set(sequence);

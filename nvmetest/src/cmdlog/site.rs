@@ -80,9 +80,9 @@ const STATE_MASK: u64 = 3;
 /// How many places are tried for a site.
 const PROBES: u32 = 32;
 
-/// Finds or adds a site. This happens once for each site and ring.
+/// Finds or adds a site. This happens once for each site and ring, and for each worker.
 #[cold]
-fn intern(shared: &Shared, site: &Location<'_>) -> u32 {
+pub(super) fn intern(shared: &Shared, site: &Location<'_>) -> u32 {
     let position = u64::from(site.line()) | u64::from(site.column()) << 32;
     let hash = hash(site.file(), position) & !STATE_MASK;
     for probe in 0..PROBES.min(shared.layout.geometry.sites) {

@@ -19,49 +19,52 @@ pub enum IoWorkerError {
         "{} of {} commands of the IOWorker failed, the first was {}",
         statistics.errors,
         statistics.commands(),
-        statistics.first_error.map_or_else(String::new, |first| first.to_string())
+        statistics.first_error.as_ref().map_or_else(String::new, ToString::to_string)
     )]
     Commands {
         /// What the worker counted.
-        statistics: Statistics,
+        statistics: Box<Statistics>,
     },
     /// The worker could not go on, and said why.
-    #[error("IOWorker {pid} gave up after {completed} commands: {why}")]
+    #[error("IOWorker {pid} gave up after {} commands: {why}", statistics.commands())]
     GaveUp {
         /// Its process.
         pid: u32,
-        /// How many commands had completed.
-        completed: u64,
+        /// What it had counted.
+        statistics: Box<Statistics>,
         /// What it said.
         why: String,
     },
     /// The process ended and said nothing: somebody killed it, or it crashed.
-    #[error("IOWorker {pid} died after {completed} commands ({status})")]
+    #[error("IOWorker {pid} died after {} commands ({status})", statistics.commands())]
     Died {
         /// Its process.
         pid: u32,
-        /// How many commands had completed.
-        completed: u64,
+        /// What it had counted.
+        statistics: Box<Statistics>,
         /// Its exit code or the signal.
         status: String,
     },
     /// The session ended the process.
-    #[error("IOWorker {pid} was ended after {completed} commands: {why}")]
+    #[error("IOWorker {pid} was ended after {} commands: {why}", statistics.commands())]
     Ended {
         /// Its process.
         pid: u32,
-        /// How many commands had completed.
-        completed: u64,
+        /// What it had counted.
+        statistics: Box<Statistics>,
         /// What the session did.
         why: String,
     },
     /// The process neither went on nor ended; it was killed.
-    #[error("IOWorker {pid} hung after {completed} commands: {what} for {after:?}; it was killed")]
+    #[error(
+        "IOWorker {pid} hung after {} commands: {what} for {after:?}; it was killed",
+        statistics.commands()
+    )]
     Hung {
         /// Its process.
         pid: u32,
-        /// How many commands had completed.
-        completed: u64,
+        /// What it had counted.
+        statistics: Box<Statistics>,
         /// What did not happen.
         what: &'static str,
         /// For how long it did not.

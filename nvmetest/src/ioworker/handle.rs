@@ -9,11 +9,14 @@ use std::time::Instant;
 
 use crate::Qpair;
 use crate::Result;
+use crate::cmdlog::Record;
+use crate::cmdlog::Selection;
 use crate::controller::Controller;
 use crate::memory::Block;
 
 use super::IoWorkerError;
 use super::Statistics;
+use super::forwarder::Trouble;
 use super::live::end;
 use super::page::Page;
 use super::page::State;
@@ -23,6 +26,9 @@ use super::process::WorkerProcess;
 
 /// How much longer than it should a worker may take.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a worker may be stopped. A debugger does it otherwise, and a shell stops its runner with it.
+const STOPPED: Duration = Duration::from_secs(2);
 
 /// A process that drives I/O, and the queue pair that it does so with.
 ///
@@ -85,13 +91,25 @@ impl<'c> IoWorker<'c> {
         self.page.completed()
     }
 
+    /// Returns what the worker has counted so far. It goes on meanwhile, so that two numbers may not agree by some commands.
+    pub fn statistics(&self) -> Statistics {
+        self.page.read()
+    }
+
+    /// Returns the last `count` commands of the worker that the command log has, in the order of their submission.
+    pub fn last_commands(&self, count: usize) -> Vec<Record> {
+        let own = Selection::all().process(self.pid()).last(count);
+        self.controller.cmdlog().records(&own)
+    }
+
     /// Waits until the worker is done, and returns what it counted.
     ///
     /// # Errors
     ///
     /// Fails if commands failed, unless that was [allowed](super::IoWorkerBuilder::allow_errors); if the worker gave
-    /// up, died, or was ended by what the session did; if it hangs: nothing completes for the time that a
-    /// command may take, or its own time is over, and some seconds more; and if the device is lost or the test's time is over.
+    /// up, died, or was ended by what the session did; if it hangs: it shows no sign of life for the time
+    /// that a command may take, or its own time is over, and some seconds more, or its process is stopped for two; and if
+    /// the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
         if outcome.is_err() {
@@ -101,24 +119,48 @@ impl<'c> IoWorker<'c> {
         outcome
     }
 
+    /// As [`join`](Self::join).
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`join`](Self::join) does.
+    pub fn close(self) -> Result<Statistics> {
+        self.join()
+    }
+
     fn wait(&self) -> Result<Statistics> {
         let Terms { time, timeout, .. } = self.terms;
         let patience = timeout.saturating_add(GRACE);
         let limit = time.map(|time| time.saturating_add(patience));
-        let mut progress = (self.completed(), Instant::now());
+        let look = || (self.completed(), self.page.heartbeat());
+        let mut progress = (look(), Instant::now());
+        let mut stopped = Duration::ZERO;
         loop {
             if let Some(exit) = self.process.exit() {
                 return Ok(self.outcome(exit)?);
             }
-            let completed = self.completed();
-            if completed != progress.0 {
-                progress = (completed, Instant::now());
+            let seen = look();
+            if seen != progress.0 {
+                progress = (seen, Instant::now());
             }
             if limit.is_some_and(|limit| limit < self.started.elapsed()) {
                 return Err(self.hung("it did not end, though its time was over", self.started));
             }
             if patience < progress.1.elapsed() {
-                return Err(self.hung("nothing completed", progress.1));
+                return Err(self.hung("it showed no sign of life", progress.1));
+            }
+            // Counted in looks and not by the clock: this process may have been stopped as well.
+            stopped = if self.process.is_stopped() { stopped + LOOK_EVERY } else { Duration::ZERO };
+            if STOPPED < stopped {
+                return Err(self.hung("its process was stopped by a signal", progress.1));
+            }
+            match self.process.trouble() {
+                Some(Trouble::Transport(error)) => return Err(error.into()),
+                Some(Trouble::Nonsense(why)) => {
+                    let (pid, statistics) = (self.pid(), Box::new(self.statistics()));
+                    return Err(IoWorkerError::Ended { pid, statistics, why }.into());
+                }
+                None => {}
             }
             let waiting_for = || Some(format!("IOWorker {}", self.pid()));
             if let Some(error) = self.controller.trouble(waiting_for) {
@@ -129,30 +171,29 @@ impl<'c> IoWorker<'c> {
     }
 
     fn hung(&self, what: &'static str, since: Instant) -> crate::Error {
-        let (pid, completed, after) = (self.pid(), self.completed(), since.elapsed());
-        IoWorkerError::Hung { pid, completed, what, after }.into()
+        let (pid, statistics, after) = (self.pid(), Box::new(self.statistics()), since.elapsed());
+        IoWorkerError::Hung { pid, statistics, what, after }.into()
     }
 
     fn outcome(&self, exit: &Exit) -> Result<Statistics, IoWorkerError> {
-        let (pid, completed) = (self.pid(), self.completed());
+        let (pid, statistics) = (self.pid(), Box::new(self.statistics()));
         if let Some(why) = self.process.ended() {
-            return Err(IoWorkerError::Ended { pid, completed, why: why.to_owned() });
+            return Err(IoWorkerError::Ended { pid, statistics, why: why.to_owned() });
         }
         match self.page.state() {
             State::Done if exit.success => {}
             State::GaveUp => {
-                return Err(IoWorkerError::GaveUp { pid, completed, why: self.page.message() });
+                return Err(IoWorkerError::GaveUp { pid, statistics, why: self.page.message() });
             }
             _ => {
                 let status = exit.status.clone();
-                return Err(IoWorkerError::Died { pid, completed, status });
+                return Err(IoWorkerError::Died { pid, statistics, status });
             }
         }
-        let statistics = self.page.read();
         if statistics.errors != 0 && !self.terms.allow_errors {
             return Err(IoWorkerError::Commands { statistics });
         }
-        Ok(statistics)
+        Ok(*statistics)
     }
 }
 

@@ -26,6 +26,7 @@ use super::job::Job;
 pub(super) const ARENA: RawFd = 3;
 pub(super) const DOORBELLS: RawFd = 4;
 pub(super) const STATISTICS: RawFd = 5;
+pub(super) const LOG: RawFd = 6;
 
 /// Starts a process for `job`.
 pub(super) fn launch(
@@ -33,6 +34,7 @@ pub(super) fn launch(
     arena: BorrowedFd<'_>,
     doorbells: BorrowedFd<'_>,
     statistics: File,
+    log: BorrowedFd<'_>,
 ) -> io::Result<Child> {
     let mut input = File::from(memfd_create(c"nvmetest-job", MFdFlags::MFD_CLOEXEC)?);
     input.write_all(&serde_json::to_vec(job)?)?;
@@ -49,6 +51,7 @@ pub(super) fn launch(
         (arena.try_clone_to_owned()?, ARENA),
         (doorbells.try_clone_to_owned()?, DOORBELLS),
         (statistics.into(), STATISTICS),
+        (log.try_clone_to_owned()?, LOG),
     ];
     let mappings = inherited.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
     command.fd_mappings(mappings.into()).map_err(io::Error::other)?;

@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! A worker does not look at what it reads, and its commands are not in the command log: neither is there yet.
+//! What it sends follows from its seed. Its commands are in the [command log](crate::cmdlog), also when it was killed. It does
+//! not look at what it reads: that is not there yet.
 //!
 //! # The process
 //!
@@ -30,11 +31,15 @@
 //!   runner                                   worker
 //!     creates the queues, has the memory       maps the two queues, the data, and their doorbells
 //!     writes the job (JSON)          ───────►  reads it from standard input
-//!     reads the statistics           ◄───────  counts, in a page that both have mapped
+//!     reads the statistics           ◄───────  counts, in memory that both have mapped, command for command
 //!     deletes the queues when the process has ended
 //! ```
 //!
 //! It ends with the thread that started it (PR_SET_PDEATHSIG).
+//!
+//! Where the doorbells of the device cannot be mapped (QEMU has a socket for them), a worker rings in a page of shared
+//! memory, and a thread of the runner tells the device what is new there: one thread for all workers of a controller,
+//! which lives as long as one of them does, and naps when they are idle.
 //!
 //! # Soundness
 //!
@@ -44,23 +49,26 @@
 //! used again.** The handle ends it before it deletes the queues; and `Shared`, which knows all workers that live,
 //! ends them before the controller is disabled or reset, when somebody deletes their queues by hand, and
 //! when the [`Controller`](crate::Controller) is dropped. So it does not matter whether the handle is dropped or
-//! forgotten.
+//! forgotten. Who rings for a worker stops when its process is ended, and before that returns.
 //!
 //! The device may use the data until the queue is gone. Until then `Shared` has it, too; and no namespace is formatted,
 //! for the worker's commands would transfer blocks of another size.
 
 mod builder;
+mod clock;
+mod doorbell;
 mod engine;
 mod error;
+mod forwarder;
 mod handle;
 mod job;
 mod launch;
 mod live;
-mod next;
 mod page;
 mod process;
 mod role;
 mod statistics;
+mod workload;
 
 pub use builder::IoWorkerBuilder;
 pub use error::IoWorkerError;
@@ -68,7 +76,13 @@ pub use handle::IoWorker;
 pub(crate) use live::LiveWorkers;
 pub(crate) use role::serve;
 pub use statistics::FailedCommand;
+pub use statistics::Latency;
+pub use statistics::OpcodeStatistics;
 pub use statistics::Statistics;
+pub use workload::DataPattern;
+pub use workload::Distribution;
+pub use workload::IoSizes;
+pub use workload::TimedCommand;
 
 /// The role of a worker's process, behind [`ROLE_ARGUMENT`](crate::transport::ROLE_ARGUMENT).
 const ROLE: &str = "ioworker";

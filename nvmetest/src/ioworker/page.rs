@@ -1,37 +1,72 @@
-//! The page in which a worker counts, while the runner looks on.
+//! The memory in which a worker counts, while the runner looks on.
 //!
 //! It has one writer, the worker, and is read at any time. It outlives the process, however that ends.
+//!
+//! ```text
+//! 0        how far the worker is, the totals, the first error, the statuses of errors, a message
+//! 4 KiB    for each operation: its counts, and the buckets of its latencies
+//! ...      how many commands completed in each second
+//! ```
+//!
+//! What nobody writes takes no memory.
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
 use std::time::Duration;
 
 use crate::Status;
+use crate::cmdlog::Token;
 use crate::memory::Mapping;
 use crate::memory::PAGE_SIZE;
 use crate::spec::NvmOpcode;
 
-use super::FailedCommand;
-use super::Statistics;
+use super::statistics::BUCKETS;
+use super::statistics::FailedCommand;
+use super::statistics::Latency;
+use super::statistics::OpcodeStatistics;
+use super::statistics::Statistics;
+use super::workload::Operation;
 
 /// How far the worker is: the values are those of [`State`].
 const STATE: usize = 0;
-const READS: usize = 8;
-const WRITES: usize = 16;
-const BYTES: usize = 24;
-const ERRORS: usize = 32;
-const FIRST_OPCODE: usize = 40;
-const FIRST_SLBA: usize = 48;
-const FIRST_STATUS: usize = 56;
-const ELAPSED_NS: usize = 64;
+const COMPLETED: usize = 8;
+const ALL_ERRORS: usize = 16;
+const ELAPSED_NS: usize = 24;
+const CPU_NS: usize = 32;
+/// Changes as long as the worker is alive, also when it has nothing to do.
+const HEARTBEAT: usize = 40;
+const FIRST_OPCODE: usize = 48;
+const FIRST_SLBA: usize = 56;
+const FIRST_BLOCKS: usize = 64;
+const FIRST_STATUS: usize = 72;
+const FIRST_TOKEN: usize = 80;
 /// How long the message is that a worker leaves which cannot go on.
-const MESSAGE_LEN: usize = 72;
-const MESSAGE: usize = 128;
+const MESSAGE_LEN: usize = 96;
+/// Each status that an error had, in the bits above its count.
+const STATUSES: usize = 128;
+const STATUS_COUNT: usize = 64;
+const COUNT_BITS: u32 = 48;
+const MESSAGE: usize = STATUSES + STATUS_COUNT * 8;
 
-pub(super) const LEN: usize = PAGE_SIZE;
+/// The words of an operation.
+pub(super) const COMMANDS: usize = 0;
+pub(super) const ERRORS: usize = 1;
+pub(super) const BYTES: usize = 2;
+pub(super) const LATENCY_SUM_NS: usize = 3;
+pub(super) const LATENCY_MAX_NS: usize = 4;
+const COUNTS: usize = 8;
+
+const OPERATIONS: usize = PAGE_SIZE;
+const OPERATION: usize = (8 * (COUNTS + BUCKETS)).next_multiple_of(PAGE_SIZE);
+
+const SECONDS: usize = OPERATIONS + Operation::ALL.len() * OPERATION;
+const SECOND_COUNT: usize = 1000 * 3600;
+
+pub(super) const LEN: usize = (SECONDS + 4 * SECOND_COUNT).next_multiple_of(PAGE_SIZE);
 
 /// How far a worker is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +82,19 @@ pub(super) enum State {
     GaveUp = 3,
 }
 
-/// The page.
+/// The memory.
 #[derive(Debug)]
 pub(super) struct Page(Mapping);
 
+/// What is counted of one operation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operations<'p> {
+    pub(super) counts: &'p [AtomicU64; COUNTS],
+    pub(super) buckets: &'p [AtomicU64; BUCKETS],
+}
+
 impl Page {
-    /// Makes the page, and the file that the worker maps.
+    /// Makes the memory, and the file that the worker maps.
     pub(super) fn make() -> io::Result<(File, Self)> {
         let (file, mapping) = Mapping::anonymous(c"nvmetest-ioworker", LEN)?;
         Ok((file, Self(mapping)))
@@ -78,85 +120,222 @@ impl Page {
 
     /// How many commands have completed.
     pub(super) fn completed(&self) -> u64 {
-        self.word(READS).saturating_add(self.word(WRITES))
+        self.word(COMPLETED)
     }
 
-    /// Publishes what was counted so far.
-    pub(super) fn write(&self, statistics: &Statistics) {
-        let put = |at, value| self.0.long(at).store(value, Relaxed);
-        put(READS, statistics.reads);
-        put(WRITES, statistics.writes);
-        put(BYTES, statistics.bytes);
-        if let Some(first) = statistics.first_error {
-            put(FIRST_OPCODE, first.opcode.0.into());
-            put(FIRST_SLBA, first.slba);
-            put(FIRST_STATUS, first.status.0.into());
+    /// Publishes how many commands have completed, and when the last did.
+    #[inline]
+    pub(super) fn set_completed(&self, commands: u64, elapsed_ns: u64) {
+        self.put(COMPLETED, commands);
+        self.set_elapsed(elapsed_ns);
+    }
+
+    #[inline]
+    pub(super) fn set_elapsed(&self, elapsed_ns: u64) {
+        self.put(ELAPSED_NS, elapsed_ns);
+    }
+
+    pub(super) fn heartbeat(&self) -> u64 {
+        self.word(HEARTBEAT)
+    }
+
+    /// Shows that the worker is alive, and how much it worked for it.
+    pub(super) fn beat(&self, cpu_ns: u64) {
+        self.put(HEARTBEAT, self.word(HEARTBEAT).wrapping_add(1));
+        self.put(CPU_NS, cpu_ns);
+    }
+
+    pub(super) fn set_errors(&self, errors: u64) {
+        self.put(ALL_ERRORS, errors);
+    }
+
+    /// Keeps the first error; before the number of them is told.
+    pub(super) fn set_first_error(&self, first: &FailedCommand) {
+        self.put(FIRST_OPCODE, first.opcode.0.into());
+        self.put(FIRST_SLBA, first.slba);
+        self.put(FIRST_BLOCKS, first.blocks.into());
+        self.put(FIRST_STATUS, first.status.0.into());
+        let [ring, sequence] = first.token.to_words();
+        self.put(FIRST_TOKEN, ring);
+        self.put(FIRST_TOKEN + 8, sequence);
+    }
+
+    /// Counts an error. If there are more different ones than there is room for, only the total has it.
+    pub(super) fn count_status(&self, status: Status) {
+        let statuses = self.0.longs::<STATUS_COUNT>(STATUSES);
+        // An error is never the status 0, so a word of its own is not zero.
+        let is_its = |word: u64| word == 0 || word >> COUNT_BITS == u64::from(status.0);
+        if let Some(word) = statuses.iter().find(|word| is_its(word.load(Relaxed))) {
+            let count = word.load(Relaxed) & ((1 << COUNT_BITS) - 1);
+            word.store(u64::from(status.0) << COUNT_BITS | (count + 1), Relaxed);
         }
-        put(ERRORS, statistics.errors);
-        put(ELAPSED_NS, u64::try_from(statistics.elapsed.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    #[inline]
+    pub(super) fn set_second(&self, second: usize, commands: u32) {
+        if second < SECOND_COUNT {
+            self.0.word(SECONDS + 4 * second).store(commands, Relaxed);
+        }
+    }
+
+    pub(super) fn operations(&self, operation: Operation) -> Operations<'_> {
+        let at = OPERATIONS + operation as usize * OPERATION;
+        Operations { counts: self.0.longs(at), buckets: self.0.longs(at + 8 * COUNTS) }
+    }
+
+    /// Reads what was counted so far.
     pub(super) fn read(&self) -> Statistics {
+        let opcodes: Vec<_> =
+            Operation::ALL.into_iter().filter_map(|operation| self.opcode(operation)).collect();
+        let commands = |opcode| {
+            opcodes.iter().filter(|it| it.opcode == opcode).map(|it| it.commands).sum::<u64>()
+        };
+        let (reads, writes) = (commands(NvmOpcode::READ), commands(NvmOpcode::WRITE));
+        let all: u64 = opcodes.iter().map(|it| it.commands).sum();
+        let errors = self.word(ALL_ERRORS);
+        let successes = (Status::SUCCESS, all.saturating_sub(errors));
         let first_error = || FailedCommand {
             opcode: NvmOpcode(self.word(FIRST_OPCODE) as u8),
             slba: self.word(FIRST_SLBA),
+            blocks: self.word(FIRST_BLOCKS) as u32,
             status: Status(self.word(FIRST_STATUS) as u16),
+            token: Token::from_words([self.word(FIRST_TOKEN), self.word(FIRST_TOKEN + 8)]),
         };
-        let errors = self.word(ERRORS);
+        let mut statuses: Vec<_> = [successes].into_iter().chain(self.statuses()).collect();
+        statuses.retain(|(_, count)| *count != 0);
+        statuses.sort_unstable();
+        let elapsed = Duration::from_nanos(self.word(ELAPSED_NS));
+        let begun = elapsed.as_nanos().div_ceil(1_000_000_000);
+        let seconds = usize::try_from(begun).unwrap_or(usize::MAX).min(SECOND_COUNT);
         Statistics {
-            reads: self.word(READS),
-            writes: self.word(WRITES),
-            bytes: self.word(BYTES),
+            reads,
+            writes,
+            bytes: opcodes.iter().map(|it| it.bytes).sum(),
             errors,
             first_error: (errors != 0).then(first_error),
-            elapsed: Duration::from_nanos(self.word(ELAPSED_NS)),
+            elapsed,
+            cpu: Duration::from_nanos(self.word(CPU_NS)),
+            opcodes,
+            statuses,
+            seconds: (0..seconds).map(|at| self.0.word(SECONDS + 4 * at).load(Relaxed)).collect(),
         }
+    }
+
+    fn opcode(&self, operation: Operation) -> Option<OpcodeStatistics> {
+        let Operations { counts, buckets } = self.operations(operation);
+        let count = |word: usize| counts[word].load(Relaxed);
+        let buckets = buckets.iter().map(|bucket| bucket.load(Relaxed)).zip(0..);
+        let filled =
+            buckets.filter(|(count, _)| *count != 0).map(|(count, bucket)| (bucket, count));
+        (count(COMMANDS) != 0).then(|| OpcodeStatistics {
+            opcode: operation.opcode(),
+            commands: count(COMMANDS),
+            errors: count(ERRORS),
+            bytes: count(BYTES),
+            latency: Latency::new(filled.collect(), count(LATENCY_SUM_NS), count(LATENCY_MAX_NS)),
+        })
+    }
+
+    fn statuses(&self) -> impl Iterator<Item = (Status, u64)> {
+        let words = self.0.longs::<STATUS_COUNT>(STATUSES).iter().map(|word| word.load(Relaxed));
+        words.map(|word| (Status((word >> COUNT_BITS) as u16), word & ((1 << COUNT_BITS) - 1)))
     }
 
     /// Leaves a message, and says that the worker cannot go on.
     pub(super) fn give_up(&self, why: &str) {
-        let message = &why.as_bytes()[..why.len().min(LEN - MESSAGE)];
+        let message = &why.as_bytes()[..why.len().min(OPERATIONS - MESSAGE)];
         self.0.write(MESSAGE, message);
-        self.0.long(MESSAGE_LEN).store(message.len() as u64, Relaxed);
+        self.put(MESSAGE_LEN, message.len() as u64);
         self.set_state(State::GaveUp);
     }
 
     pub(super) fn message(&self) -> String {
         let len = usize::try_from(self.word(MESSAGE_LEN)).unwrap_or(usize::MAX);
-        let mut message = vec![0; len.min(LEN - MESSAGE)];
+        let mut message = vec![0; len.min(OPERATIONS - MESSAGE)];
         self.0.read(MESSAGE, &mut message);
         String::from_utf8_lossy(&message).into_owned()
     }
 
+    #[inline]
     fn word(&self, at: usize) -> u64 {
         self.0.long(at).load(Relaxed)
+    }
+
+    #[inline]
+    fn put(&self, at: usize, value: u64) {
+        self.0.long(at).store(value, Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::statistics::Completed;
+    use super::super::statistics::Recorder;
     use super::*;
 
+    const SECOND_NS: u64 = 1_000_000_000;
+
     #[test]
-    fn what_is_written_is_read() {
+    fn what_is_recorded_is_read() {
         let (_file, page) = Page::make().unwrap();
         assert_eq!(page.state(), State::Starting);
-        let first_error = FailedCommand {
+        assert_eq!(page.read(), Statistics::default());
+        let first = FailedCommand {
             opcode: NvmOpcode::WRITE,
             slba: u64::MAX,
+            blocks: 65_536,
             status: Status::LBA_OUT_OF_RANGE,
+            token: Token::from_words([3, 1 << 40]),
         };
-        let statistics = Statistics {
-            reads: 1,
-            writes: 2,
-            bytes: 3,
-            errors: 4,
-            first_error: Some(first_error),
-            elapsed: Duration::from_nanos(5),
+        let mut recorder = Recorder::new(&page, 1000);
+        let mut record = |operation, took, at, status| {
+            let (submitted_ns, completed_ns) = (1000 + at - took, 1000 + at);
+            let command = Completed { operation, submitted_ns, completed_ns, bytes: 512, status };
+            recorder.completed(&command, || first);
         };
-        page.write(&statistics);
-        assert_eq!(page.read(), statistics);
-        assert_eq!(page.completed(), 3);
+        record(Operation::Read, 200, 300, Status::SUCCESS);
+        record(Operation::Write, 100, 400, Status::LBA_OUT_OF_RANGE);
+        record(Operation::Read, 50, 3 * SECOND_NS, Status::INTERNAL_ERROR);
+        record(Operation::Read, 50, 3 * SECOND_NS + 7, Status::INTERNAL_ERROR);
+        page.beat(99);
+
+        let statistics = page.read();
+        assert_eq!((page.completed(), page.heartbeat(), statistics.commands()), (4, 1, 4));
+        assert_eq!((statistics.reads, statistics.writes, statistics.bytes), (3, 1, 512));
+        assert_eq!((statistics.errors, statistics.first_error), (3, Some(first)));
+        assert_eq!(statistics.elapsed, Duration::from_nanos(3 * SECOND_NS + 7));
+        assert_eq!(
+            (statistics.cpu, &statistics.seconds[..]),
+            (Duration::from_nanos(99), &[2, 0, 0, 2][..])
+        );
+        let (internal, range) = (Status::INTERNAL_ERROR, Status::LBA_OUT_OF_RANGE);
+        assert_eq!(statistics.statuses, [(Status::SUCCESS, 1), (internal, 2), (range, 1)]);
+        let reads = statistics.opcode(NvmOpcode::READ).unwrap();
+        assert_eq!((reads.commands, reads.errors, reads.bytes), (3, 2, 512));
+        assert_eq!((reads.latency.percentile_ns(50.0), reads.latency.max_ns()), (50, 200));
+        assert_eq!(reads.latency.mean_ns(), 100.0);
+        assert_eq!(statistics.latency().count(), 4);
+
+        let text = serde_json::to_string(&statistics).unwrap();
+        assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), statistics);
+    }
+
+    #[test]
+    fn more_statuses_than_there_is_room_for_are_only_counted_together() {
+        let (_file, page) = Page::make().unwrap();
+        (1..=100).for_each(|status| page.count_status(Status(status)));
+        page.count_status(Status(64));
+        let statuses = page.read().statuses;
+        assert_eq!((statuses.len(), statuses[63]), (STATUS_COUNT, (Status(64), 2)));
+    }
+
+    #[test]
+    fn seconds_beyond_the_last_are_not_counted() {
+        let (_file, page) = Page::make().unwrap();
+        page.set_second(SECOND_COUNT, 1);
+        page.set_second(usize::MAX, 1);
+        page.set_elapsed(u64::MAX);
+        assert_eq!(page.read().seconds.len(), SECOND_COUNT);
     }
 
     #[test]
@@ -164,9 +343,10 @@ mod tests {
         let (_file, page) = Page::make().unwrap();
         page.give_up(&"why? ".repeat(5000));
         assert_eq!(page.state(), State::GaveUp);
-        assert_eq!(page.message().len(), LEN - MESSAGE);
+        assert_eq!(page.message().len(), OPERATIONS - MESSAGE);
         // A writer that died, or that lies, makes no message longer than there is room for.
         page.0.long(MESSAGE_LEN).store(u64::MAX, Relaxed);
-        assert_eq!(page.message().len(), LEN - MESSAGE);
+        assert_eq!(page.message().len(), OPERATIONS - MESSAGE);
+        assert!(page.read().commands() == 0);
     }
 }

@@ -11,11 +11,14 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use nix::sched::CpuSet;
+use nix::sched::sched_setaffinity;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use nix::unistd::getppid;
 
+use crate::cmdlog::CmdLog;
 use crate::memory::Mapping;
 use crate::memory::attach;
 use crate::queue::panic_message;
@@ -23,9 +26,11 @@ use crate::transport::Mmio;
 
 use super::ROLE;
 use super::engine::Engine;
+use super::engine::Reach;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
+use super::launch::LOG;
 use super::launch::STATISTICS;
 use super::page;
 use super::page::Page;
@@ -80,19 +85,34 @@ fn work(page: &Page) -> Result<(), String> {
     let data = map(ARENA, &place.data).map_err(cannot_map("its data"))?;
     let doorbells = map(DOORBELLS, &place.doorbells).map_err(cannot_map("its doorbells"))?;
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
-    let mut engine = Engine::new(&job, sq, cq, data, doorbells, page);
+    let log = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
+    let log = log.ring(place.sqid, place.sqid);
+    stay_on(job.work.cpu)?;
+    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log }, page);
     page.set_state(State::Ready);
     engine.run()
 }
 
+/// Has the process run on one processor, if it is to.
+fn stay_on(cpu: Option<usize>) -> Result<(), String> {
+    let Some(cpu) = cpu else { return Ok(()) };
+    let mut only = CpuSet::new();
+    let pinned = only.set(cpu).and_then(|()| sched_setaffinity(Pid::from_raw(0), &only));
+    pinned.map_err(|error| format!("it cannot run on processor {cpu}: {error}"))
+}
+
+/// Opens an inherited file.
+fn inherited(descriptor: RawFd) -> io::Result<File> {
+    File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))
+}
+
 /// Maps a part of an inherited file.
 fn map(descriptor: RawFd, range: &Range<u64>) -> io::Result<Mapping> {
-    let file =
-        File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))?;
+    let file = inherited(descriptor)?;
     // SAFETY: The runner that executed this process made the files and the job for it (`builder`). The ranges are
     // those of a page, queues and data that this worker has alone: the runner makes no reference to them and rings
-    // none of the doorbells. The files do not shrink: two are sealed, and the doorbells are as long as
-    // the device said for as long as it lives. What the queue names is the data. And this process is gone before
-    // any of that is used for something else: see the module `ioworker`.
+    // none of the doorbells, but as this worker writes to a page that is forwarded. The files do not shrink: all are
+    // sealed but for doorbells of a device, which are as long as it said for as long as it lives. What the queue names
+    // is the data. And this process is gone before any of that is used for something else: see the module `ioworker`.
     unsafe { attach(file, range) }
 }

@@ -60,7 +60,7 @@ open_enum! {
 open_enum! {
     /// Opcode of a command of the NVM Command Set, on an I/O queue (Base 7, NVM 3); 80h to FFh are
     /// vendor specific.
-    #[derive(Unaligned)]
+    #[derive(Unaligned, serde::Serialize, serde::Deserialize)]
     pub enum NvmOpcode: u8 {
         FLUSH = 0x00, "Flush", "Base 7.2";
         WRITE = 0x01, "Write", "NVM 3.3.6";

@@ -8,6 +8,7 @@ open_enum! { manual Display
     ///
     /// The command specific codes 80h to BFh are those of I/O commands; the Fabrics commands give
     /// the same values other meanings (Base 4.2.3.2).
+    #[derive(serde::Serialize, serde::Deserialize)]
     pub enum Status: u16 {
         SUCCESS = 0x000, "Successful Completion", "Base 4.2.3.1";
         INVALID_COMMAND_OPCODE = 0x001, "Invalid Command Opcode", "Base 4.2.3.1";

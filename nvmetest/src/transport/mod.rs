@@ -8,7 +8,8 @@
 //!
 //! What is written to a function decides what the device does with memory, so those methods are unsafe. The
 //! driver calls them with this argument: memory is named to the device by [`queue`](crate::queue), and by
-//! [`Controller::enable_hmb`](crate::Controller::enable_hmb), which let nobody have it before the device is done; every other write names none, or is refused
+//! [`Controller::enable_hmb`](crate::Controller::enable_hmb), which let nobody have it before the device is done; by the queue of an
+//! [`ioworker`](crate::ioworker), which is rung for it as long as it is its own; every other write names none, or is refused
 //! ([`Registers`](crate::controller::Registers), [`PciFunction`](crate::controller::PciFunction)).
 #![expect(unsafe_code, reason = "to program a device is to decide which memory it writes")]
 

@@ -1,0 +1,221 @@
+//! What a worker sends: which commands, for which blocks, with which data, and when.
+//!
+//! All of it follows from the job, and so from its seed: the same job sends the same commands in the same order.
+
+mod address;
+mod distribution;
+mod draw;
+mod mix;
+mod pace;
+mod pattern;
+mod replay;
+mod size;
+mod zipf;
+
+use super::job::Size;
+use super::job::Work;
+
+pub(super) use address::Places;
+pub use distribution::Distribution;
+pub(super) use mix::Mix;
+pub(super) use mix::Operation;
+pub use pattern::DataPattern;
+pub(super) use pattern::Filler;
+pub use replay::TimedCommand;
+pub(super) use replay::read as read_replay;
+pub use size::IoSizes;
+
+use address::Sequence;
+use draw::Draw;
+use draw::Weighted;
+use pace::Pace;
+
+/// A command that is to be submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) operation: Operation,
+    pub(super) slba: u64,
+    /// The index of its size in the job.
+    pub(super) size: usize,
+    /// Whether SGLs are used for its data, and not PRPs.
+    pub(super) sgl: bool,
+}
+
+/// The commands of a job, one after the other.
+#[derive(Debug)]
+pub(super) struct Workload<'w> {
+    /// How many are left; `None` without a limit.
+    left: Option<u64>,
+    source: Source<'w>,
+    sgl_percentage: u8,
+    draw: Draw,
+}
+
+#[derive(Debug)]
+enum Source<'w> {
+    Drawn(Box<Drawn<'w>>),
+    Recorded(&'w [Recorded]),
+}
+
+/// A recorded command, as the job has it.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub(super) struct Recorded {
+    pub(super) at_ns: u64,
+    pub(super) operation: Operation,
+    pub(super) slba: u64,
+    /// The index of its size in the job.
+    pub(super) size: usize,
+}
+
+/// How commands are drawn.
+#[derive(Debug)]
+struct Drawn<'w> {
+    operations: Vec<Operation>,
+    shares: Weighted,
+    sizes: &'w [Size],
+    size_weights: Weighted,
+    /// The random places for each size.
+    places: Vec<Places>,
+    sequence: Sequence,
+    random_percentage: u8,
+    pace: Option<Pace>,
+}
+
+impl<'w> Workload<'w> {
+    pub(super) fn new(work: &'w Work) -> Self {
+        let source = match &work.replay {
+            Some(recorded) => Source::Recorded(recorded),
+            None => Source::Drawn(Box::new(Drawn::new(work))),
+        };
+        let Work { count, seed, sgl_percentage, .. } = *work;
+        Self { left: count, source, sgl_percentage, draw: Draw::new(seed) }
+    }
+
+    /// When the next command is due, in nanoseconds after the start; `None` if there is none.
+    #[inline]
+    pub(super) fn due_ns(&self) -> Option<u64> {
+        if self.left == Some(0) {
+            return None;
+        }
+        match &self.source {
+            Source::Drawn(drawn) => Some(drawn.pace.as_ref().map_or(0, Pace::due_ns)),
+            Source::Recorded(recorded) => recorded.first().map(|command| command.at_ns),
+        }
+    }
+
+    /// Returns the next command; there is one that is [due](Self::due_ns) at some time.
+    #[inline]
+    pub(super) fn next(&mut self) -> Next {
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+        }
+        let (operation, slba, size) = match &mut self.source {
+            Source::Drawn(drawn) => drawn.next(&mut self.draw),
+            Source::Recorded(recorded) => {
+                let (first, rest) = recorded.split_first().expect("a command is left");
+                *recorded = rest;
+                (first.operation, first.slba, first.size)
+            }
+        };
+        let sgl = self.draw.percent(self.sgl_percentage);
+        Next { operation, slba, size, sgl }
+    }
+}
+
+impl<'w> Drawn<'w> {
+    fn new(work: &'w Work) -> Self {
+        let Work { sizes, regions, distribution, .. } = work;
+        let places = |size: &Size| Places::new(regions, size.blocks, size.align, distribution);
+        Self {
+            operations: work.mix.iter().map(|(operation, _)| *operation).collect(),
+            shares: Weighted::new(work.mix.iter().map(|(_, share)| *share)),
+            sizes,
+            size_weights: Weighted::new(sizes.iter().map(|size| size.weight)),
+            places: sizes.iter().map(places).collect(),
+            sequence: Sequence::new(regions, work.first, work.step),
+            random_percentage: work.random_percentage,
+            pace: work.iops.map(Pace::new),
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, draw: &mut Draw) -> (Operation, u64, usize) {
+        if let Some(pace) = &mut self.pace {
+            pace.advance();
+        }
+        let operation = self.operations[self.shares.draw(draw)];
+        let index = self.size_weights.draw(draw);
+        let slba = if draw.percent(self.random_percentage) {
+            self.places[index].draw(draw)
+        } else {
+            let size = &self.sizes[index];
+            self.sequence.next(size.blocks, size.align)
+        };
+        (operation, slba, index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(work: &Work, count: usize) -> Vec<Next> {
+        let mut workload = Workload::new(work);
+        (0..count).map(|_| workload.next()).collect()
+    }
+
+    #[test]
+    fn the_seed_says_it_all() {
+        let work = Work { mix: vec![(Operation::Read, 50), (Operation::Write, 50)], ..Work::of(8) };
+        let other = Work { seed: 8, ..work.clone() };
+        assert_eq!(commands(&work, 1000), commands(&work, 1000));
+        assert_ne!(commands(&work, 1000), commands(&other, 1000));
+    }
+
+    #[test]
+    fn operations_sizes_and_sgls_have_their_shares() {
+        let mix = vec![(Operation::Read, 70), (Operation::Flush, 10), (Operation::WriteZeroes, 20)];
+        let sizes = [(1, 10), (8, 90)].map(|(blocks, weight)| Size { blocks, weight, align: None });
+        let work = Work { mix, sizes: sizes.into(), sgl_percentage: 25, ..Work::of(8) };
+        let commands = commands(&work, 10_000);
+        let share = |what: fn(&Next) -> bool| commands.iter().filter(|it| what(it)).count();
+        assert!((6800..7200).contains(&share(|it| it.operation == Operation::Read)));
+        assert!((900..1100).contains(&share(|it| it.operation == Operation::Flush)));
+        assert!((8800..9200).contains(&share(|it| it.size == 1)));
+        assert!((2300..2700).contains(&share(|it| it.sgl)));
+    }
+
+    #[test]
+    fn a_part_of_the_commands_is_at_random_and_the_others_go_on_in_order() {
+        let regions = vec![0..16, 16..80_000];
+        let work = Work { random_percentage: 40, regions, ..Work::of(8) };
+        let slbas: Vec<_> = commands(&work, 10_000).iter().map(|it| it.slba).collect();
+        let mut expected = 0;
+        let in_order = slbas.iter().filter(|slba| {
+            let found = **slba == expected;
+            expected += if found { 8 } else { 0 };
+            found
+        });
+        let in_order = in_order.count();
+        assert!((5800..6200).contains(&in_order), "{in_order}");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_counted_and_to_what_was_recorded() {
+        let work = Work { count: Some(2), iops: Some(1000), ..Work::of(8) };
+        let mut workload = Workload::new(&work);
+        for due in [0, 1_000_000] {
+            assert_eq!(workload.due_ns(), Some(due));
+            workload.next();
+        }
+        assert_eq!(workload.due_ns(), None);
+
+        let recorded = Recorded { at_ns: 5, operation: Operation::Verify, slba: 9, size: 0 };
+        let work = Work { replay: Some(vec![recorded]), ..Work::of(8) };
+        let mut workload = Workload::new(&work);
+        assert_eq!(workload.due_ns(), Some(5));
+        let next = workload.next();
+        assert_eq!((next.operation, next.slba), (Operation::Verify, 9));
+        assert_eq!(workload.due_ns(), None);
+    }
+}
