@@ -4,6 +4,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::command::Expected;
+use crate::integrity::Miscompare;
+use crate::integrity::TableError;
 use crate::ioworker::IoWorkerError;
 use crate::memory::MemoryError;
 use crate::memory::Overrun;
@@ -27,6 +29,18 @@ pub enum Error {
         status: Status,
         /// What the test expected.
         expected: Expected,
+        /// Where the test built the command.
+        site: &'static Location<'static>,
+    },
+    /// A command completed, and the data is not what the blocks may hold: see [`integrity`](crate::integrity).
+    #[error("{site}: {command}, CID {cid:#06x}: {miscompare}")]
+    Miscompare {
+        /// The command: its name, opcode and queue.
+        command: String,
+        /// The command identifier.
+        cid: u16,
+        /// What is wrong, and what is known of the block.
+        miscompare: Box<Miscompare>,
         /// Where the test built the command.
         site: &'static Location<'static>,
     },
@@ -168,6 +182,9 @@ pub enum Error {
     /// Memory could not be had.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// Data cannot be verified.
+    #[error(transparent)]
+    Integrity(#[from] TableError),
     /// There is no worker, or no result of one.
     #[error(transparent)]
     IoWorker(#[from] IoWorkerError),

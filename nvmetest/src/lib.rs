@@ -65,6 +65,7 @@
 //! | [`capability`] | what a test may require of a controller |
 //! | [`cmdlog`] | the command log |
 //! | [`durability`] | what a namespace may hold after its power was cut |
+//! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
@@ -76,6 +77,7 @@ mod controller;
 pub mod durability;
 mod error;
 mod fixture;
+pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
@@ -118,6 +120,7 @@ pub use error::Error;
 pub use error::Result;
 pub use fixture::Fixture;
 pub use fixture::Outcome;
+pub use integrity::Verify;
 pub use ioworker::IoWorker;
 pub use ioworker::IoWorkerError;
 pub use memory::Buffer;
@@ -155,6 +158,7 @@ pub mod prelude {
     pub use crate::Result;
     pub use crate::Status;
     pub use crate::Ticket;
+    pub use crate::Verify;
     pub use crate::nvme_test;
     pub use crate::skip;
 }

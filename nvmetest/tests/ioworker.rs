@@ -19,6 +19,7 @@ use nvmetest::IoWorkerError;
 use nvmetest::cmdlog::Record;
 use nvmetest::cmdlog::Selection;
 use nvmetest::cmdlog::Token;
+use nvmetest::integrity::Content;
 use nvmetest::ioworker::DataPattern;
 use nvmetest::ioworker::Distribution;
 use nvmetest::ioworker::IoWorkerBuilder;
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
         trial("workers_that_are_rung_for_end_like_others", forwarded_endings),
         trial("a_worker_with_a_time_ends_when_it_is_over", time),
         trial("what_a_worker_writes_is_read_back", writes),
+        trial("workers_on_the_same_blocks_read_what_any_of_them_wrote", verified),
+        trial("a_worker_that_reads_what_nobody_wrote_says_what_is_wrong", miscompare),
+        trial("what_a_killed_worker_had_in_flight_is_old_or_new", killed_while_verified),
         trial("commands_of_several_pages_have_prp_lists", prp_lists),
         trial("two_workers_run_at_once", two_workers),
         trial("failed_commands_are_an_error_with_the_first_of_them", failed_commands),
@@ -198,6 +202,79 @@ fn writes() -> Result<(), Failed> {
         let is_written = (start..start + blocks).contains(&lba);
         let stamp = if is_written { [lba.to_le_bytes(), seed.to_le_bytes()] } else { [[0; 8]; 2] };
         assert_eq!(block[..16], stamp.concat(), "LBA {lba}");
+    }
+    Ok(())
+}
+
+/// All that changes blocks is noted by each, and looked at by the others and by the runner.
+fn verified() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    ns.verify_data(true)?;
+    let mix = [
+        (NvmOpcode::READ, 50),
+        (NvmOpcode::WRITE, 35),
+        (NvmOpcode::WRITE_ZEROES, 5),
+        (NvmOpcode::DATASET_MANAGEMENT, 5),
+        (NvmOpcode::FLUSH, 5),
+    ];
+    let work = ns.ioworker().random().io_blocks(4).region(0..256).depth(8).count(20_000).mix(mix);
+    let workers = [work.clone().seed(1).start()?, work.clone().seed(2).start()?, work.start()?];
+    let mut blocks = nvme.buffer(8 * ns.block());
+    for slba in (0..256).step_by(8).cycle().take(1000) {
+        ns.read(&mut blocks, slba).run(&q)?;
+    }
+    for worker in workers {
+        assert_eq!(worker.join()?.commands(), 20_000);
+    }
+    let mut blocks = nvme.buffer(256 * ns.block());
+    ns.read(&mut blocks, 0).run(&q)?;
+    let table = ns.verified_by().expect("it is on");
+    // The test would pass as well if nothing was judged.
+    let known = (0..256).filter(|lba| !matches!(table.content(*lba), Content::Unknown)).count();
+    assert_eq!((known, table.degraded()), (256, 0));
+    Ok(())
+}
+
+/// The blocks change while nobody takes note.
+fn miscompare() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    let folder = tempfile::tempdir()?;
+    let table = folder.path().join("table");
+    ns.verify_data_in(&table)?;
+    let work = ns.ioworker().sequential().io_blocks(1).region(0..64).depth(4).count(64);
+    assert_eq!(work.clone().read_percentage(0).start()?.join()?.writes, 64);
+    assert_eq!(work.clone().start()?.join()?.reads, 64);
+    ns.verify_data(false)?;
+    let mut block = nvme.buffer(ns.block());
+    ns.read(&mut block, 9).run(&q)?;
+    ns.write(&block, 10).run(&q)?;
+    ns.verify_data_in(&table)?;
+    let IoWorkerError::Miscompare { statistics, verdict, .. } = worker_error(work.start()?.join())
+    else {
+        panic!("it is no miscompare");
+    };
+    assert!((11..=64).contains(&statistics.reads), "{statistics}");
+    assert!(verdict.contains("LBA 0xa"), "{verdict}");
+    assert!(verdict.contains("LBA 0x9"), "{verdict}");
+    Ok(())
+}
+
+/// It is not taken for written, nor for lost.
+fn killed_while_verified() -> Result<(), Failed> {
+    let nvme = soft::controller("soft:size=1MiB")?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    ns.verify_data(true)?;
+    let mut blocks = nvme.buffer(256 * ns.block());
+    for seed in 0..10 {
+        let work = ns.ioworker().random().read_percentage(0).io_blocks(2).region(0..256).depth(16);
+        let worker = work.seed(seed).count(WITHOUT_END).start()?;
+        wait_for_progress(&worker);
+        send(worker.pid(), Signal::SIGKILL);
+        assert!(matches!(worker_error(worker.join()), IoWorkerError::Died { .. }));
+        ns.read(&mut blocks, 0).run(&q)?;
+        ns.read(&mut blocks, 0).run(&q)?;
     }
     Ok(())
 }

@@ -9,10 +9,11 @@ use clap::Args;
 
 use crate::suites::root;
 
-/// Measure 4 KiB random reads on the soft controller, beside what the machine can do, and count what the guarantees cost
+/// Measure 4 KiB random reads on the soft controller, by the driver and by IOWorkers, beside what the machine can do, and
+/// count what the guarantees cost
 #[derive(Args)]
 pub struct Bench {
-    /// Options of the benchmark, behind `--`; `-- --help` lists them
+    /// Options of the benchmark, behind `--`: `-- workers` for the part about IOWorkers alone
     #[arg(last = true, value_name = "OPTION")]
     options: Vec<OsString>,
 }

@@ -16,6 +16,7 @@ use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
 use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
+use crate::integrity::Verified;
 use crate::ioworker::LiveWorkers;
 use crate::memory::Block;
 use crate::memory::Domain;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     parked: RefCell<Vec<Arc<Block>>>,
     /// The workers that may use a queue.
     workers: LiveWorkers,
+    /// The namespaces whose data is verified.
+    verified: Verified,
     /// The host memory buffer.
     leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
@@ -115,6 +118,7 @@ impl Shared {
             cores: RefCell::default(),
             parked: RefCell::default(),
             workers: LiveWorkers::default(),
+            verified: Verified::default(),
             leases: Leases::default(),
             complaints: RefCell::default(),
             faults: RefCell::default(),
@@ -287,6 +291,19 @@ impl Shared {
         self.complaints.borrow_mut().extend(self.workers.end_all(why));
     }
 
+    /// The namespaces whose data is verified.
+    #[inline]
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Has all queues look at each command, or no more.
+    pub(crate) fn look_closely(&self) {
+        for core in self.cores.borrow().iter().filter_map(Weak::upgrade) {
+            core.look_closely();
+        }
+    }
+
     pub(super) fn leases(&self) -> &Leases {
         &self.leases
     }
@@ -322,6 +339,10 @@ impl Shared {
     pub(crate) fn begin_change(&self) {
         self.changes.set(self.changes.get() + 1);
         self.epoch.set(fresh_epoch());
+        if self.verified.is_on() {
+            self.verified.end();
+            self.look_closely();
+        }
     }
 
     /// Whether a command that may give a namespace another format has not completed. One that was given up still
@@ -351,6 +372,11 @@ impl Shared {
         self.claims.note(opcode, qid, is_success);
         if !is_success {
             return;
+        }
+        if opcode == AdminOpcode::SANITIZE
+            && let Some(error) = self.verified.forget(None)
+        {
+            self.complain(error.to_string());
         }
         let touched = self.touched.get();
         match opcode {

@@ -35,6 +35,16 @@ pub enum IoWorkerError {
         /// What it said.
         why: String,
     },
+    /// The worker read what a block cannot hold: see [`integrity`](crate::integrity).
+    #[error("IOWorker {pid} read wrong data after {} commands: {verdict}", statistics.commands())]
+    Miscompare {
+        /// Its process.
+        pid: u32,
+        /// What it had counted.
+        statistics: Box<Statistics>,
+        /// What is wrong with it, in full.
+        verdict: String,
+    },
     /// The process ended and said nothing: somebody killed it, or it crashed.
     #[error("IOWorker {pid} died after {} commands ({status})", statistics.commands())]
     Died {

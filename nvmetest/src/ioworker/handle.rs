@@ -12,6 +12,7 @@ use crate::Result;
 use crate::cmdlog::Record;
 use crate::cmdlog::Selection;
 use crate::controller::Controller;
+use crate::integrity::Writer;
 use crate::memory::Block;
 
 use super::IoWorkerError;
@@ -48,13 +49,15 @@ pub struct IoWorker<'c> {
 }
 
 /// What the runner has to know of the job.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Terms {
     /// For how long it works, if that is known.
     pub(super) time: Option<Duration>,
     /// For how long nothing may complete.
     pub(super) timeout: Duration,
     pub(super) allow_errors: bool,
+    /// Who it is in the table by which its data is verified, if it is.
+    pub(super) writer: Option<Writer>,
 }
 
 impl<'c> IoWorker<'c> {
@@ -182,6 +185,10 @@ impl<'c> IoWorker<'c> {
         }
         match self.page.state() {
             State::Done if exit.success => {}
+            State::Miscompare => {
+                let verdict = self.page.message();
+                return Err(IoWorkerError::Miscompare { pid, statistics, verdict });
+            }
             State::GaveUp => {
                 return Err(IoWorkerError::GaveUp { pid, statistics, why: self.page.message() });
             }
@@ -211,6 +218,10 @@ impl Drop for IoWorker<'_> {
         if !shared.queues().has_sq(sqid) {
             shared.workers().remove(&self.process);
             self.memory.iter().for_each(|block| shared.unpark(block));
+            // What it had in flight is old or new.
+            if let Some(writer) = &self.terms.writer {
+                writer.table().end_writer(writer.id());
+            }
         }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Work {
     pub(super) seed: u64,
     /// How long nothing may complete while commands are in flight.
     pub(super) timeout_ns: u64,
+    /// Who it is in the table by which its data is verified, if it is.
+    pub(super) writer: Option<u32>,
     /// The line that started the worker, as an index into the sites of the command log.
     pub(super) site: u32,
 }
@@ -107,6 +109,7 @@ impl Work {
             cpu: None,
             seed: 7,
             timeout_ns: 20_000_000,
+            writer: None,
             site: 0,
         }
     }

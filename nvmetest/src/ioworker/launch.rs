@@ -27,6 +27,7 @@ pub(super) const ARENA: RawFd = 3;
 pub(super) const DOORBELLS: RawFd = 4;
 pub(super) const STATISTICS: RawFd = 5;
 pub(super) const LOG: RawFd = 6;
+pub(super) const TABLE: RawFd = 7;
 
 /// Starts a process for `job`.
 pub(super) fn launch(
@@ -35,6 +36,7 @@ pub(super) fn launch(
     doorbells: BorrowedFd<'_>,
     statistics: File,
     log: BorrowedFd<'_>,
+    table: Option<&File>,
 ) -> io::Result<Child> {
     let mut input = File::from(memfd_create(c"nvmetest-job", MFdFlags::MFD_CLOEXEC)?);
     input.write_all(&serde_json::to_vec(job)?)?;
@@ -47,13 +49,16 @@ pub(super) fn launch(
         .stdin(Stdio::from(input))
         // What it says of a panic is for the terminal; what it has to say to the runner is in the page.
         .stdout(Stdio::null());
-    let inherited = [
+    let mut inherited = vec![
         (arena.try_clone_to_owned()?, ARENA),
         (doorbells.try_clone_to_owned()?, DOORBELLS),
         (statistics.into(), STATISTICS),
         (log.try_clone_to_owned()?, LOG),
     ];
-    let mappings = inherited.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd });
-    command.fd_mappings(mappings.into()).map_err(io::Error::other)?;
+    if let Some(table) = table {
+        inherited.push((table.try_clone()?.into(), TABLE));
+    }
+    let mapping = |(parent_fd, child_fd)| FdMapping { parent_fd, child_fd };
+    command.fd_mappings(inherited.into_iter().map(mapping).collect()).map_err(io::Error::other)?;
     command.spawn()
 }

@@ -18,8 +18,10 @@
 //! }
 //! ```
 //!
-//! What it sends follows from its seed. Its commands are in the [command log](crate::cmdlog), also when it was killed. It does
-//! not look at what it reads: that is not there yet.
+//! What it sends follows from its seed. Its commands are in the [command log](crate::cmdlog), also when it was killed. Where the
+//! data of its namespace is [verified](crate::integrity), each block that it writes has a [`Stamp`](crate::integrity::Stamp), and
+//! what it reads is checked: by what it wrote itself, what other workers did, and what the test did. Wrong data ends it
+//! ([`IoWorkerError::Miscompare`]).
 //!
 //! # The process
 //!

@@ -80,6 +80,8 @@ pub(super) enum State {
     Done = 2,
     /// It could not go on: there is a message.
     GaveUp = 3,
+    /// It read what a block cannot hold: there is a message.
+    Miscompare = 4,
 }
 
 /// The memory.
@@ -110,6 +112,7 @@ impl Page {
             1 => State::Ready,
             2 => State::Done,
             3 => State::GaveUp,
+            4 => State::Miscompare,
             _ => State::Starting,
         }
     }
@@ -241,12 +244,12 @@ impl Page {
         words.map(|word| (Status((word >> COUNT_BITS) as u16), word & ((1 << COUNT_BITS) - 1)))
     }
 
-    /// Leaves a message, and says that the worker cannot go on.
-    pub(super) fn give_up(&self, why: &str) {
+    /// Leaves a message, and says that the worker does not go on.
+    pub(super) fn leave(&self, state: State, why: &str) {
         let message = &why.as_bytes()[..why.len().min(OPERATIONS - MESSAGE)];
         self.0.write(MESSAGE, message);
         self.put(MESSAGE_LEN, message.len() as u64);
-        self.set_state(State::GaveUp);
+        self.set_state(state);
     }
 
     pub(super) fn message(&self) -> String {
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn a_message_is_cut_off_where_the_page_ends() {
         let (_file, page) = Page::make().unwrap();
-        page.give_up(&"why? ".repeat(5000));
+        page.leave(State::GaveUp, &"why? ".repeat(5000));
         assert_eq!(page.state(), State::GaveUp);
         assert_eq!(page.message().len(), OPERATIONS - MESSAGE);
         // A writer that died, or that lies, makes no message longer than there is room for.

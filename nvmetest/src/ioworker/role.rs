@@ -19,6 +19,8 @@ use nix::unistd::Pid;
 use nix::unistd::getppid;
 
 use crate::cmdlog::CmdLog;
+use crate::integrity::Table;
+use crate::integrity::Writer;
 use crate::memory::Mapping;
 use crate::memory::attach;
 use crate::queue::panic_message;
@@ -27,11 +29,13 @@ use crate::transport::Mmio;
 use super::ROLE;
 use super::engine::Engine;
 use super::engine::Reach;
+use super::engine::Stop;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
 use super::launch::LOG;
 use super::launch::STATISTICS;
+use super::launch::TABLE;
 use super::page;
 use super::page::Page;
 use super::page::State;
@@ -63,19 +67,22 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let why = match catch_unwind(|| work(&page)) {
+    match catch_unwind(|| work(&page)) {
         Ok(Ok(())) => {
             page.set_state(State::Done);
             return ExitCode::SUCCESS;
         }
-        Ok(Err(why)) => why,
-        Err(panic) => format!("it panicked, please report it: {}", panic_message(&*panic)),
-    };
-    page.give_up(&why);
+        Ok(Err(Stop::GaveUp(why))) => page.leave(State::GaveUp, &why),
+        Ok(Err(Stop::Miscompare(verdict))) => page.leave(State::Miscompare, &verdict),
+        Err(panic) => {
+            let panic = panic_message(&*panic);
+            page.leave(State::GaveUp, &format!("it panicked, please report it: {panic}"));
+        }
+    }
     ExitCode::FAILURE
 }
 
-fn work(page: &Page) -> Result<(), String> {
+fn work(page: &Page) -> Result<(), Stop> {
     let job: Job = serde_json::from_reader(io::stdin())
         .map_err(|error| format!("it cannot read its job: {error}"))?;
     let cannot_map = |what: &'static str| move |error| format!("it cannot map {what}: {error}");
@@ -87,10 +94,20 @@ fn work(page: &Page) -> Result<(), String> {
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
     let log = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
     let log = log.ring(place.sqid, place.sqid);
+    let writer = job.work.writer.map(writer).transpose()?;
     stay_on(job.work.cpu)?;
-    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log }, page);
+    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, writer }, page);
     page.set_state(State::Ready);
     engine.run()
+}
+
+/// Maps the table by which data is verified.
+fn writer(id: u32) -> Result<Writer, String> {
+    let file = inherited(TABLE).map_err(|error| error.to_string());
+    let table = file.and_then(|file| Table::attach(file).map_err(|error| error.to_string()));
+    let table =
+        table.map_err(|error| format!("it cannot map what its data is verified by: {error}"))?;
+    Ok(Writer::with_id(table, id))
 }
 
 /// Has the process run on one processor, if it is to.

@@ -70,6 +70,7 @@ mod mapping;
 pub mod prp;
 pub mod sgl;
 mod space;
+mod words;
 
 pub use arena::Arena;
 pub(crate) use attach::attach;
@@ -94,6 +95,7 @@ pub use loan::Sink;
 pub use loan::Slice;
 pub use loan::SliceMut;
 pub use mapping::Mapping;
+pub(crate) use words::Words;
 
 /// The unit of mapping: no two buffers share a page.
 pub const PAGE_SIZE: usize = 4096;

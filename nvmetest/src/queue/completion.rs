@@ -1,6 +1,7 @@
 //! Reaping completions, and who gets what completed.
 
 use crate::cmdlog;
+use crate::memory::Places;
 use crate::memory::hand_over;
 use crate::spec::AdminOpcode;
 use crate::spec::Cqe;
@@ -82,12 +83,22 @@ impl Core {
         }
         let slot = match self.slots.find(cqe.cid.get()) {
             Found::Command(slot) => slot,
-            Found::Late => return,
+            Found::Late => {
+                if !self.notes.is_empty() {
+                    self.note_end(self.slots.number_of(Key::of_cid(cqe.cid.get())));
+                }
+                return;
+            }
             Found::Unknown => return self.find(invariant::unknown_command(cqe.cid.get()), cqe),
         };
         let facts = slot.facts();
         self.log.completed(facts.logged, cqe, at_ns);
         slot.complete(cqe, at_ns);
+        if !self.notes.is_empty() {
+            let places = slot.places.replace(Places::None);
+            self.check_blocks(slot.key(), &facts, &places, status.is_success());
+            slot.places.set(places);
+        }
         slot.give_back();
         let callback = slot.callback.take();
         self.slots.release(slot);

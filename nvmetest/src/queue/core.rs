@@ -23,6 +23,7 @@ use super::ring::SubmissionRing;
 use super::slot::Slot;
 use super::slots::Slots;
 use super::straggler::Straggler;
+use super::verified::Notes;
 
 /// How often it is looked whether a command in flight is overdue.
 const LOOK_EVERY_NS: u64 = 1_000_000;
@@ -45,6 +46,8 @@ pub struct Core {
     /// A page for each slot, for PRP Lists and SGL segments.
     pub(super) lists: OnceCell<Arc<Block>>,
     pub(super) canaries: Canaries,
+    /// What is noted of commands in flight whose blocks are verified.
+    pub(super) notes: Notes,
     pub(super) log: Ring,
     pub(super) accounts: Accounts,
     /// How many commands were refused so far.
@@ -81,6 +84,7 @@ impl Core {
             next_look_ns: Cell::new(0),
             lists: OnceCell::new(),
             canaries: Canaries::default(),
+            notes: Notes::default(),
             log,
             accounts: Accounts::default(),
             refused: Cell::new(0),
@@ -90,6 +94,7 @@ impl Core {
             left: RefCell::default(),
         });
         completions.attach(&core);
+        core.look_closely();
         core
     }
 
@@ -151,13 +156,17 @@ impl Core {
     pub(crate) fn retire(&self, why: &str) {
         if self.gone.set(why.to_owned()).is_ok() {
             self.left.replace(self.slots.youngest_first());
+            if !self.notes.is_empty() {
+                self.slots.given_up().for_each(|slot| self.note_end(slot.number()));
+            }
         }
         self.look_closely();
     }
 
-    /// Lets commands be plain only while the queue is there and nothing is to be told.
-    fn look_closely(&self) {
-        self.accounts.set_calm(!self.is_gone() && !self.has_findings.get());
+    /// Lets commands be plain only while the queue is there, nothing is to be told, and no data is verified.
+    pub(crate) fn look_closely(&self) {
+        let is_verified = self.shared.verified().is_on();
+        self.accounts.set_calm(!self.is_gone() && !self.has_findings.get() && !is_verified);
     }
 
     /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.

@@ -25,6 +25,9 @@ impl Core {
         self.log.abandoned(facts.logged, at_ns);
         let cqe = self.made_by_host(slot);
         slot.complete(&cqe, at_ns);
+        if !self.notes.is_empty() {
+            self.note_end(slot.number());
+        }
         slot.give_back();
         let callback = slot.callback.take();
         self.slots.release(slot);

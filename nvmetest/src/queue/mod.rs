@@ -72,6 +72,7 @@ mod straggler;
 mod submission;
 mod target;
 mod ticket;
+mod verified;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use claims::Claim;

@@ -130,6 +130,11 @@ impl Slots {
         abandoned.map(Slot::abandon).collect()
     }
 
+    /// The slots of commands that were given up and have not completed.
+    pub(super) fn given_up(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.state() == State::Zombie)
+    }
+
     pub(super) fn busy(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter().filter(|slot| slot.is_busy())
     }

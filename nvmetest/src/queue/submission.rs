@@ -77,6 +77,12 @@ impl Core {
                 }
             }
         }
+        if self.shared.verified().is_on()
+            && let Err(error) = self.note_command(slot.number(), &sqe, &places, plan, terms)
+        {
+            self.slots.release(slot);
+            return self.fail(owner, error.into());
+        }
         if places.have_edges() {
             self.place_canaries(slot, &sqe, &places, plan, terms);
         }

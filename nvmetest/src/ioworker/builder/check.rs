@@ -76,6 +76,7 @@ impl IoWorkerBuilder<'_> {
             cpu: self.cpu,
             seed: self.seed,
             timeout_ns: self.ns.controller().shared().timeout_ns(),
+            writer: None,
             site,
         })
     }

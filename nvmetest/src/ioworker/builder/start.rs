@@ -11,6 +11,7 @@ use crate::CqOptions;
 use crate::Qpair;
 use crate::Result;
 use crate::SqOptions;
+use crate::integrity::Writer;
 use crate::ioworker::IoWorker;
 use crate::ioworker::IoWorkerError;
 use crate::ioworker::doorbell::DoorbellMap;
@@ -44,7 +45,7 @@ impl<'c> IoWorkerBuilder<'c> {
     #[track_caller]
     pub fn start(self) -> Result<IoWorker<'c>> {
         let nvme = self.ns.controller();
-        let work = self.check(nvme.cmdlog().site(Location::caller()))?;
+        let mut work = self.check(nvme.cmdlog().site(Location::caller()))?;
         let shared = nvme.shared();
         if !role::is_served() {
             let why = "this program does not become one when it is executed again; have its `main` call \
@@ -69,14 +70,19 @@ impl<'c> IoWorkerBuilder<'c> {
         let Doorbells { file: doorbells, map, lane } = doorbells.map_err(not_started)?;
         let place = self.place(&qpair, &data, slot_bytes, of_sizes, map);
         let (file, statistics) = Page::make().map_err(not_started)?;
+        let verified = shared.verified().find(self.ns.nsid());
+        let writer = verified.map(|checker| checker.writer.table().writer()).transpose()?;
+        work.writer = writer.as_ref().map(Writer::id);
         let job = Job { work, place };
         let log = nvme.cmdlog();
-        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file())
+        let table = writer.as_ref().map(|writer| writer.table().file());
+        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file(), table)
             .map_err(not_started)?;
         let terms = Terms {
             time: self.time,
             timeout: Duration::from_nanos(job.work.timeout_ns),
             allow_errors: self.allow_errors,
+            writer,
         };
         let memory = [data].into_iter().chain(blocks).collect();
         let process = WorkerProcess::new(child, queues);

@@ -7,14 +7,16 @@ use zerocopy::transmute;
 use crate::spec::Cqe;
 
 use super::Engine;
+use super::Named;
 use super::Pending;
+use super::Stop;
 use crate::ioworker::statistics::Completed;
 use crate::ioworker::statistics::FailedCommand;
 use crate::ioworker::statistics::Recorder;
 
 impl Engine<'_> {
     /// Takes all completions that are there. Returns when the last of them was seen, if there was one.
-    pub(super) fn reap(&mut self, recorder: &mut Recorder<'_>) -> Result<Option<u64>, String> {
+    pub(super) fn reap(&mut self, recorder: &mut Recorder<'_>) -> Result<Option<u64>, Stop> {
         let mut last = None;
         while let Some(cqe) = self.completion() {
             self.head += 1;
@@ -43,22 +45,22 @@ impl Engine<'_> {
         (cqe.phase() == self.phase).then_some(cqe)
     }
 
-    /// Counts and logs a completion. The slot still has the data of the command: what looks at data looks here.
+    /// Counts and logs a completion, and looks at the data, which the slot still has.
     #[inline]
-    fn complete(&mut self, cqe: &Cqe, now: u64, recorder: &mut Recorder<'_>) -> Result<(), String> {
+    fn complete(&mut self, cqe: &Cqe, now: u64, recorder: &mut Recorder<'_>) -> Result<(), Stop> {
         let (cid, sqid) = (cqe.cid.get(), cqe.sqid.get());
         if sqid != self.place.sqid {
             let own = self.place.sqid;
-            return Err(format!(
+            return Err(Stop::GaveUp(format!(
                 "a completion names submission queue {sqid} and not {own} (Base 4.2.1, SQ Identifier)"
-            ));
+            )));
         }
         let pending = self.slots.get_mut(usize::from(cid)).and_then(Option::take);
         let Some(Pending { operation, blocks, slba, submitted_ns, token }) = pending else {
-            return Err(format!(
+            return Err(Stop::GaveUp(format!(
                 "a completion names command identifier {cid:#06x}, which is not in flight (Base 4.2.1, Command \
                  Identifier)"
-            ));
+            )));
         };
         self.free.push(cid);
         self.reach.log.completed(token, cqe, now);
@@ -71,6 +73,18 @@ impl Engine<'_> {
         let command = Completed { operation, submitted_ns, completed_ns: now, bytes, status };
         let opcode = operation.opcode();
         recorder.completed(&command, || FailedCommand { opcode, slba, blocks, status, token });
-        Ok(())
+        let base = self.data_at(cid);
+        let Self { verifier: Some(verifier), reach, work, .. } = self else { return Ok(()) };
+        let read = |number: usize, block: &mut [u8]| {
+            reach.data.read(base + number * work.block, block);
+        };
+        let named = Named { operation, slba, blocks };
+        verifier.complete(cid, named, status.is_success(), read).map_err(|mut miscompare| {
+            miscompare.read_by = Some(format!(
+                "{opcode} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
+                std::process::id()
+            ));
+            Stop::Miscompare(miscompare.to_string())
+        })
     }
 }

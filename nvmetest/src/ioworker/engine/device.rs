@@ -88,9 +88,10 @@ impl Device {
             data,
             doorbells: Mmio::new(0x1000, memory()),
             log: log.ring(SQID, SQID),
+            writer: None,
         };
         let mut engine = Engine::new(&job, reach, &page);
-        let result = engine.run();
+        let result = engine.run().map_err(|stop| stop.to_string());
         let (sq, data) = (look(&engine.reach.sq), look(&engine.reach.data));
         let sqes = sq.as_chunks::<64>().0.iter().take(DEPTH.into());
         let sqes = sqes.map(|sqe| Sqe::read_from_bytes(sqe).unwrap()).collect();

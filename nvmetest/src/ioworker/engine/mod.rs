@@ -1,7 +1,9 @@
 //! The loop of a worker: it keeps the queue full, or as full as its pace says.
 
 mod complete;
+mod stop;
 mod submit;
+mod verify;
 
 #[cfg(test)]
 mod device;
@@ -15,6 +17,7 @@ use nix::time::clock_gettime;
 
 use crate::cmdlog::Ring;
 use crate::cmdlog::Token;
+use crate::integrity::Writer;
 use crate::memory::Mapping;
 use crate::memory::hand_over;
 use crate::transport::Mmio;
@@ -28,6 +31,10 @@ use super::statistics::Recorder;
 use super::workload::Filler;
 use super::workload::Operation;
 use super::workload::Workload;
+
+pub(super) use stop::Stop;
+use verify::Named;
+use verify::Verifier;
 
 /// After so many looks at an empty queue the processor is offered to others.
 const SPINS: u32 = 64;
@@ -58,6 +65,8 @@ pub(super) struct Reach {
     pub(super) doorbells: Mmio,
     /// Where its commands are logged.
     pub(super) log: Ring,
+    /// By which its data is verified, if it is.
+    pub(super) writer: Option<Writer>,
 }
 
 /// The queue pair of a worker, and what is in flight.
@@ -81,12 +90,14 @@ pub(super) struct Engine<'w> {
     block: Box<[u8]>,
     /// How many blocks were written.
     version: u64,
+    verifier: Option<Verifier>,
 }
 
 impl<'w> Engine<'w> {
-    pub(super) fn new(job: &'w Job, reach: Reach, page: &'w Page) -> Self {
+    pub(super) fn new(job: &'w Job, mut reach: Reach, page: &'w Page) -> Self {
         let Job { work, place } = job;
         let depth = usize::from(work.depth);
+        let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
         Self {
             work,
             place,
@@ -104,13 +115,14 @@ impl<'w> Engine<'w> {
             filler: Filler::new(work.pattern, work.seed, work.block),
             block: vec![0; work.block].into(),
             version: 0,
+            verifier,
         }
     }
 
     /// Works until the job is done and nothing is in flight.
     ///
-    /// A command that fails is counted. What the queue cannot go on with is an error.
-    pub(super) fn run(&mut self) -> Result<(), String> {
+    /// A command that fails is counted. What the queue cannot go on with is an error, and so is wrong data.
+    pub(super) fn run(&mut self) -> Result<(), Stop> {
         let start = self.clock.now_ns();
         let mut recorder = Recorder::new(self.page, start);
         let result = self.work(start, &mut recorder);
@@ -121,7 +133,7 @@ impl<'w> Engine<'w> {
         result
     }
 
-    fn work(&mut self, start: u64, recorder: &mut Recorder<'_>) -> Result<(), String> {
+    fn work(&mut self, start: u64, recorder: &mut Recorder<'_>) -> Result<(), Stop> {
         let stop_at = self.work.time_ns.map_or(u64::MAX, |time| start.saturating_add(time));
         let (mut now, mut beat_at, mut quiet_since) = (start, start, start);
         let mut empty_looks = 0_u32;
@@ -142,7 +154,7 @@ impl<'w> Engine<'w> {
             } else {
                 now = self.clock.now_ns();
                 if !self.is_idle() && self.work.timeout_ns < now.saturating_sub(quiet_since) {
-                    return Err(self.nothing_completes());
+                    return Err(self.nothing_completes().into());
                 }
                 empty_looks += 1;
                 if empty_looks < SPINS {

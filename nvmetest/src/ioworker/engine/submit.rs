@@ -9,6 +9,7 @@ use crate::spec::Sqe;
 use crate::spec::sqe::Psdt;
 
 use super::Engine;
+use super::Named;
 use super::Pending;
 use crate::ioworker::workload::Next;
 use crate::ioworker::workload::Operation;
@@ -26,7 +27,7 @@ impl Engine<'_> {
             && due <= now - start
             && let Some(slot) = self.free.pop()
         {
-            self.submit(slot, now);
+            self.submit(slot, now)?;
         }
         if self.fresh.is_empty() {
             return Ok(now);
@@ -42,7 +43,7 @@ impl Engine<'_> {
     }
 
     #[inline]
-    fn submit(&mut self, slot: u16, now: u64) {
+    fn submit(&mut self, slot: u16, now: u64) -> Result<(), String> {
         let Next { operation, slba, size, sgl } = self.workload.next();
         let blocks = self.work.sizes[size].blocks;
         let mut sqe = Sqe::with_opcode(operation.opcode().0);
@@ -56,12 +57,12 @@ impl Engine<'_> {
         match operation {
             Operation::Read => self.set_data(&mut sqe, slot, size, sgl),
             Operation::Write => {
-                self.fill_blocks(slot, slba, blocks, self.version);
+                self.fill_blocks(slot, slba, blocks, self.version, true);
                 self.version += u64::from(blocks);
                 self.set_data(&mut sqe, slot, size, sgl);
             }
             Operation::Compare => {
-                self.fill_blocks(slot, slba, blocks, 0);
+                self.fill_blocks(slot, slba, blocks, 0, false);
                 self.set_data(&mut sqe, slot, size, sgl);
             }
             Operation::DatasetManagement => {
@@ -76,6 +77,10 @@ impl Engine<'_> {
             | Operation::Verify
             | Operation::WriteUncorrectable => {}
         }
+        if let Some(verifier) = &mut self.verifier {
+            let noted = verifier.submit(slot, Named { operation, slba, blocks });
+            noted.map_err(|error| format!("its data cannot be verified: {error}"))?;
+        }
         self.reach.sq.write(self.tail as usize * size_of::<Sqe>(), sqe.as_bytes());
         self.tail += 1;
         if self.tail == self.place.entries {
@@ -85,6 +90,7 @@ impl Engine<'_> {
         let pending = Pending { operation, blocks, slba, submitted_ns: now, token };
         self.slots[usize::from(slot)] = Some(pending);
         self.fresh.push(slot);
+        Ok(())
     }
 
     /// Names the data of a command that transfers the blocks of a size.
@@ -105,16 +111,21 @@ impl Engine<'_> {
         sqe.dptr = pointer.map(U64::new);
     }
 
-    /// Writes the data of blocks into a slot; the first is that of `version`.
-    fn fill_blocks(&mut self, slot: u16, slba: u64, blocks: u32, version: u64) {
+    /// Writes the data of blocks into a slot; the first is that of `version`. Where data is verified, it says whose it is
+    /// if `is_stamped`.
+    fn fill_blocks(&mut self, slot: u16, slba: u64, blocks: u32, version: u64, is_stamped: bool) {
         let base = self.data_at(slot);
         for number in 0..u64::from(blocks) {
-            self.filler.fill(&mut self.block, slba + number, version.wrapping_add(number));
+            let (lba, version) = (slba + number, version.wrapping_add(number));
+            self.filler.fill(&mut self.block, lba, version);
+            if let Some(verifier) = self.verifier.as_mut().filter(|_| is_stamped) {
+                verifier.stamp(&mut self.block, lba, version);
+            }
             self.reach.data.write(base + number as usize * self.work.block, &self.block);
         }
     }
 
-    fn data_at(&self, slot: u16) -> usize {
+    pub(super) fn data_at(&self, slot: u16) -> usize {
         usize::from(slot) * self.place.slot_bytes as usize
     }
 }

@@ -1,0 +1,81 @@
+//! Data integrity: what each block may hold, and what is wrong with one that holds something else.
+//!
+//! A [`Table`] knows of each logical block the CRC32 of what it may hold. `ns.verify_data(true)` has the driver tell it
+//! of each command that changes blocks, and check what is read; the fixture [`Verify`](crate::Verify) does so for one test.
+//! A [`Stamp`] lets a block say itself whose it is, so that a wrong one can be told from another.
+//!
+//! # The rule: old or new
+//!
+//! For each block by itself, a read returns the content of a write *W* that is not superseded for it. *W* is superseded
+//! for a read if there is a write *V* that succeeded, was submitted after *W* was complete, and was complete before
+//! the read was submitted. So a read that overlaps writes returns what was there before, or what any of them writes; and
+//! a read that comes after all of them returns the last, or, if the last ones overlapped each other, one of these. Such
+//! a read settles it: reads that are submitted after all of these writes were complete return the same.
+//! A write that failed, or whose process was killed, supersedes nothing: the block is old or new until a read settles it.
+//! A deallocation is a hint (NVM 3.3.3.2.1) that may be taken late: it supersedes nothing, and no read settles that it
+//! will not be taken.
+//!
+//! # How it is known
+//!
+//! There is one clock for all processes, a counter. A write takes a stamp *before* its doorbell is rung, and is in the
+//! table by then; it takes another *after* its completion was seen. A read looks at the clock before its doorbell, and is
+//! judged after its completion was seen. All this is in one order, that of the counter and of the locks below. So:
+//!
+//! - **There is no false alarm.** When a read is judged, each write that the device may have executed by then is in the
+//!   table. The table takes *V* for complete before the read only if the read's look at the clock saw the stamp of *V*'s
+//!   completion, and so came after it; and it takes *V* for later than *W* only if *V*'s first stamp is greater than
+//!   *W*'s second one. What the table takes for superseded is superseded. Being late with a stamp makes writes overlap
+//!   more, and lets more pass. What was dropped to make room, or settled away, is behind the *horizon* of its bucket: a
+//!   read that was submitted before the horizon and finds nothing that fits is not judged, and counted
+//!   ([`Table::unjudged`]).
+//! - **No corruption is missed, but for these.** A read that returns a superseded content, or one that nobody wrote,
+//!   fits no candidate unless a CRC32 collides (one in 2³²). Not seen are: wrong data in blocks of which nobody told the
+//!   table ([`Content::Unknown`]); a wrong choice among the candidates, as a write that overlapped another and was lost;
+//!   reads that are counted as unjudged; blocks that nobody reads; metadata; and who writes without telling, which
+//!   may look like a corruption.
+//!
+//! # How it is kept
+//!
+//! A block has one word, which is enough while it is not written: a read that finds its CRC32 there has passed, and takes no
+//! lock. A block that is being written has a record of up to ten candidates, with their stamps, in a bucket of
+//! four records, found by the block's number. A bucket has a lock of its own; blocks that follow each other are in different buckets. A record
+//! stays when its writes are complete, for reads that may still be in flight, until another block needs it.
+//! With more than ten writes of a block at a time, or four blocks of a bucket, anything is taken for the block until all of
+//! these writes are complete and it is written again; that is counted ([`Table::degraded`]).
+//!
+//! **A process that is killed wedges nobody.** A lock has the identifier of its process. Each store under a lock leaves
+//! the bucket in order, so that who finds that the process is gone goes on where it was. One that is stopped
+//! for two seconds with a lock makes its bucket blind: nothing in it is judged any more, and nobody waits. What a killed process had in flight is in flight
+//! until its owner declares that its queues are gone (`Table::end_writer`); then it is old or new.
+//!
+//! The file of a table is a hole; room is reserved in pieces of 16 KiB before they are touched, so that a full disk is an error,
+//! and no signal. 8 bytes are needed for a block, and 1 KiB for each bucket, of which there are 65,536 at most.
+
+mod bucket;
+mod content;
+mod memory;
+mod session;
+mod stamp;
+mod table;
+mod verdict;
+
+pub use content::Content;
+pub use memory::Geometry;
+pub use memory::TableError;
+pub(crate) use session::Checker;
+pub(crate) use session::Verified;
+pub use session::Verify;
+pub use stamp::STAMP_BYTES;
+pub use stamp::Stamp;
+pub(crate) use table::Outcome;
+pub(crate) use table::Reading;
+pub use table::Table;
+pub(crate) use table::Writer;
+pub(crate) use table::Writing;
+pub use verdict::Candidate;
+pub use verdict::Miscompare;
+pub use verdict::Time;
+pub use verdict::Verdict;
+
+#[cfg(all(test, not(miri)))]
+mod tests;

@@ -1,0 +1,218 @@
+//! What a session verifies.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::Controller;
+use crate::Error;
+use crate::Namespace;
+use crate::Result;
+use crate::fixture::Fixture;
+
+use super::Geometry;
+use super::Table;
+use super::TableError;
+use super::Writer;
+
+/// The namespaces whose data is verified.
+#[derive(Debug, Default)]
+pub(crate) struct Verified {
+    all: RefCell<Vec<Rc<Checker>>>,
+    is_on: Cell<bool>,
+    /// How many miscompares were told with the commands that wrote the block.
+    told: Cell<u32>,
+}
+
+/// A namespace whose data is verified.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    pub(crate) nsid: u32,
+    pub(crate) writer: Writer,
+    /// Room for a block.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+}
+
+impl Verified {
+    /// Whether that of any namespace is.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.get()
+    }
+
+    pub(crate) fn find(&self, nsid: u32) -> Option<Rc<Checker>> {
+        self.all.borrow().iter().find(|checker| checker.nsid == nsid).cloned()
+    }
+
+    fn add(&self, nsid: u32, table: &Table) -> Result<(), TableError> {
+        self.remove(nsid);
+        let scratch = RefCell::new(vec![0; table.block()]);
+        let checker = Rc::new(Checker { nsid, writer: table.writer()?, scratch });
+        self.all.borrow_mut().push(checker);
+        self.is_on.set(true);
+        Ok(())
+    }
+
+    fn remove(&self, nsid: u32) {
+        let mut all = self.all.borrow_mut();
+        all.retain(|checker| checker.nsid != nsid);
+        self.is_on.set(!all.is_empty());
+    }
+
+    /// All blocks of a namespace, or of all, may have changed. Returns what went wrong.
+    pub(crate) fn forget(&self, nsid: Option<u32>) -> Option<TableError> {
+        let all = self.all.borrow();
+        let of_it = all.iter().filter(|it| nsid.is_none_or(|nsid| nsid == it.nsid));
+        of_it.filter_map(|it| it.writer.table().forget_all().err()).last()
+    }
+
+    /// What was known of namespaces is void: theirs is verified no more, until somebody says so again.
+    pub(crate) fn end(&self) {
+        self.forget(None);
+        self.all.borrow_mut().clear();
+        self.is_on.set(false);
+    }
+
+    /// Whether it is worth to look for the commands that wrote a block: a device may have everything wrong.
+    pub(crate) fn may_tell_more(&self) -> bool {
+        const MOST: u32 = 16;
+        self.told.set(self.told.get().saturating_add(1));
+        self.told.get() <= MOST
+    }
+}
+
+impl Namespace<'_> {
+    /// Has the driver verify all data of the namespace from now on, or no more: see [`integrity`](crate::integrity).
+    ///
+    /// What is written is noted, and what is read is checked as the command completes: wrong data is the command's
+    /// failure, [`Error::Miscompare`]. Nothing is known of a block until it is written. It is off at first, and ends when a
+    /// namespace is formatted, attached or the like.
+    ///
+    /// # Errors
+    ///
+    /// Fails while I/O is in flight or an IOWorker runs, which would not be noted; if blocks have metadata; and if there is
+    /// no memory for the table.
+    pub fn verify_data(&self, on: bool) -> Result {
+        if !on {
+            self.controller().shared().verified().remove(self.nsid());
+            self.controller().shared().look_closely();
+            return Ok(());
+        }
+        self.verify_with(Table::anonymous)
+    }
+
+    /// As [`verify_data`](Self::verify_data), with a table in a file: it survives this process, and a power cycle.
+    ///
+    /// What is in a file is believed: remove it if anybody has written to the namespace without it.
+    ///
+    /// # Errors
+    ///
+    /// As there; and if the file is in use, or that of another namespace.
+    pub fn verify_data_in(&self, path: &Path) -> Result {
+        self.verify_with(|geometry| Table::open(path, geometry))
+    }
+
+    /// The table by which the data of the namespace is verified, if it is.
+    pub fn verified_by(&self) -> Option<Table> {
+        let checker = self.controller().shared().verified().find(self.nsid())?;
+        Some(checker.writer.table().clone())
+    }
+
+    fn verify_with(&self, table: impl FnOnce(&Geometry) -> Result<Table, TableError>) -> Result {
+        let shared = self.controller().shared();
+        if self.has_metadata() {
+            let why = format!("the data of namespace {} has metadata", self.nsid());
+            return Err(Error::NotApplicable(format!("{why}, which cannot be verified yet")));
+        }
+        let why = if shared.has_io_in_flight() {
+            Some("I/O commands are in flight, of which nobody took note: wait for them first")
+        } else if !shared.workers().is_empty() {
+            Some("an IOWorker has commands in flight, of which nobody takes note: join it first")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let nsid = self.nsid();
+            return Err(Error::Failed(format!(
+                "the data of namespace {nsid} cannot be verified: {why}"
+            )));
+        }
+        // A file can be opened once.
+        shared.verified().remove(self.nsid());
+        let added = self
+            .geometry()
+            .and_then(|geometry| Ok(shared.verified().add(self.nsid(), &table(&geometry)?)?));
+        shared.look_closely();
+        added
+    }
+
+    fn geometry(&self) -> Result<Geometry> {
+        let nvme = self.controller();
+        let identify = nvme.identify_namespace(self.nsid())?;
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let identity = if identify.nguid != [0; 16] {
+            format!("NGUID {}", hex(&identify.nguid))
+        } else if identify.eui64 != [0; 8] {
+            format!("EUI64 {}", hex(&identify.eui64))
+        } else {
+            let serial = nvme.capabilities().controller.sn.text();
+            format!("serial {serial}, namespace {}", self.nsid())
+        };
+        Ok(Geometry {
+            block: self.block(),
+            blocks: self.capacity(),
+            drb: identify.dlfeat.drb(),
+            identity,
+        })
+    }
+}
+
+/// Has all data of the first namespace verified for the test: name it among the parameters.
+///
+/// ```
+/// use nvmetest::prelude::*;
+///
+/// #[nvme_test]
+/// fn what_is_written_is_read(_verify: Verify, q: &Qpair, ns: Namespace, mut data: Buffer) -> Result {
+///     ns.write(&data, 0).run(q)?;
+///     // It fails if it returns anything else than what was written.
+///     ns.read(&mut data, 0).run(q)?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Verify<'c> {
+    ns: Namespace<'c>,
+    /// Whether it was so before, for the whole session.
+    was_on: bool,
+}
+
+impl Verify<'_> {
+    /// The table by which the data is verified; none after a format.
+    pub fn table(&self) -> Option<Table> {
+        self.ns.verified_by()
+    }
+}
+
+impl Fixture for Verify<'_> {
+    type Value<'c> = Verify<'c>;
+
+    fn setup(nvme: &Controller) -> Result<Verify<'_>> {
+        let ns = nvme.first_namespace()?;
+        let was_on = ns.verified_by().is_some();
+        if !was_on {
+            ns.verify_data(true)?;
+        }
+        Ok(Verify { ns, was_on })
+    }
+}
+
+impl Drop for Verify<'_> {
+    fn drop(&mut self) {
+        if !self.was_on {
+            // To end it cannot fail.
+            _ = self.ns.verify_data(false);
+        }
+    }
+}

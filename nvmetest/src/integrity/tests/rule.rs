@@ -1,0 +1,152 @@
+//! The rule, case by case.
+
+use super::*;
+
+fn table() -> (Table, Writer) {
+    let table = Table::anonymous(&geometry(192, 1 << 20)).unwrap();
+    let writer = table.writer().unwrap();
+    (table, writer)
+}
+
+fn writing(writer: &Writer, lba: u64, block: &[u8]) -> Writing {
+    writer.writing(lba, [content(block)].into_iter()).unwrap()
+}
+
+fn write(writer: &Writer, lba: u64, block: &[u8]) {
+    let writing = writing(writer, lba, block);
+    writer.written(writing, Outcome::Done);
+}
+
+fn is_ok(writer: &Writer, lba: u64, block: &[u8]) -> bool {
+    writer.read(writer.reading(), lba, block).is_ok()
+}
+
+#[test]
+fn what_was_written_last_is_read() {
+    let (_, writer) = table();
+    assert!(is_ok(&writer, 3, &[7; 192]), "nothing is known of a block that was never written");
+    let (old, new) = (data(1, 3), data(2, 3));
+    write(&writer, 3, &old);
+    assert!(is_ok(&writer, 3, &old));
+    write(&writer, 3, &new);
+    assert!(is_ok(&writer, 3, &new) && !is_ok(&writer, 3, &old));
+    let miscompare = writer.read(writer.reading(), 3, &old).unwrap_err();
+    assert_eq!(miscompare.verdict, Verdict::Stale);
+}
+
+#[test]
+fn a_read_that_overlaps_a_write_returns_old_or_new() {
+    let (_, writer) = table();
+    let (old, new) = (data(1, 3), data(2, 3));
+    write(&writer, 3, &old);
+    let before = writer.reading();
+    let writing = writing(&writer, 3, &new);
+    let during = writer.reading();
+    for reading in [before, during] {
+        assert!(writer.read(reading, 3, &old).is_ok() && writer.read(reading, 3, &new).is_ok());
+    }
+    writer.written(writing, Outcome::Done);
+    for reading in [before, during] {
+        assert!(writer.read(reading, 3, &old).is_ok() && writer.read(reading, 3, &new).is_ok());
+        assert!(writer.read(reading, 3, &data(3, 3)).is_err());
+    }
+    assert!(!is_ok(&writer, 3, &old) && is_ok(&writer, 3, &new));
+}
+
+#[test]
+fn a_read_settles_what_overlapping_writes_left() {
+    for winner in [0, 1] {
+        let (_, writer) = table();
+        let versions = [data(1, 3), data(2, 3)];
+        let in_flight: Vec<_> = versions.iter().map(|block| writing(&writer, 3, block)).collect();
+        in_flight.into_iter().for_each(|writing| writer.written(writing, Outcome::Done));
+        assert!(is_ok(&writer, 3, &versions[winner]));
+        assert!(!is_ok(&writer, 3, &versions[1 - winner]), "it was settled");
+        assert!(is_ok(&writer, 3, &versions[winner]));
+    }
+}
+
+#[test]
+fn a_write_that_failed_or_was_left_behind_is_old_or_new() {
+    let (table, writer) = table();
+    let (old, new) = (data(1, 3), data(2, 3));
+    for is_killed in [false, true] {
+        write(&writer, 3, &old);
+        if is_killed {
+            let other = table.writer().unwrap();
+            writing(&other, 3, &new);
+            table.end_writer(other.id());
+        } else {
+            writer.written(writing(&writer, 3, &new), Outcome::Maybe);
+        }
+        assert!(!is_ok(&writer, 3, &data(9, 3)));
+        assert!(is_ok(&writer, 3, &new) && !is_ok(&writer, 3, &old), "the first read settles it");
+        write(&writer, 3, &old);
+        assert!(is_ok(&writer, 3, &old) && !is_ok(&writer, 3, &new));
+    }
+}
+
+#[test]
+fn a_write_that_was_never_sent_leaves_nothing() {
+    let (_, writer) = table();
+    let (old, new) = (data(1, 3), data(2, 3));
+    write(&writer, 3, &old);
+    writer.written(writing(&writer, 3, &new), Outcome::NotSent);
+    assert!(is_ok(&writer, 3, &old) && !is_ok(&writer, 3, &new));
+}
+
+#[test]
+fn too_many_writes_at_a_time_are_counted_and_no_false_alarm() {
+    let (table, writer) = table();
+    let all: Vec<_> = (0..30).map(|version| writing(&writer, 3, &data(version, 3))).collect();
+    assert_ne!(table.degraded(), 0);
+    assert!(is_ok(&writer, 3, &data(29, 3)));
+    all.into_iter().for_each(|writing| writer.written(writing, Outcome::Done));
+    assert!(is_ok(&writer, 3, &data(4, 3)));
+    write(&writer, 3, &data(31, 3));
+    assert!(!is_ok(&writer, 3, &data(4, 3)), "the next write is judged again");
+}
+
+#[test]
+fn what_is_known_of_many_blocks_is_kept_when_records_are_reused() {
+    let (table, writer) = table();
+    // Blocks whose records stand in one bucket, as far as that can be known.
+    let blocks = 1 << 20;
+    for lba in (0..blocks).step_by(1009) {
+        write(&writer, lba, &data(1, lba));
+    }
+    for lba in (0..blocks).step_by(1009) {
+        assert!(is_ok(&writer, lba, &data(1, lba)) && !is_ok(&writer, lba, &data(2, lba)), "{lba}");
+    }
+    assert_eq!((table.degraded(), table.unjudged()), (0, 0));
+}
+
+#[test]
+fn zeroes_deallocation_and_uncorrectable_blocks_have_their_rules() {
+    let (table, writer) = table();
+    let (old, zeroes) = (data(1, 3), vec![0; 192]);
+    let fill = |content| {
+        let writing = writer.filling(3..4, content, content == Content::Deallocated).unwrap();
+        writer.written(writing, Outcome::Done);
+    };
+    write(&writer, 3, &old);
+    fill(Content::Zeroes);
+    assert!(is_ok(&writer, 3, &zeroes) && !is_ok(&writer, 3, &old));
+    write(&writer, 3, &old);
+    fill(Content::Deallocated);
+    assert!(is_ok(&writer, 3, &old), "deallocation is a hint");
+    assert!(is_ok(&writer, 3, &zeroes) && !is_ok(&writer, 3, &old), "it was taken");
+    fill(Content::Uncorrectable);
+    let miscompare = writer.read(writer.reading(), 3, &old).unwrap_err();
+    assert_eq!(miscompare.verdict, Verdict::Correctable);
+    table.forget_all().unwrap();
+    assert!(is_ok(&writer, 3, &old));
+}
+
+#[test]
+fn blocks_that_there_are_not_are_refused() {
+    let (table, writer) = table();
+    let error = writer.writing(table.blocks(), [Content::Zeroes].into_iter()).unwrap_err();
+    assert!(error.to_string().contains("LBA 0x100000"), "{error}");
+    assert!(writer.filling(0..u64::MAX, Content::Zeroes, false).is_err());
+}

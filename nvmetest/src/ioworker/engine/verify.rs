@@ -1,0 +1,104 @@
+//! What a worker notes of its commands where data is verified: see [`integrity`](crate::integrity).
+
+use crate::integrity::Content;
+use crate::integrity::Miscompare;
+use crate::integrity::Outcome;
+use crate::integrity::Reading;
+use crate::integrity::Stamp;
+use crate::integrity::TableError;
+use crate::integrity::Writer;
+use crate::integrity::Writing;
+use crate::ioworker::workload::Operation;
+
+/// The blocks that a command names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) operation: Operation,
+    pub(super) slba: u64,
+    pub(super) blocks: u32,
+}
+
+/// Tells the table of the namespace what the worker does.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    writer: Writer,
+    seed: u64,
+    /// What is in flight, by slot.
+    noted: Vec<Option<Noted>>,
+    /// The blocks of the write that is about to be submitted.
+    contents: Vec<Content>,
+    /// Room for a block that was read.
+    block: Box<[u8]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Noted {
+    Reads(Reading),
+    Writes(Writing),
+}
+
+impl Verifier {
+    pub(super) fn new(writer: Writer, seed: u64, depth: usize) -> Self {
+        let block = vec![0; writer.table().block()].into();
+        Self { writer, seed, noted: vec![None; depth], contents: Vec::new(), block }
+    }
+
+    /// Has a block say whose it is, which is about to be written, and notes what it holds.
+    pub(super) fn stamp(&mut self, block: &mut [u8], lba: u64, version: u64) {
+        // Version 0 is that of a block that nobody wrote.
+        let (writer, seed) = (self.writer.id(), self.seed);
+        Stamp { lba, version: version + 1, writer, seed }.write(block);
+        self.contents.push(Content::Data(crc32fast::hash(block)));
+    }
+
+    /// Notes a command before its doorbell is rung.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no room to note it; then it must not be sent.
+    pub(super) fn submit(&mut self, slot: u16, command: Named) -> Result<(), TableError> {
+        let Named { operation, slba, blocks } = command;
+        let range = slba..slba + u64::from(blocks);
+        let fill = |content, leave_unknown| self.writer.filling(range, content, leave_unknown);
+        let noted = match operation {
+            Operation::Read => Noted::Reads(self.writer.reading()),
+            Operation::Write => Noted::Writes(self.writer.writing(slba, self.contents.drain(..))?),
+            Operation::WriteZeroes => Noted::Writes(fill(Content::Zeroes, false)?),
+            Operation::WriteUncorrectable => Noted::Writes(fill(Content::Uncorrectable, false)?),
+            Operation::DatasetManagement => Noted::Writes(fill(Content::Deallocated, true)?),
+            Operation::Flush | Operation::Compare | Operation::Verify => return Ok(()),
+        };
+        self.noted[usize::from(slot)] = Some(noted);
+        Ok(())
+    }
+
+    /// Looks at a command whose completion was seen; `read` copies the data of its block of a number.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first block that was read and has what it cannot have.
+    pub(super) fn complete(
+        &mut self,
+        slot: u16,
+        command: Named,
+        is_success: bool,
+        read: impl Fn(usize, &mut [u8]),
+    ) -> Result<(), Box<Miscompare>> {
+        let Named { slba, blocks, .. } = command;
+        let reading = match self.noted[usize::from(slot)].take() {
+            None => return Ok(()),
+            Some(Noted::Writes(writing)) => {
+                let outcome = if is_success { Outcome::Done } else { Outcome::Maybe };
+                self.writer.written(writing, outcome);
+                return Ok(());
+            }
+            Some(Noted::Reads(reading)) => reading,
+        };
+        for number in (0..blocks).filter(|_| is_success) {
+            read(number as usize, &mut self.block);
+            let lba = slba + u64::from(number);
+            self.writer.read_block(reading, lba, &self.block).map_err(Box::new)?;
+        }
+        Ok(())
+    }
+}
