@@ -13,7 +13,7 @@ use zerocopy::FromBytes;
 
 /// Reads the log page `lid` of the controller, and retains its event.
 #[track_caller]
-fn get<T: FromBytes>(nvme: &Controller, lid: Lid) -> Result<Box<T>> {
+pub(crate) fn get<T: FromBytes>(nvme: &Controller, lid: Lid) -> Result<Box<T>> {
     let mut page = nvme.buffer(size_of::<T>());
     nvme.get_log_page(retained(lid), &mut page).run(nvme)?;
     Ok(Box::new(T::read_from_bytes(&page[..]).expect("the buffer has the size of the page")))

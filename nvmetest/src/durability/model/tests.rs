@@ -178,7 +178,7 @@ fn what_was_found_is_what_is_there_from_then_on() {
 fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     let hint = |model: &mut Model| {
         let content = |_| Content::Deallocated;
-        let ranges = vec![0..2];
+        let ranges = Vec::from_iter([0..2]);
         let number = model.begin(Write { ranges, content, is_durable: true, is_hint: true });
         model.end(number, true);
     };
@@ -188,7 +188,7 @@ fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     assert_eq!(judge(&mut model, &[(1, zeroes)]), []);
 
     let content = |_| Content::Uncorrectable;
-    let ranges = vec![4..5];
+    let ranges = Vec::from_iter([4..5]);
     let number = model.begin(Write { ranges, content, is_durable: true, is_hint: false });
     model.end(number, true);
     let found = BTreeMap::from([(4, Found::Unreadable), (5, Found::Unreadable)]);
