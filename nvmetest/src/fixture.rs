@@ -45,7 +45,7 @@ use crate::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a fixture",
     label = "the harness does not know how to make this",
-    note = "a test may ask for `&Controller`, `&mut Controller`, `&Qpair`, `Namespace`, `Buffer`, `Events`, `PciFunction`, or a type of your own that implements `Fixture`"
+    note = "a test may ask for `&Controller`, `&mut Controller`, `&Qpair`, `Namespace`, `Buffer`, `Events`, `PciFunction`, `Verify`, or a type of your own that implements `Fixture`"
 )]
 pub trait Fixture {
     /// What the test gets, for a controller that lives for `'c`: mostly `Self`.

@@ -4,6 +4,7 @@ mod abort;
 mod asynchronous_events;
 mod commands;
 mod compare;
+mod data_integrity;
 mod dataset_management;
 mod features;
 mod flush;
