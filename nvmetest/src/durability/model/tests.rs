@@ -1,5 +1,7 @@
 //! The rule, case by case, and on devices that keep it.
 
+use std::iter;
+
 use super::*;
 
 const UNIT: u64 = 4;
@@ -178,7 +180,7 @@ fn what_was_found_is_what_is_there_from_then_on() {
 fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     let hint = |model: &mut Model| {
         let content = |_| Content::Deallocated;
-        let ranges = Vec::from_iter([0..2]);
+        let ranges = iter::once(0..2).collect();
         let number = model.begin(Write { ranges, content, is_durable: true, is_hint: true });
         model.end(number, true);
     };
@@ -188,7 +190,7 @@ fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     assert_eq!(judge(&mut model, &[(1, zeroes)]), []);
 
     let content = |_| Content::Uncorrectable;
-    let ranges = Vec::from_iter([4..5]);
+    let ranges = iter::once(4..5).collect();
     let number = model.begin(Write { ranges, content, is_durable: true, is_hint: false });
     model.end(number, true);
     let found = BTreeMap::from([(4, Found::Unreadable), (5, Found::Unreadable)]);
