@@ -1,7 +1,7 @@
 //! Data integrity: what each block may hold, and what is wrong with one that holds something else.
 //!
 //! A [`Table`] knows of each logical block the CRC32 of what it may hold. `ns.verify_data(true)` has the driver tell it
-//! of each command that changes blocks, and check what is read; the fixture [`Verify`](crate::Verify) does so for one test.
+//! of each command that changes blocks, and check what is read; the fixture [`Verify`] does so for one test.
 //! A [`Stamp`] lets a block say itself whose it is, so that a wrong one can be told from another.
 //!
 //! # The rule: old or new
