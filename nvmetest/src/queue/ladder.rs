@@ -104,7 +104,9 @@ fn is_lost(controller: &Controller) -> bool {
     let function = controller.function();
     // It may be the connection that is lost, and not the process that still has the memory.
     function.check_alive().is_err()
-        && (!function.abilities().terminates || function.terminate().is_ok())
+        && (!function.has_power()
+            || !function.abilities().terminates
+            || function.terminate().is_ok())
 }
 
 fn climb(controller: &Controller, core: &Core, scope: Owner) -> Vec<Straggler> {

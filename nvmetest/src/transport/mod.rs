@@ -152,6 +152,12 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
         })
     }
 
+    /// Whether the device has power, as far as anybody knows. Without, it reaches no memory, and has forgotten what it
+    /// was told when it is [power cycled](Self::power_cycle).
+    fn has_power(&self) -> bool {
+        true
+    }
+
     /// Fails with [`TransportError::Lost`] if the device or its process is known to be gone.
     fn check_alive(&self) -> TransportResult;
 
