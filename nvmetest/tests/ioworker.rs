@@ -257,6 +257,11 @@ fn miscompare() -> Result<(), Failed> {
     assert!((11..=64).contains(&statistics.reads), "{statistics}");
     assert!(verdict.contains("LBA 0xa"), "{verdict}");
     assert!(verdict.contains("LBA 0x9"), "{verdict}");
+    assert!(
+        verdict.contains("; read by Read (02h) of 1 blocks at LBA 0xa by process"),
+        "{verdict}"
+    );
+    assert!(verdict.contains("; written last by Write (01h) on queue"), "{verdict}");
     Ok(())
 }
 

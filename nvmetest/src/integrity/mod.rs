@@ -62,6 +62,7 @@ mod session;
 mod stamp;
 mod table;
 mod verdict;
+mod writers;
 
 pub use content::Content;
 pub use memory::Geometry;
@@ -80,6 +81,7 @@ pub use verdict::Candidate;
 pub use verdict::Miscompare;
 pub use verdict::Time;
 pub use verdict::Verdict;
+pub(crate) use writers::writers_of;
 
 #[cfg(all(test, not(miri)))]
 mod tests;

@@ -92,11 +92,11 @@ fn work(page: &Page) -> Result<(), Stop> {
     let data = map(ARENA, &place.data).map_err(cannot_map("its data"))?;
     let doorbells = map(DOORBELLS, &place.doorbells).map_err(cannot_map("its doorbells"))?;
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
-    let log = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
-    let log = log.ring(place.sqid, place.sqid);
+    let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
+    let log = logs.ring(place.sqid, place.sqid);
     let writer = job.work.writer.map(writer).transpose()?;
     stay_on(job.work.cpu)?;
-    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, writer }, page);
+    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, logs, writer }, page);
     page.set_state(State::Ready);
     engine.run()
 }

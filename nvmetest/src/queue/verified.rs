@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::Error;
-use crate::cmdlog::Selection;
 use crate::command::Layout;
 use crate::command::Plan;
 use crate::command::Terms;
@@ -17,6 +16,7 @@ use crate::integrity::Outcome;
 use crate::integrity::Reading;
 use crate::integrity::TableError;
 use crate::integrity::Writing;
+use crate::integrity::writers_of;
 use crate::memory::Places;
 use crate::spec::AdminOpcode;
 use crate::spec::NvmOpcode;
@@ -149,30 +149,9 @@ impl Core {
         let (command, cid) = (facts.describe(self.sqid), key.cid());
         miscompare.read_by = Some(format!("{command}, CID {cid:#06x}"));
         if self.shared.verified().may_tell_more() {
-            miscompare.written_by = self.writers_of(miscompare.lba);
+            miscompare.written_by = writers_of(self.shared.log(), miscompare.lba);
         }
         Error::Miscompare { command, cid, miscompare, site: facts.site }
-    }
-
-    /// The commands that wrote a block last, as far as the command log has them.
-    fn writers_of(&self, lba: u64) -> Vec<String> {
-        const MOST: usize = 2;
-        let writes = [NvmOpcode::WRITE, NvmOpcode::WRITE_ZEROES, NvmOpcode::WRITE_UNCORRECTABLE];
-        let records = self.shared.log().records(&Selection::all().lba(lba..=lba));
-        let wrote = records.iter().rev().filter(|record| {
-            !record.is_admin() && writes.contains(&NvmOpcode(record.sqe.opcode()))
-        });
-        wrote
-            .take(MOST)
-            .map(|record| {
-                let opcode = NvmOpcode(record.sqe.opcode());
-                let site = record.site.as_ref();
-                let site = site.map_or_else(String::new, |site| format!(", built at {site}"));
-                let (sqid, cid) = (record.sqid, record.sqe.cid());
-                let process = record.process;
-                format!("{opcode} on queue {sqid}, CID {cid:#06x} of process {process}{site}")
-            })
-            .collect()
     }
 }
 

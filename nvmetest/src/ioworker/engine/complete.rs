@@ -10,6 +10,7 @@ use super::Engine;
 use super::Named;
 use super::Pending;
 use super::Stop;
+use crate::integrity::writers_of;
 use crate::ioworker::statistics::Completed;
 use crate::ioworker::statistics::FailedCommand;
 use crate::ioworker::statistics::Recorder;
@@ -84,6 +85,7 @@ impl Engine<'_> {
                 "{opcode} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
                 std::process::id()
             ));
+            miscompare.written_by = writers_of(&reach.logs, miscompare.lba);
             Stop::Miscompare(miscompare.to_string())
         })
     }

@@ -88,6 +88,7 @@ impl Device {
             data,
             doorbells: Mmio::new(0x1000, memory()),
             log: log.ring(SQID, SQID),
+            logs: log.clone(),
             writer: None,
         };
         let mut engine = Engine::new(&job, reach, &page);

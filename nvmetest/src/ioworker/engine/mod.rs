@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
+use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
 use crate::cmdlog::Token;
 use crate::integrity::Writer;
@@ -65,6 +66,8 @@ pub(super) struct Reach {
     pub(super) doorbells: Mmio,
     /// Where its commands are logged.
     pub(super) log: Ring,
+    /// The log of all, to look who wrote what is wrong.
+    pub(super) logs: CmdLog,
     /// By which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
 }
