@@ -47,3 +47,32 @@ fn workers_on_many_queues_run_at_once(nvme: &Controller, ns: Namespace) -> Resul
     }
     Ok(())
 }
+
+/// What some workers write, others read: each block has what it was last given.
+#[nvme_test(spec = "NVM 3.3.4", timeout = Duration::from_secs(120))]
+fn what_workers_write_others_read(verify: Verify, ns: Namespace) -> Result {
+    const PER_COMMAND: u32 = 2;
+    let half = ns.capacity().min(4096) / 4 * 2;
+    let halves = [0..half, half..2 * half];
+    let commands = half / u64::from(PER_COMMAND);
+    for pass in 0..3 {
+        let write = |region| {
+            let work = ns.ioworker().sequential().read_percentage(0).io_blocks(PER_COMMAND);
+            work.depth(16).region(region).seed(pass).count(commands).start()
+        };
+        let writers = halves.clone().map(write);
+        for writer in writers {
+            let statistics = writer?.join()?;
+            assert_eq!((statistics.writes, statistics.errors), (commands, 0), "{statistics}");
+        }
+        let reader = ns.ioworker().random().io_blocks(PER_COMMAND).depth(16).region(0..2 * half);
+        let readers = [1, 2].map(|seed| reader.clone().seed(seed).count(commands).start());
+        for reader in readers {
+            let statistics = reader?.join()?;
+            assert_eq!((statistics.reads, statistics.errors), (commands, 0), "{statistics}");
+        }
+    }
+    // All of it was looked at.
+    assert_eq!(verify.table().map(|table| (table.degraded(), table.unjudged())), Some((0, 0)));
+    Ok(())
+}
