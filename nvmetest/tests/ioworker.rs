@@ -219,6 +219,7 @@ fn verified() -> Result<(), Failed> {
     ];
     let work = ns.ioworker().random().io_blocks(4).region(0..256).depth(8).count(20_000).mix(mix);
     let workers = [work.clone().seed(1).start()?, work.clone().seed(2).start()?, work.start()?];
+    assert!(matches!(ns.verify_data(false), Err(Error::Failed(_))), "they would not know");
     let mut blocks = nvme.buffer(8 * ns.block());
     for slba in (0..256).step_by(8).cycle().take(1000) {
         ns.read(&mut blocks, slba).run(&q)?;

@@ -111,15 +111,27 @@ impl Namespace<'_> {
     ///
     /// # Errors
     ///
-    /// Fails while I/O is in flight or an IOWorker runs, which would not be noted; if blocks have metadata; and if there is
+    /// Fails while I/O is in flight, which would not be noted, or an IOWorker runs; if blocks have metadata; and if there is
     /// no memory for the table.
     pub fn verify_data(&self, on: bool) -> Result {
-        if !on {
-            self.controller().shared().verified().remove(self.nsid());
-            self.controller().shared().look_closely();
-            return Ok(());
+        if on {
+            return self.verify_with(Table::anonymous);
         }
-        self.verify_with(Table::anonymous)
+        if self.verified_by().is_some() && !self.controller().shared().workers().is_empty() {
+            let nsid = self.nsid();
+            return Err(Error::Failed(format!(
+                "the data of namespace {nsid} is verified by an IOWorker, too, which would not know what is written \
+                 without it: join it first"
+            )));
+        }
+        self.end_verification();
+        Ok(())
+    }
+
+    fn end_verification(&self) {
+        let shared = self.controller().shared();
+        shared.verified().remove(self.nsid());
+        shared.look_closely();
     }
 
     /// As [`verify_data`](Self::verify_data), with a table in a file: it survives this process, and a power cycle.
@@ -231,8 +243,7 @@ impl Fixture for Verify<'_> {
 impl Drop for Verify<'_> {
     fn drop(&mut self) {
         if !self.was_on {
-            // To end it cannot fail.
-            _ = self.ns.verify_data(false);
+            self.ns.end_verification();
         }
     }
 }
