@@ -191,9 +191,9 @@ impl Block {
         lent: &Range<usize>,
     ) -> Overrun {
         Overrun {
-            iova: Iova(self.spot.iova + (at + foreign) as u64),
+            iova: Iova(self.iova_of(at + foreign)),
             bytes: canary::quote(at, bytes, foreign),
-            lent: Iova(self.iova_of(lent)),
+            lent: Iova(self.iova_of(lent.start)),
             len: lent.len(),
         }
     }
@@ -232,10 +232,10 @@ impl Block {
         self.reached_by.load(Ordering::Relaxed) == domain.0
     }
 
-    /// Returns the address of `range` for the device.
+    /// Returns the address of the byte at `at` for the device.
     #[inline]
-    pub(crate) fn iova_of(&self, range: &Range<usize>) -> u64 {
-        self.spot.iova + range.start as u64
+    pub(crate) fn iova_of(&self, at: usize) -> u64 {
+        self.spot.iova + at as u64
     }
 }
 

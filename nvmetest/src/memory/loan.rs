@@ -157,7 +157,7 @@ impl Place {
             !block.is_revoked(),
             "the buffer was taken from the device when a command timed out: allocate another",
         );
-        let iova = block.iova_of(range);
+        let iova = block.iova_of(range.start);
         Self {
             block: block.clone(),
             iova,

@@ -91,12 +91,10 @@ impl CompletionSide {
     /// Gives the entries that were taken back to the controller.
     #[inline]
     pub(super) fn release(&self) -> TransportResult {
-        let head = self.head.get();
-        if head == self.rung.get() {
+        if self.head.get() == self.rung.get() {
             return Ok(());
         }
-        self.rung.set(head);
-        self.doorbell.ring(head)
+        self.release_taken()
     }
 
     /// As [`release`](Self::release), where an entry was just taken.

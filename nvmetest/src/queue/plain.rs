@@ -46,7 +46,7 @@ impl Scope<'_> {
         let (core, owner) = (self.core, self.owner);
         let shared = &*core.shared;
         let page = shared.page_size();
-        let (iova, end) = (block.iova_of(&range), block.iova_of(&(range.end..range.end)));
+        let (iova, end) = (block.iova_of(range.start), block.iova_of(range.end));
         // The size of a page is a power of two.
         let second = (iova | (page - 1)) + 1;
         let is_plain = core.accounts.is_calm(owner)
@@ -132,7 +132,8 @@ impl Core {
             next = self.next_plain(completions)?;
         }
         let at_ns = self.take_plain(completions, slot, &next);
-        self.slots.release_for_good(slot);
+        self.slots.release(slot);
+        slot.disclaim();
         self.accounts.ended_inner();
         if let Err(error) = completions.release_taken() {
             self.note(error.into());

@@ -143,15 +143,6 @@ impl Slot {
         self.next_free.set(next_free);
     }
 
-    /// Frees the slot, and nobody will ask how its command ended.
-    #[inline]
-    pub(super) fn free_for_good(&self, next_free: u16) {
-        // Written one behind the other, they are one store.
-        self.next_free.set(next_free);
-        self.state.set(State::Free);
-        self.claim.set(Claim::None);
-    }
-
     /// Names the next command.
     #[inline]
     pub(super) fn renew(&self, mask: u64) {

@@ -96,13 +96,6 @@ impl Slots {
         self.free.set(slot.number());
     }
 
-    /// Frees a slot whose ticket is told here and now how the command ended.
-    #[inline]
-    pub(super) fn release_for_good(&self, slot: &Slot) {
-        slot.free_for_good(self.free.get());
-        self.free.set(slot.number());
-    }
-
     /// Finds the command that `cid` names.
     #[inline]
     pub(super) fn find(&self, cid: u16) -> Found<'_> {
