@@ -35,6 +35,7 @@ pub enum Suite<'a> {
     /// Newer packages for the release that the machine runs.
     OwnBackports,
     /// A suite by its name, and another that has what it lacks.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`vm linux` will need it"))]
     Named { suite: &'a str, base: &'a str },
 }
 
@@ -139,7 +140,7 @@ impl Archive {
 
 fn sum_up(packages: &[&str]) -> String {
     match packages {
-        [few @ ..] if few.len() <= 4 => few.join(", "),
+        few if few.len() <= 4 => few.join(", "),
         many => format!("{} packages", many.len()),
     }
 }

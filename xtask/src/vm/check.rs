@@ -40,10 +40,15 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(300),
 };
 
+/// What is promised, and what it takes to see it.
+type Case = (&'static str, fn(&Checker) -> anyhow::Result<()>);
+
 struct Checker {
     qemu: Qemu,
     kernel: Kernel,
     acceleration: Acceleration,
+    /// The number of the case, which its folder is called.
+    case: usize,
 }
 
 impl Check {
@@ -51,8 +56,8 @@ impl Check {
         let qemu = Qemu::installed()?;
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
-        let checker = Checker { qemu, kernel, acceleration };
-        let cases: [(&str, fn(&Checker) -> anyhow::Result<()>); 5] = [
+        let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
+        let cases: [Case; 5] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
@@ -61,6 +66,7 @@ impl Check {
         ];
         let mut failed = 0;
         for (name, case) in cases {
+            checker.case += 1;
             let start = Instant::now();
             let outcome = case(&checker);
             let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
@@ -79,7 +85,7 @@ impl Checker {
     fn boot(&self, job: &str, limits: Limits) -> anyhow::Result<(Remains, Vec<u8>)> {
         let payload = Payload { job, modules: &[], files: &[] };
         let guest = Guest {
-            name: "check",
+            name: &format!("check/{}", self.case),
             qemu: &self.qemu,
             acceleration: self.acceleration,
             kernel: &self.kernel,
@@ -99,7 +105,7 @@ impl Checker {
             bail!("the guest ended with {:?}", remains.ending)
         };
         let said = fs::read_to_string(&lost.console).context("there is no console")?;
-        ensure!(!lost.last_lines.is_empty() == !said.trim().is_empty(), "the last lines are lost");
+        ensure!(lost.last_lines.is_empty() == said.trim().is_empty(), "the last lines are lost");
         Ok((lost.what, output))
     }
 }
@@ -127,7 +133,7 @@ fn panics(checker: &Checker) -> anyhow::Result<()> {
 }
 
 fn silent(checker: &Checker) -> anyhow::Result<()> {
-    let silence = Duration::from_secs(2);
+    let silence = Duration::from_secs(6);
     let limits = Limits { silence, ..LIMITS };
     let (what, output) = checker.lose("echo before; sleep 600", limits)?;
     ensure!(what == What::Silent(silence), "{what:?}");

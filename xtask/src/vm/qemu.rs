@@ -36,6 +36,7 @@ impl Qemu {
     /// The QEMU in a folder that its packages were unpacked into, with all that they need.
     ///
     /// It runs with the C library in there, and nothing of the system's.
+    #[expect(dead_code, reason = "`vm linux` will need it")]
     pub fn unpacked(folder: &Path) -> Self {
         let usr = folder.join("usr");
         let libraries = usr.join("lib/x86_64-linux-gnu");
@@ -63,6 +64,7 @@ impl Qemu {
     }
 
     /// Returns what it says to `arguments`.
+    #[expect(dead_code, reason = "`vm linux` will need it")]
     pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command()?.args(arguments).output().context("QEMU does not start")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -26,7 +26,7 @@ use command_fds::FdMapping;
 use crate::parent_death;
 
 /// What a port ends with, as `init.sh` writes it.
-const MARK: &[u8] = b"\n--end-of-the-port--\n";
+const MARK: &[u8] = b"\0--end-of-the-port--\n";
 
 /// A line from the guest that is longer is none of ours.
 const LONGEST_WORD: u64 = 4096;
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_mark_is_that_of_the_guest() {
-        let mark = String::from_utf8(MARK.to_vec()).unwrap().replace('\n', "\\n");
+        let mark = MARK.escape_ascii().to_string().replace("\\x00", "\\0");
         assert!(include_str!("init.sh").contains(&mark));
     }
 }

@@ -35,7 +35,7 @@ cd /out
 sh /job >&4 2>&1 3>&- 5>&-
 code=$?
 dmesg >/out/dmesg.txt
-mark() { printf '\n--end-of-the-port--\n'; }
+mark() { printf '\0--end-of-the-port--\n'; }
 mark >&4
 tar -c -C /out . >&5
 mark >&5
