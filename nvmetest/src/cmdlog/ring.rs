@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hint::black_box;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -25,6 +26,7 @@ use super::layout::header;
 use super::now_ns;
 use super::site;
 use crate::memory::Longs;
+use crate::memory::PAGE_SIZE;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
 
@@ -133,6 +135,16 @@ impl Ring {
         let written = token.ring == index && write(self.place.slot(token.sequence));
         if !written {
             self.place.header().add(UNMATCHED);
+        }
+    }
+
+    /// Has the kernel map the next entries now, and not while commands are timed.
+    pub(crate) fn warm(&self) {
+        const APART: usize = PAGE_SIZE / ENTRY;
+        const MOST: u64 = 8192;
+        let next = self.count.get();
+        for ahead in (0..MOST.min(self.place.mask + 1)).step_by(APART) {
+            black_box(self.place.slot(next.wrapping_add(ahead)).0[0].load(Relaxed));
         }
     }
 

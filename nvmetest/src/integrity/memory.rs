@@ -1,6 +1,7 @@
 //! The memory of a table: where what stands, and that it is there before it is touched.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::sync::atomic::Ordering::Release;
 use nix::fcntl::FallocateFlags;
 use nix::fcntl::fallocate;
 
+use crate::memory::PAGE_SIZE;
 use crate::memory::Words;
 
 /// Memory is reserved in pieces of so many bytes: what is touched costs no more than this around it.
@@ -23,6 +25,8 @@ const WORD: usize = 8;
 pub(super) const BUCKET: usize = 128;
 /// No table has more buckets; they are spread over all blocks.
 const MOST_BUCKETS: u64 = 1 << 16;
+/// So many bytes of a table are mapped beforehand, at the most: it takes a moment.
+const MOST_WARM: usize = 256 << 20;
 /// So many writers a table can tell apart in its life.
 const WRITERS: u64 = 1 << 16;
 
@@ -403,6 +407,12 @@ impl Memory {
         self.is_present(at).then(|| self.words.at(at))
     }
 
+    /// As [`main`](Self::main), of a block of a [piece](Self::blocks_of_chunk) that is there.
+    #[inline]
+    pub(super) fn word(&self, lba: u64) -> &AtomicU64 {
+        self.words.at(self.main_at(lba))
+    }
+
     /// The words of the bucket of a block, if any block of it was written.
     #[inline]
     pub(super) fn bucket(&self, lba: u64) -> Option<&[AtomicU64; BUCKET]> {
@@ -419,7 +429,9 @@ impl Memory {
         Ok((self.words.at(main), self.words.array(bucket)))
     }
 
-    /// The blocks from `lba` on whose words share a piece of the file, which may be a hole.
+    /// The blocks from `lba` on whose words share a piece of the file, which may be a hole: where they end, and whether the
+    /// piece is there.
+    #[inline]
     pub(super) fn blocks_of_chunk(&self, lba: u64) -> (u64, bool) {
         let at = self.main_at(lba);
         let end = (at / CHUNK + 1) * CHUNK;
@@ -436,6 +448,24 @@ impl Memory {
     fn is_present(&self, at: usize) -> bool {
         let (word, bit) = self.bit(at);
         self.words.at(word).load(Acquire) & bit != 0
+    }
+
+    /// Has the kernel map the pieces that are there now, and not while commands are timed: those that are first in the file.
+    pub(super) fn warm(&self) {
+        let places = (self.place.buckets..self.place.end.min(MOST_WARM)).step_by(CHUNK);
+        for chunk in places.filter(|chunk| self.is_present(*chunk)) {
+            for page in (chunk..chunk + CHUNK).step_by(PAGE_SIZE) {
+                black_box(self.words.at(page).load(Relaxed));
+            }
+        }
+    }
+
+    /// Has the processor bring the word of a block nearer.
+    #[inline]
+    pub(super) fn fetch(&self, lba: u64) {
+        if lba < self.blocks {
+            self.words.prefetch(self.main_at(lba));
+        }
     }
 
     /// Reserves the piece of the file around `at`: to touch a hole without room for it is a signal, and no error.

@@ -529,6 +529,55 @@ impl Writer {
         Reading { begin: self.table.memory.now() }
     }
 
+    /// As [`reading`](Self::reading), and has what is known of the first block at hand when the read is done.
+    #[inline]
+    pub(crate) fn reading_from(&self, slba: u64) -> Reading {
+        self.table.memory.fetch(slba);
+        self.reading()
+    }
+
+    /// Prepares for much to be read and written.
+    pub(crate) fn warm(&self) {
+        self.table.memory.warm();
+    }
+
+    /// Looks at whole blocks that were read, the first of which is that at `slba`: after the completion was seen.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first that has what it cannot have.
+    #[inline]
+    pub(crate) fn read_blocks(
+        &self,
+        reading: Reading,
+        slba: u64,
+        data: &[u8],
+    ) -> Result<(), Box<Miscompare>> {
+        let Table { memory, .. } = &self.table;
+        let generation = memory.generation();
+        let mut blocks = data.chunks_exact(memory.block());
+        let end = slba.saturating_add(blocks.len() as u64).min(memory.blocks());
+        let mut lba = slba;
+        while lba < end {
+            let (next, is_present) = memory.blocks_of_chunk(lba);
+            let next = next.min(end);
+            for (lba, block) in (lba..next).zip(&mut blocks) {
+                if !is_present {
+                    // Nothing is known of it.
+                    continue;
+                }
+                let crc = crc32fast::hash(block);
+                // Most blocks are not being written, and one look at the word that such a block has says all.
+                let settled = Word::settled(Content::Data(crc)).bits(generation);
+                if memory.word(lba).load(Acquire) != settled {
+                    self.judge(reading, lba, block, crc)?;
+                }
+            }
+            lba = next;
+        }
+        Ok(())
+    }
+
     /// Looks at a block that was read: after the completion was seen.
     ///
     /// # Errors
@@ -544,7 +593,16 @@ impl Writer {
         if self.table.blocks() <= lba {
             return Ok(());
         }
-        let crc = crc32fast::hash(block);
+        self.judge(reading, lba, block, crc32fast::hash(block))
+    }
+
+    fn judge(
+        &self,
+        reading: Reading,
+        lba: u64,
+        block: &[u8],
+        crc: u32,
+    ) -> Result<(), Box<Miscompare>> {
         let judged = self.table.judge(lba, reading.begin, crc);
         judged.map_err(|candidates| Box::new(Miscompare::new(lba, block, crc, candidates)))
     }

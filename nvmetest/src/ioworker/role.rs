@@ -24,6 +24,7 @@ use crate::integrity::Table;
 use crate::integrity::Writer;
 use crate::memory::Longs;
 use crate::memory::Mapping;
+use crate::memory::Parts;
 use crate::memory::attach;
 use crate::queue::panic_message;
 use crate::transport::Mmio;
@@ -95,6 +96,7 @@ fn work(page: &Page) -> Result<(), Stop> {
     let doorbells = map(DOORBELLS, &place.doorbells).map_err(cannot_map("its doorbells"))?;
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
     let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
+    let data = Parts::new(data, place.slot_bytes as usize, job.work.depth.into());
     let log = logs.ring(place.sqid, place.sqid);
     let sq = Longs::new(Arc::new(sq), 0, place.entries as usize);
     let cq = Longs::new(Arc::new(cq), 0, place.entries as usize);

@@ -68,6 +68,7 @@ mod known;
 mod loan;
 mod longs;
 mod mapping;
+mod parts;
 pub mod prp;
 pub mod sgl;
 mod space;
@@ -97,6 +98,7 @@ pub use loan::Slice;
 pub use loan::SliceMut;
 pub(crate) use longs::Longs;
 pub use mapping::Mapping;
+pub(crate) use parts::Parts;
 pub(crate) use words::Words;
 
 /// The unit of mapping: no two buffers share a page.

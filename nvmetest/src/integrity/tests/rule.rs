@@ -34,6 +34,39 @@ fn what_was_written_last_is_read() {
     assert_eq!(miscompare.verdict, Verdict::Stale);
 }
 
+/// The words of blocks stand in pieces, of which one may be there and the next one not.
+#[test]
+fn each_of_many_blocks_that_are_read_is_judged() {
+    // Words of 8 bytes, and pieces of 16 KiB.
+    const END: u64 = (16 << 10) / 8;
+    let (table, writer) = table();
+    let filled: Vec<u64> = (END - 4..END).collect();
+    let blocks = |version| filled.iter().flat_map(|lba| data(version, *lba)).collect::<Vec<u8>>();
+    filled.iter().for_each(|lba| write(&writer, *lba, &data(1, *lba)));
+    let is_ok = |bytes: &[u8]| writer.read_blocks(writer.reading(), END - 4, bytes);
+    // Nothing is known of what follows.
+    let whole = [blocks(1), vec![9; 3 * 192]].concat();
+    assert!(is_ok(&whole).is_ok());
+    for (number, lba) in filled.iter().enumerate() {
+        let mut wrong = whole.clone();
+        wrong[number * 192 + 100] ^= 1;
+        assert_eq!(is_ok(&wrong).unwrap_err().lba, *lba);
+    }
+    // As well where the records of the blocks are gone, and their words say all.
+    let others = 1 << 17..(1 << 17) + 5 * (1 << 16);
+    let filling = writer.filling(others, Content::Zeroes, false).unwrap();
+    writer.written(filling, Outcome::Done);
+    assert!(is_ok(&whole).is_ok());
+    for (number, lba) in filled.iter().enumerate() {
+        let mut wrong = whole.clone();
+        wrong[number * 192 + 100] ^= 1;
+        assert_eq!(is_ok(&wrong).unwrap_err().lba, *lba);
+    }
+    assert_eq!(table.unjudged(), 0);
+    // What the namespace does not have is nobody's.
+    assert!(writer.read_blocks(writer.reading(), u64::MAX - 1, &[1; 4 * 192]).is_ok());
+}
+
 #[test]
 fn a_read_that_overlaps_a_write_returns_old_or_new() {
     let (_, writer) = table();

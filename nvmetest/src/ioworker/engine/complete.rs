@@ -7,7 +7,6 @@ use zerocopy::transmute;
 use crate::spec::Cqe;
 
 use super::Engine;
-use super::Named;
 use super::Pending;
 use super::Stop;
 use crate::integrity::writers_of;
@@ -64,6 +63,7 @@ impl Engine<'_> {
         }
         let Some(pending) = self.slots.end(cid) else { return Err(is_not_in_flight(cid)) };
         let Pending { operation, blocks, bytes, slba, submitted_ns, token } = pending;
+        self.reach.data.take_back(cid.into());
         self.reach.log.completed(token, cqe, now);
         let command = Completed { operation, submitted_ns, completed_ns: now };
         let status = cqe.status_field().status();
@@ -81,14 +81,10 @@ impl Engine<'_> {
     }
 
     fn verify(&mut self, cid: u16, pending: &Pending, is_success: bool) -> Result<(), Stop> {
-        let &Pending { operation, blocks, slba, token, .. } = pending;
-        let base = self.data_at(cid);
-        let Self { verifier: Some(verifier), reach, work, .. } = self else { return Ok(()) };
-        let read = |number: usize, block: &mut [u8]| {
-            reach.data.read(base + number * work.block, block);
-        };
-        let named = Named { operation, slba, blocks };
-        verifier.complete(cid, named, is_success, read).map_err(|mut miscompare| {
+        let &Pending { operation, blocks, bytes, slba, token, .. } = pending;
+        let Self { verifier: Some(verifier), reach, .. } = self else { return Ok(()) };
+        let data = reach.data.bytes(cid.into(), bytes as usize);
+        verifier.complete(cid, slba, is_success, data).map_err(|mut miscompare| {
             miscompare.read_by = Some(format!(
                 "{} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
                 operation.opcode(),

@@ -20,7 +20,7 @@ use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
 use crate::integrity::Writer;
 use crate::memory::Longs;
-use crate::memory::Mapping;
+use crate::memory::Parts;
 use crate::memory::hand_over;
 use crate::transport::Mmio;
 
@@ -75,7 +75,8 @@ pub(super) struct Reach {
     pub(super) sq: Longs<8>,
     /// The entries of the completion queue.
     pub(super) cq: Longs<2>,
-    pub(super) data: Mapping,
+    /// The data of each slot.
+    pub(super) data: Parts,
     pub(super) doorbells: Mmio,
     /// Where its commands are logged.
     pub(super) log: Ring,
@@ -118,6 +119,11 @@ impl<'w> Engine<'w> {
             bytes: work.bytes(size),
             lists: *lists,
         };
+        reach.log.warm();
+        if let Some(writer) = &reach.writer {
+            writer.warm();
+            reach.data.warm();
+        }
         let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
         Self {
             work,

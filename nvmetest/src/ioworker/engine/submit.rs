@@ -79,9 +79,9 @@ impl Engine<'_> {
         set_blocks(&mut sqe, slba, blocks);
         self.set_data(&mut sqe, slot, &extent, false);
         if let Some(verifier) = &mut self.verifier {
-            verifier.submit_read(slot);
+            verifier.submit_read(slot, slba);
         }
-        let token = self.send(&sqe, now);
+        let token = self.send(&sqe, slot, now);
         let operation = Operation::Read;
         self.slots.put(slot, Pending { operation, blocks, bytes, slba, submitted_ns: now, token });
     }
@@ -109,7 +109,7 @@ impl Engine<'_> {
             Operation::DatasetManagement => {
                 let mut range = [0; RANGE];
                 DsmRange::fill(&mut range, &[DsmRange::new(slba, blocks)]);
-                self.reach.data.write(self.data_at(slot), &range);
+                self.reach.data.write(slot.into(), 0, &range);
                 let range = Extent { bytes: RANGE as u64, lists: None, ..extent };
                 self.set_data(&mut sqe, slot, &range, sgl);
                 sqe.cdw11 = U32::new(DEALLOCATE);
@@ -124,7 +124,7 @@ impl Engine<'_> {
             let noted = verifier.submit(slot, Named { operation, slba, blocks });
             noted.map_err(|error| format!("its data cannot be verified: {error}"))?;
         }
-        let token = self.send(&sqe, now);
+        let token = self.send(&sqe, slot, now);
         let bytes = if operation.transfers_blocks() { extent.bytes } else { 0 };
         self.slots.put(slot, Pending { operation, blocks, bytes, slba, submitted_ns: now, token });
         Ok(())
@@ -132,7 +132,8 @@ impl Engine<'_> {
 
     /// Writes the next entry of the submission queue, and logs it. The doorbell comes later.
     #[inline(always)]
-    fn send(&mut self, sqe: &Sqe, now: u64) -> Token {
+    fn send(&mut self, sqe: &Sqe, slot: u16, now: u64) -> Token {
+        self.reach.data.lend(slot.into());
         let entry = self.reach.sq.at(self.tail as usize);
         let words: [u64; 8] = transmute!(*sqe);
         for (word, value) in entry.iter().zip(words) {
@@ -168,18 +169,14 @@ impl Engine<'_> {
     /// Writes the data of blocks into a slot; the first is that of `version`. Where data is verified, it says whose it is
     /// if `is_stamped`.
     fn fill_blocks(&mut self, slot: u16, slba: u64, blocks: u32, version: u64, is_stamped: bool) {
-        let base = self.data_at(slot);
         for number in 0..u64::from(blocks) {
             let (lba, version) = (slba + number, version.wrapping_add(number));
             self.filler.fill(&mut self.block, lba, version);
             if let Some(verifier) = self.verifier.as_mut().filter(|_| is_stamped) {
                 verifier.stamp(&mut self.block, lba, version);
             }
-            self.reach.data.write(base + number as usize * self.work.block, &self.block);
+            let at = number as usize * self.work.block;
+            self.reach.data.write(slot.into(), at, &self.block);
         }
-    }
-
-    pub(super) fn data_at(&self, slot: u16) -> usize {
-        usize::from(slot) * self.place.slot_bytes as usize
     }
 }
