@@ -5,6 +5,7 @@ use std::env;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::os::fd::RawFd;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -124,9 +125,11 @@ fn stay_on(cpu: Option<usize>) -> Result<(), String> {
     pinned.map_err(|error| format!("it cannot run on processor {cpu}: {error}"))
 }
 
-/// Opens an inherited file.
+/// Returns an inherited file. A device cannot be opened anew by its descriptor, so this is the one that the runner has.
 fn inherited(descriptor: RawFd) -> io::Result<File> {
-    File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))
+    // SAFETY: The runner gave it to this process, and nobody here closes it.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 
 /// Maps a part of an inherited file.

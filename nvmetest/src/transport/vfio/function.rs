@@ -15,6 +15,7 @@ use nix::sys::uio::pwrite;
 use super::Vfio;
 use super::Window;
 use super::ioctl;
+use super::kernel_log::KernelLog;
 use crate::spec::Csts;
 use crate::spec::Property;
 use crate::spec::pci::CapabilityId;
@@ -27,6 +28,7 @@ use crate::spec::pci::offset;
 use crate::spec::pci::power;
 use crate::transport::Abilities;
 use crate::transport::DeviceUri;
+use crate::transport::DmaFault;
 use crate::transport::DmaRange;
 use crate::transport::DoorbellFile;
 use crate::transport::Function;
@@ -102,6 +104,10 @@ unsafe impl Function for Vfio {
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
         let unmapped = self.mappings.unmap(self.device.container(), iova, len);
         unmapped.map_err(|why| self.refused(format!("to unmap {len:#x} bytes at {iova:#x}"), why))
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        self.log.as_ref().map(KernelLog::take).unwrap_or_default()
     }
 
     fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {

@@ -12,6 +12,8 @@
 //! - BAR0 can be accessed only while memory space is enabled and the function is in D0. The kernel
 //!   has mapped accesses end in SIGBUS otherwise; so [`Vfio`] follows what is written to configuration space, and refuses
 //!   them with an error.
+//! - What the IOMMU refuses is told by the kernel's log, where this process may read that: as a trace, not as a count
+//!   ([`Abilities::dma_faults`]).
 //! - A drive that is pulled, that the kernel asks back, or that reports an error which the kernel does not recover from,
 //!   is [lost](TransportError::Lost). Before anybody is told, all memory is taken from it.
 //!
@@ -26,6 +28,7 @@ mod host;
 mod ioctl;
 mod iommu;
 mod irq_set;
+mod kernel_log;
 mod mappings;
 mod notice;
 mod open;
@@ -37,6 +40,7 @@ use std::sync::atomic::AtomicBool;
 
 use self::bar::Bar;
 use self::device::Device;
+use self::kernel_log::KernelLog;
 use self::mappings::Mappings;
 use self::notice::Notices;
 use self::vectors::Vectors;
@@ -66,6 +70,8 @@ pub struct Vfio {
     vectors: Vectors,
     mappings: Mappings,
     notices: Notices,
+    /// Where refused accesses are told of, if this process may read it.
+    log: Option<KernelLog>,
     // From here on in this order: a mapping keeps the device open, and who waits for the claim finds it closed.
     bar: Bar,
     doorbells: Option<Mmio>,

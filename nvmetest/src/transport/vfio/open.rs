@@ -20,6 +20,7 @@ use super::host::Host;
 use super::host::Place;
 use super::ioctl;
 use super::iommu::IommuInfo;
+use super::kernel_log::KernelLog;
 use super::mappings::Mappings;
 use super::notice::Notices;
 use super::vectors::Vectors;
@@ -68,11 +69,18 @@ impl Vfio {
             let (what, way_out) = refusal(&error, &place, &host);
             refuse(what, &way_out)
         })?;
-        Self::set_up(&uri, device, claim)
+        // The function was reset when it was opened, so that no fault is its own before this.
+        let log = KernelLog::open(address).ok();
+        Self::set_up(&uri, device, log, claim)
             .map_err(|what| refuse(what, "the kernel's log (`dmesg`) may say more"))
     }
 
-    fn set_up(uri: &DeviceUri, device: Device, claim: Claim) -> Result<Self, String> {
+    fn set_up(
+        uri: &DeviceUri,
+        device: Device,
+        log: Option<KernelLog>,
+        claim: Claim,
+    ) -> Result<Self, String> {
         let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
         let info = ioctl::iommu_info(device.container_fd())
             .map_err(failed("the kernel does not say what its IOMMU translates"))?;
@@ -99,7 +107,7 @@ impl Vfio {
             dma: DmaModel::PerBuffer,
             iova: iommu.widest(),
             revokes: true,
-            dma_faults: false,
+            dma_faults: log.is_some(),
             function_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
             power_cycles: false,
             terminates: false,
@@ -120,6 +128,7 @@ impl Vfio {
             vectors,
             mappings: Mappings::new(),
             notices,
+            log,
             bar,
             doorbells,
             device,
