@@ -1,6 +1,7 @@
 //! The chores of the project: `cargo xtask` lists them.
 
 mod bench;
+mod bind;
 mod ci;
 mod guards;
 mod miri;
@@ -30,6 +31,8 @@ struct Cli {
 enum Task {
     Test(test::Test),
     Bench(bench::Bench),
+    Bind(bind::Bind),
+    Unbind(bind::Unbind),
     Guards(guards::Guards),
     Miri(miri::Miri),
     Soak(soak::Soak),
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Bench(bench)) => bench.run(),
+        Some(Task::Bind(bind)) => bind.run(),
+        Some(Task::Unbind(unbind)) => unbind.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),

@@ -11,6 +11,9 @@ use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
+use super::drive;
+use super::drive::MODULES;
+use super::guest::AddDevices;
 use super::guest::Ending;
 use super::guest::Guest;
 use super::guest::Limits;
@@ -20,6 +23,7 @@ use super::initrd;
 use super::initrd::Payload;
 use super::kernel::Choice;
 use super::kernel::Kernel;
+use super::payload::Program;
 use super::qemu::Qemu;
 
 /// Boot guests that misbehave, and see that each is told from the others and leaves what it can
@@ -57,11 +61,12 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 5] = [
+        let cases: [Case; 6] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
+            ("a drive is bound and given back", binds),
             ("a guest that is never up is ended", never_up),
         ];
         let mut failed = 0;
@@ -83,14 +88,22 @@ impl Check {
 impl Checker {
     /// Boots a guest with a job. Returns also what the job said.
     fn boot(&self, job: &str, limits: Limits) -> anyhow::Result<(Remains, Vec<u8>)> {
-        let payload = Payload { job, modules: &[], files: &[] };
+        self.boot_with(&Payload { job, modules: &[], files: &[] }, &|_, _| Ok(()), limits)
+    }
+
+    fn boot_with(
+        &self,
+        payload: &Payload<'_>,
+        add_devices: AddDevices<'_>,
+        limits: Limits,
+    ) -> anyhow::Result<(Remains, Vec<u8>)> {
         let guest = Guest {
             name: &format!("check/{}", self.case),
             qemu: &self.qemu,
             acceleration: self.acceleration,
             kernel: &self.kernel,
-            initrd: initrd::make(&self.kernel, &payload)?,
-            add_devices: &|_, _| Ok(()),
+            initrd: initrd::make(&self.kernel, payload)?,
+            add_devices,
             limits,
         };
         let mut output = Vec::new();
@@ -146,6 +159,20 @@ fn talks_on(checker: &Checker) -> anyhow::Result<()> {
     let limits = Limits { total, ..LIMITS };
     let (what, _) = checker.lose("while true; do echo on; sleep 1; done", limits)?;
     ensure!(what == What::TooLong(total), "{what:?}");
+    Ok(())
+}
+
+/// The job says what went wrong.
+fn binds(checker: &Checker) -> anyhow::Result<()> {
+    let xtask = Program::Xtask.build()?;
+    let payload = Payload {
+        job: &include_str!("guest/bind.sh").replace("@BDF@", drive::BDF),
+        modules: &MODULES,
+        files: &[("bin/xtask", &xtask)],
+    };
+    let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
+    let said = String::from_utf8_lossy(&output);
+    ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}: {said}", remains.ending);
     Ok(())
 }
 

@@ -14,6 +14,9 @@ pub const BDF: &str = "0000:01:00.0";
 /// The name of the drive for QEMU.
 pub const ID: &str = "nvme0";
 
+/// What both drivers need of the guest's kernel.
+pub const MODULES: [&str; 3] = ["nvme", "vfio_pci", "vfio_iommu_type1"];
+
 /// The size of its namespace, in bytes.
 const SIZE: i64 = 1 << 30;
 

@@ -49,9 +49,12 @@ pub struct Guest<'a> {
     pub kernel: &'a Kernel,
     pub initrd: File,
     /// Adds devices to QEMU's command line.
-    pub add_devices: &'a dyn Fn(&mut Command, &mut Files) -> anyhow::Result<()>,
+    pub add_devices: AddDevices<'a>,
     pub limits: Limits,
 }
+
+/// Adds devices to QEMU's command line, and what they inherit.
+pub type AddDevices<'a> = &'a dyn Fn(&mut Command, &mut Files) -> anyhow::Result<()>;
 
 /// How long a guest may take.
 #[derive(Debug, Clone, Copy)]

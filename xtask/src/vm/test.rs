@@ -24,9 +24,6 @@ use crate::suites::root;
 /// What the guest does.
 const JOB: &str = include_str!("guest/suites.sh");
 
-/// What it needs of its kernel.
-const MODULES: [&str; 3] = ["nvme", "vfio_pci", "vfio_iommu_type1"];
-
 /// What is known to be wrong with QEMU's drive, however it is reached.
 const BASELINE: &str = "suites/baselines/qemu.toml";
 
@@ -79,7 +76,7 @@ impl Test {
         let baseline = root().join(BASELINE);
         let payload = Payload {
             job: &self.job(),
-            modules: &MODULES,
+            modules: &drive::MODULES,
             files: &[("bin/nvme", &runner), ("bin/xtask", &xtask), ("baseline.toml", &baseline)],
         };
         let guest = Guest {

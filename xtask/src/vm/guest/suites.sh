@@ -1,8 +1,8 @@
-# Binds the drive, and runs the suites on it.
+# Binds the drive, runs the suites on it, and gives it back.
 drive=@BDF@
-echo vfio-pci >/sys/bus/pci/devices/$drive/driver_override
-echo $drive >/sys/bus/pci/devices/$drive/driver/unbind
-echo $drive >/sys/bus/pci/drivers_probe
 ulimit -l unlimited
-ls -l /sys/bus/pci/devices/$drive/driver
+xtask bind $drive || exit 2
 nvme --device @DEVICE@ --baseline /baseline.toml --evidence /out/tests @ARGUMENTS@
+code=$?
+xtask unbind $drive || exit 3
+exit $code
