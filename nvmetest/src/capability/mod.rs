@@ -111,6 +111,7 @@ mod tests {
             revokes: false,
             dma_faults: false,
             function_reset: false,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
@@ -182,6 +183,7 @@ mod tests {
         assert!(has(&REVISION_2_0, |c| c.vs = Vs::V2_1));
 
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
+        assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));
         assert!(has(&DMA_REVOCATION, |c| c.transport.revokes = true));
     }

@@ -11,6 +11,14 @@ pub static FUNCTION_LEVEL_RESET: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.function_reset),
 };
 
+/// A hot reset: of all that is behind the port that the device is plugged into (PCIe 6.6.1).
+pub static HOT_RESET: Capability = Capability {
+    name: "hot reset",
+    field: "a reset of the link over this transport",
+    clause: "PCIe 6.6.1",
+    probe: |capabilities| possible(capabilities.transport.hot_reset),
+};
+
 /// The host can take the power from the device and give it back.
 pub static POWER_CYCLE: Capability = Capability {
     name: "power that the host can switch",

@@ -42,6 +42,7 @@ impl Capabilities {
             revokes: false,
             dma_faults: false,
             function_reset: false,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,

@@ -11,6 +11,7 @@ mod init;
 mod interrupts;
 mod lifecycle;
 mod pci;
+mod power_state;
 mod queues;
 mod registers;
 mod shared;

@@ -141,6 +141,17 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
     /// Bus mastering, interrupts and BARs are again set up when it returns; the controller is disabled.
     fn reset(&self) -> TransportResult;
 
+    /// Resets all functions behind the port that the device is plugged into (PCI Express 6.6.1, a hot reset).
+    ///
+    /// Everything is as after [`reset`](Self::reset) when it returns.
+    fn hot_reset(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "a hot reset".to_owned(),
+            why: "no port that it is plugged into is known over this transport".to_owned(),
+        })
+    }
+
     /// Takes the power from the device, and gives it back: all that is volatile in it is lost, and commands in flight
     /// are interrupted.
     ///
@@ -229,6 +240,8 @@ pub struct Abilities {
     pub dma_faults: bool,
     /// Whether [`Function::reset`] works.
     pub function_reset: bool,
+    /// Whether [`Function::hot_reset`] works.
+    pub hot_reset: bool,
     /// Whether [`Function::power_cycle`] works.
     pub power_cycles: bool,
     /// Whether [`Function::terminate`] works.

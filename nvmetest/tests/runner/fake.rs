@@ -54,6 +54,7 @@ impl Scheme for Fake {
             revokes: false,
             dma_faults: true,
             function_reset: true,
+            hot_reset: false,
             power_cycles: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,

@@ -118,25 +118,11 @@ unsafe impl Function for Vfio {
     }
 
     fn reset(&self) -> TransportResult {
-        self.check_not_lost()?;
-        let deadline = Instant::now() + RESET_LIMIT;
-        // The kernel does not wait for its own lock of the function, and asks to be called again.
-        self.wait_until(deadline, "a function reset", || {
-            match ioctl::reset(self.device.as_fd()) {
-                Ok(()) => Ok(true),
-                Err(error) if is_temporary(&error) => Ok(false),
-                Err(error) => Err(self.refused("a function reset", error)),
-            }
-        })?;
-        self.wait_until(deadline, "a function reset", || self.is_present())?;
-        // The kernel has restored what was in configuration space, and the MSI-X vectors.
-        self.arm()?;
-        self.wait_until(deadline, "a function reset (CSTS.RDY = 0)", || {
-            let mut csts = [0; 4];
-            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
-            // All ones, as long as the function is in reset, have RDY set.
-            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
-        })
+        self.reset_by("a function reset", || ioctl::reset(self.device.as_fd()))
+    }
+
+    fn hot_reset(&self) -> TransportResult {
+        self.reset_by("a hot reset", || self.device.hot_reset())
     }
 
     fn check_alive(&self) -> TransportResult {
@@ -172,6 +158,27 @@ impl Vfio {
             .with_bus_master(true)
             .with_interrupt_disable(true);
         (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
+    }
+
+    /// Has the kernel reset the function, and sets it up again.
+    fn reset_by(&self, what: &str, reset: impl Fn() -> io::Result<()>) -> TransportResult {
+        self.check_not_lost()?;
+        let deadline = Instant::now() + RESET_LIMIT;
+        // The kernel does not wait for its own lock of the function, and asks to be called again.
+        self.wait_until(deadline, what, || match reset() {
+            Ok(()) => Ok(true),
+            Err(error) if is_temporary(&error) => Ok(false),
+            Err(error) => Err(self.refused(what, error)),
+        })?;
+        self.wait_until(deadline, what, || self.is_present())?;
+        // The kernel has restored what was in configuration space, and the MSI-X vectors.
+        self.arm()?;
+        self.wait_until(deadline, &format!("{what} (CSTS.RDY = 0)"), || {
+            let mut csts = [0; 4];
+            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
+            // All ones, as long as the function is in reset, have RDY set.
+            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
+        })
     }
 
     /// Returns the offset of a capability (PCIe 7.5.1.1.11).

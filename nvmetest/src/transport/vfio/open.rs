@@ -109,6 +109,7 @@ impl Vfio {
             revokes: true,
             dma_faults: log.is_some(),
             function_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
+            hot_reset: device.can_hot_reset(),
             power_cycles: false,
             terminates: false,
             msix_vectors: vectors.count,

@@ -123,6 +123,7 @@ impl VfioUser {
                 revokes: true,
                 dma_faults: false,
                 function_reset: false,
+                hot_reset: false,
                 power_cycles: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,

@@ -90,6 +90,7 @@ impl Fake {
             revokes: dma == DmaModel::PerBuffer,
             dma_faults: true,
             function_reset: true,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
