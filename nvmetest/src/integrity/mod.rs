@@ -57,30 +57,37 @@
 
 mod bucket;
 mod content;
+mod error;
+mod judge;
+mod lock;
 mod memory;
+mod place;
+mod record;
 mod session;
 mod stamp;
+mod store;
 mod table;
 mod verdict;
+mod writer;
 mod writers;
 
 pub use content::Content;
-pub use memory::Geometry;
-pub use memory::TableError;
+pub use error::TableError;
+pub use place::Geometry;
 pub(crate) use session::Checker;
 pub(crate) use session::Verified;
 pub use session::Verify;
 pub use stamp::STAMP_BYTES;
 pub use stamp::Stamp;
-pub(crate) use table::Outcome;
-pub(crate) use table::Reading;
 pub use table::Table;
-pub(crate) use table::Writer;
-pub(crate) use table::Writing;
 pub use verdict::Candidate;
 pub use verdict::Miscompare;
 pub use verdict::Time;
 pub use verdict::Verdict;
+pub(crate) use writer::Outcome;
+pub(crate) use writer::Reading;
+pub(crate) use writer::Writer;
+pub(crate) use writer::Writing;
 pub(crate) use writers::writers_of;
 
 #[cfg(all(test, not(miri)))]
