@@ -49,8 +49,8 @@ pub enum TableError {
     Range(String),
     /// A process holds what the table needs, and does not go on.
     #[error(
-        "process {process} was stopped while it had a lock of the integrity table, which knows what that does next only \
-         when it goes on or ends: continue it, or end it"
+        "process {process} was stopped while it had a lock of the integrity table, where nobody can note a write until \
+         it goes on or ends: continue it, or end it"
     )]
     Stopped {
         /// The process.

@@ -17,7 +17,7 @@ const DEPTH: usize = 12;
 /// After so many commands all that is known is made void.
 const FORGET_EVERY: u64 = 20_000;
 /// So many commands are run when nobody says otherwise.
-const COMMANDS: u64 = 100_000;
+const COMMANDS: u64 = 30_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Corruption {
