@@ -144,6 +144,11 @@ impl Controller {
         self.shared.end_workers(why);
         self.function().power_cycle()?;
         self.shared.retire_queues(why);
+        self.shared.recorded().lose_power();
+        if self.capabilities.controller.vwc.vwcp() {
+            // Which of what was written is still there, no table knows.
+            self.shared.verified().forget(None).map_or(Ok(()), Err)?;
+        }
         Ok(())
     }
 

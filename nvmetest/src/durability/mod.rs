@@ -85,15 +85,22 @@
 mod atomicity;
 mod check;
 mod content;
-mod effect;
+mod entry;
+mod journal;
 mod model;
 mod record;
+mod recorded;
 mod verdict;
 
-pub use atomicity::Atomicity;
-pub use effect::Effect;
+pub(crate) use journal::Begun;
+pub use journal::JournalError;
+pub(crate) use journal::Lane;
 pub use record::Durability;
-pub use record::Pending;
+pub(crate) use record::Record;
+pub(crate) use record::WorkerLane;
+pub(crate) use recorded::Recorded;
+pub(crate) use recorded::cache_of;
+pub(crate) use recorded::is_harmless;
 pub use verdict::PowerLossReport;
 pub use verdict::Verdict;
 pub use verdict::Violation;

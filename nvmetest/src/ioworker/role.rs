@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use nix::unistd::getppid;
 
 use crate::cmdlog::CmdLog;
+use crate::durability::Lane;
 use crate::integrity::Table;
 use crate::integrity::Writer;
 use crate::memory::Mapping;
@@ -33,6 +34,7 @@ use super::engine::Stop;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
+use super::launch::JOURNAL;
 use super::launch::LOG;
 use super::launch::STATISTICS;
 use super::launch::TABLE;
@@ -95,8 +97,12 @@ fn work(page: &Page) -> Result<(), Stop> {
     let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
     let log = logs.ring(place.sqid, place.sqid);
     let writer = job.work.writer.map(writer).transpose()?;
+    let lane =
+        job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));
+    let lane = lane.transpose().map_err(cannot_map("the journal of what is written"))?;
     stay_on(job.work.cpu)?;
-    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, logs, writer }, page);
+    let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane };
+    let mut engine = Engine::new(&job, reach, page);
     page.set_state(State::Ready);
     engine.run()
 }

@@ -74,6 +74,9 @@ impl Engine<'_> {
         let command = Completed { operation, submitted_ns, completed_ns: now, bytes, status };
         let opcode = operation.opcode();
         recorder.completed(&command, || FailedCommand { opcode, slba, blocks, status, token });
+        if let Some(recording) = &mut self.recording {
+            recording.complete(cid, status.is_success());
+        }
         let base = self.data_at(cid);
         let Self { verifier: Some(verifier), reach, work, .. } = self else { return Ok(()) };
         let read = |number: usize, block: &mut [u8]| {

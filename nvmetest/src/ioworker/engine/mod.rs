@@ -1,6 +1,7 @@
 //! The loop of a worker: it keeps the queue full, or as full as its pace says.
 
 mod complete;
+mod record;
 mod stop;
 mod submit;
 mod verify;
@@ -18,6 +19,7 @@ use nix::time::clock_gettime;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
 use crate::cmdlog::Token;
+use crate::durability::Lane;
 use crate::integrity::Writer;
 use crate::memory::Mapping;
 use crate::memory::hand_over;
@@ -33,6 +35,7 @@ use super::workload::Filler;
 use super::workload::Operation;
 use super::workload::Workload;
 
+use record::Recording;
 pub(super) use stop::Stop;
 use verify::Named;
 use verify::Verifier;
@@ -70,6 +73,8 @@ pub(super) struct Reach {
     pub(super) logs: CmdLog,
     /// By which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
+    /// Where it is noted what it does to blocks, if that is followed.
+    pub(super) lane: Option<Lane>,
 }
 
 /// The queue pair of a worker, and what is in flight.
@@ -94,6 +99,7 @@ pub(super) struct Engine<'w> {
     /// How many blocks were written.
     version: u64,
     verifier: Option<Verifier>,
+    recording: Option<Recording>,
 }
 
 impl<'w> Engine<'w> {
@@ -101,6 +107,8 @@ impl<'w> Engine<'w> {
         let Job { work, place } = job;
         let depth = usize::from(work.depth);
         let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
+        let lane = reach.lane.take();
+        let recording = lane.map(|lane| Recording::new(lane, depth, work.timeout_ns));
         Self {
             work,
             place,
@@ -119,6 +127,7 @@ impl<'w> Engine<'w> {
             block: vec![0; work.block].into(),
             version: 0,
             verifier,
+            recording,
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Next {
     pub(super) size: usize,
     /// Whether SGLs are used for its data, and not PRPs.
     pub(super) sgl: bool,
+    /// Force Unit Access (NVM 3.3.6).
+    pub(super) fua: bool,
 }
 
 /// The commands of a job, one after the other.
@@ -48,6 +50,7 @@ pub(super) struct Workload<'w> {
     left: Option<u64>,
     source: Source<'w>,
     sgl_percentage: u8,
+    fua_percentage: u8,
     draw: Draw,
 }
 
@@ -87,8 +90,8 @@ impl<'w> Workload<'w> {
             Some(recorded) => Source::Recorded(recorded),
             None => Source::Drawn(Box::new(Drawn::new(work))),
         };
-        let Work { count, seed, sgl_percentage, .. } = *work;
-        Self { left: count, source, sgl_percentage, draw: Draw::new(seed) }
+        let Work { count, seed, sgl_percentage, fua_percentage, .. } = *work;
+        Self { left: count, source, sgl_percentage, fua_percentage, draw: Draw::new(seed) }
     }
 
     /// When the next command is due, in nanoseconds after the start; `None` if there is none.
@@ -118,7 +121,8 @@ impl<'w> Workload<'w> {
             }
         };
         let sgl = self.draw.percent(self.sgl_percentage);
-        Next { operation, slba, size, sgl }
+        let fua = operation.has_fua() && self.draw.percent(self.fua_percentage);
+        Next { operation, slba, size, sgl, fua }
     }
 }
 
