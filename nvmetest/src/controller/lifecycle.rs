@@ -158,7 +158,9 @@ impl Controller {
     ///
     /// Fails if the device is no process of the session's.
     pub fn pull(&self) -> Result {
-        Ok(self.function().terminate()?)
+        self.function().terminate()?;
+        self.shared.recorded().lose_power();
+        Ok(())
     }
 
     /// Disables the controller: CC.EN = 0, and CSTS.RDY = 0 seen. Every queue is gone, and the controller has no more

@@ -63,7 +63,8 @@ impl Namespace<'_> {
 
     /// Reads all blocks of the record after a power loss, and finds those that hold what they may not.
     ///
-    /// From then on the record holds what was found, and follows this controller: it can go on with the next power loss.
+    /// From then on the record holds what was found, and follows this controller: it can go on with the next power loss. Where
+    /// data is [verified](Self::verify_data), that goes on with what was found, too.
     /// What was in flight when the power went was interrupted. So is what was in flight on a controller that is gone, as one
     /// whose process was killed: then this is called with the one that has its blocks.
     ///
@@ -94,6 +95,7 @@ impl Namespace<'_> {
             let why = "the record follows workers of another controller: drop that first";
             return Err(Error::Failed(why.to_owned()));
         }
+        record.0.end_workers();
         record.0.lose_power();
         if let Some(why) = record.0.why_over() {
             return Err(Error::Failed(format!(
@@ -101,8 +103,13 @@ impl Namespace<'_> {
             )));
         }
         let mut found = BTreeMap::new();
+        let verified = self.controller().shared().verified();
         for range in record.0.ranges() {
-            found.extend(self.look(q, range)?);
+            // What is wrong with a block is for the report.
+            found.extend(verified.pause(|| self.look(q, range))?);
+        }
+        if let Some(checker) = verified.find(nsid) {
+            checker.learn(found.iter().map(|(lba, found)| (*lba, found.known())))?;
         }
         let report = record.0.judge(&found, self.terms()?);
         self.follow(record);

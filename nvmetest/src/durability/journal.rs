@@ -34,7 +34,7 @@ use super::entry::Kind;
 
 /// How many lanes there are: the first is that of the process that has the record.
 pub(super) const LANES: usize = 128;
-/// The words of the ring of a lane: of a byte offset in it, no more than a mask is to be computed.
+/// The words of the ring of a lane.
 const RING: u64 = 1 << 20;
 /// So many words are kept for what a completion has to say: of as many commands as a queue holds.
 const SPARE: u64 = (1 << 16) * (HEAD as u64 + 1);
@@ -225,6 +225,25 @@ impl Journal {
     #[inline]
     fn ring(&self, lane: usize, at: u64) -> &AtomicU64 {
         self.word(lane, PAGE + (at % RING) as usize * WORD)
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Leaves a lane as a process does that is stopped when it has taken a number.
+    pub(super) fn announce_for_test(&self, lane: usize) {
+        self.word(lane, ANNOUNCED).store(self.now() + 1, Release);
+        self.tick();
+    }
+
+    /// Has a lane say that more was published than it holds.
+    pub(super) fn spoil_length_for_test(&self, lane: usize) {
+        self.word(lane, PUBLISHED).store(u64::MAX, Release);
+    }
+
+    /// Changes the head of the first entry of a lane.
+    pub(super) fn spoil_entry_for_test(&self, lane: usize) {
+        self.ring(lane, 1).store(u64::MAX, Release);
     }
 }
 

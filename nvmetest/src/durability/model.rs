@@ -24,7 +24,7 @@ pub(super) struct Model {
     /// Blocks with a content that is not durable, or more than one.
     open: BTreeSet<u64>,
     in_flight: HashMap<u64, Command>,
-    /// Commands that failed since the last check, or were in flight when the power went.
+    /// Commands that were in flight when the power went, or failed since the last check and were not for a cache.
     interrupted: Vec<(u64, Command)>,
     /// When the power went last.
     lost_at: u64,
@@ -165,7 +165,8 @@ impl Model {
             return;
         };
         self.end_at(number, &command, now, is_success);
-        if !is_success && self.interrupted.len() < INTERRUPTED_MAX {
+        // What a cache may have had as a whole, it may lose in part.
+        if !is_success && command.is_durable && self.interrupted.len() < INTERRUPTED_MAX {
             self.interrupted.push((number, command));
         }
     }

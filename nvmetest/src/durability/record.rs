@@ -260,9 +260,9 @@ impl Record {
         self.take();
     }
 
-    /// The power is gone, and all workers.
+    /// The power is gone. Workers that live may still find completions that were there before.
     pub(crate) fn lose_power(&self) {
-        self.end_workers();
+        self.take();
         let mut state = self.state.borrow_mut();
         state.model.lose_power();
         state.model.set_cache(self.terms.get().can_cache);
@@ -371,3 +371,6 @@ impl WorkerLane {
         self.record.end_lane(self.number, self.writer);
     }
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests;

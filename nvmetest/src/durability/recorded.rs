@@ -77,7 +77,7 @@ impl Recorded {
         self.all().iter().for_each(|record| record.end_workers());
     }
 
-    /// The power is gone, and all workers.
+    /// The power is gone.
     pub(crate) fn lose_power(&self) {
         self.all().iter().for_each(|record| record.lose_power());
     }

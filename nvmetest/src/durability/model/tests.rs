@@ -119,11 +119,24 @@ fn a_command_in_flight_is_not_torn_within_awupf() {
     assert_eq!(judge(&mut model, &changes), [(2, torn.clone()), (3, torn)]);
 }
 
-/// A host that disables the controller after the power came back completes what was in flight with a status of its own.
+/// But for one that a cache may have had as a whole, and lost in part when the power went later.
 #[test]
 fn a_command_that_was_aborted_is_not_torn_either() {
+    let torn = Verdict::Torn { slba: 0, blocks: 2, new: 0 };
+    for (fua, expected) in [(true, vec![(1, torn)]), (false, vec![])] {
+        let mut model = model();
+        let number = write(&mut model, 1, 0..2, fua);
+        model.end(number, false);
+        assert_eq!(judge(&mut model, &[(0, new(1, 0))]), expected);
+    }
+}
+
+/// The host completes what was in flight with a status of its own when the power is back.
+#[test]
+fn a_command_that_was_aborted_after_the_power_went_was_in_flight() {
     let mut model = model();
     let number = write(&mut model, 1, 0..2, false);
+    model.lose_power();
     model.end(number, false);
     let torn = Verdict::Torn { slba: 0, blocks: 2, new: 0 };
     assert_eq!(judge(&mut model, &[(0, new(1, 0))]), [(1, torn)]);
