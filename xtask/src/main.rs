@@ -5,10 +5,12 @@ mod ci;
 mod guards;
 mod miri;
 mod outside;
+mod parent_death;
 mod soak;
 mod suites;
 mod system;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,10 @@ enum Task {
     Miri(miri::Miri),
     Soak(soak::Soak),
     Ci(ci::Ci),
+    #[command(subcommand)]
+    Vm(vm::Vm),
+    #[command(hide = true)]
+    DieWithParent(parent_death::DieWithParent),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +48,8 @@ fn main() -> ExitCode {
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),
         Some(Task::Ci(ci)) => ci.run(),
+        Some(Task::Vm(vm)) => vm.run(),
+        Some(Task::DieWithParent(role)) => role.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),
     };
     done.unwrap_or_else(|error| {

@@ -35,8 +35,8 @@ impl Suites {
             "cargo test --package nvmetest-suites --test nvme {release...} --no-run --message-format json-render-diagnostics"
         );
         let messages = build.quiet().read().context("the suites do not build")?;
-        let executable =
-            executable(&messages).context("cargo did not say where the built suites are")?;
+        let executable = executable(&messages, "nvme", true)
+            .context("cargo did not say where the built suites are")?;
         Ok(Self { executable, baselines: root.join(BASELINES) })
     }
 
@@ -92,12 +92,12 @@ fn baseline(folder: &Path, device: &str) -> Option<PathBuf> {
     (word && path.is_file()).then_some(path)
 }
 
-/// Finds the test executable in cargo's messages.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// Finds the executable of a target in cargo's messages.
+pub fn executable(messages: &str, name: &str, is_test: bool) -> Option<PathBuf> {
     let message = |line| serde_json::from_str::<serde_json::Value>(line).ok();
     let mut found = messages.lines().filter_map(message).filter_map(|message| {
-        let of_suites = message["target"]["name"] == "nvme" && message["profile"]["test"] == true;
-        message["executable"].as_str().filter(|_| of_suites).map(PathBuf::from)
+        let is_it = message["target"]["name"] == name && message["profile"]["test"] == is_test;
+        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
     });
     found.next_back()
 }
@@ -131,7 +131,7 @@ mod tests {
             {"reason":"compiler-artifact","target":{"name":"soft"},"profile":{"test":true},"executable":"/t/soft-2"}
             {"reason":"build-finished","success":true}
         "#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/nvme-1")));
-        assert_eq!(executable("{\"reason\":\"build-finished\",\"success\":true}"), None);
+        assert_eq!(executable(messages, "nvme", true), Some(PathBuf::from("/t/nvme-1")));
+        assert_eq!(executable(messages, "nvme", false), None);
     }
 }

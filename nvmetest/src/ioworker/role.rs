@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::os::fd::RawFd;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -22,6 +23,7 @@ use crate::cmdlog::CmdLog;
 use crate::durability::Lane;
 use crate::integrity::Table;
 use crate::integrity::Writer;
+use crate::memory::Longs;
 use crate::memory::Mapping;
 use crate::memory::attach;
 use crate::queue::panic_message;
@@ -96,6 +98,8 @@ fn work(page: &Page) -> Result<(), Stop> {
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
     let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
     let log = logs.ring(place.sqid, place.sqid);
+    let sq = Longs::new(Arc::new(sq), 0, place.entries as usize);
+    let cq = Longs::new(Arc::new(cq), 0, place.entries as usize);
     let writer = job.work.writer.map(writer).transpose()?;
     let lane =
         job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));

@@ -66,6 +66,7 @@ mod device_view;
 mod domain;
 mod known;
 mod loan;
+mod longs;
 mod mapping;
 pub mod prp;
 pub mod sgl;
@@ -94,6 +95,7 @@ pub use loan::Places;
 pub use loan::Sink;
 pub use loan::Slice;
 pub use loan::SliceMut;
+pub(crate) use longs::Longs;
 pub use mapping::Mapping;
 pub(crate) use words::Words;
 

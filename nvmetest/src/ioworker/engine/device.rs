@@ -1,5 +1,6 @@
 //! The engine against a device that the test plays, before the worker looks.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerocopy::FromBytes;
@@ -10,6 +11,7 @@ use crate::DsmRange;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Selection;
 use crate::ioworker::statistics::Statistics;
+use crate::ioworker::workload::Operation;
 use crate::ioworker::workload::Recorded;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
@@ -82,9 +84,10 @@ impl Device {
             mapping.read(0, &mut bytes);
             bytes
         };
+        let sq = Arc::new(sq);
         let reach = Reach {
-            sq,
-            cq,
+            sq: Longs::new(Arc::clone(&sq), 0, job.place.entries as usize),
+            cq: Longs::new(Arc::new(cq), 0, job.place.entries as usize),
             data,
             doorbells: Mmio::new(0x1000, memory()),
             log: log.ring(SQID, SQID),
@@ -94,7 +97,7 @@ impl Device {
         };
         let mut engine = Engine::new(&job, reach, &page);
         let result = engine.run().map_err(|stop| stop.to_string());
-        let (sq, data) = (look(&engine.reach.sq), look(&engine.reach.data));
+        let (sq, data) = (look(&sq), look(&engine.reach.data));
         let sqes = sq.as_chunks::<64>().0.iter().take(DEPTH.into());
         let sqes = sqes.map(|sqe| Sqe::read_from_bytes(sqe).unwrap()).collect();
         drop(engine);

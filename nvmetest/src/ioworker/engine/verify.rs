@@ -74,6 +74,12 @@ impl Verifier {
         Ok(())
     }
 
+    /// As [`submit`](Self::submit) for a Read, of which there is nothing to have room for.
+    #[inline]
+    pub(super) fn submit_read(&mut self, slot: u16) {
+        self.noted[usize::from(slot)] = Some(Noted::Reads(self.writer.reading()));
+    }
+
     /// Looks at a command whose completion was seen; `read` copies the data of its block of a number.
     ///
     /// # Errors

@@ -1,0 +1,157 @@
+//! `cargo xtask vm check`: guests that misbehave, each in its own way.
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
+use clap::Args;
+
+use super::acceleration::Acceleration;
+use super::guest::Ending;
+use super::guest::Guest;
+use super::guest::Limits;
+use super::guest::Remains;
+use super::guest::What;
+use super::initrd;
+use super::initrd::Payload;
+use super::kernel::Choice;
+use super::kernel::Kernel;
+use super::qemu::Qemu;
+
+/// Boot guests that misbehave, and see that each is told from the others and leaves what it can
+#[derive(Args)]
+pub struct Check {
+    /// As that of `cargo xtask vm test`
+    #[arg(long, value_name = "KERNEL", default_value = "stable")]
+    kernel: Choice,
+}
+
+/// How much the job of one guest says, in bytes.
+const FLOOD: usize = 8 << 20;
+
+/// Long enough for a busy machine, and short enough to wait for.
+const LIMITS: Limits = Limits {
+    boot: Duration::from_secs(120),
+    silence: Duration::from_secs(120),
+    total: Duration::from_secs(300),
+};
+
+/// What is promised, and what it takes to see it.
+type Case = (&'static str, fn(&Checker) -> anyhow::Result<()>);
+
+struct Checker {
+    qemu: Qemu,
+    kernel: Kernel,
+    acceleration: Acceleration,
+    /// The number of the case, which its folder is called.
+    case: usize,
+}
+
+impl Check {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let qemu = Qemu::installed()?;
+        let kernel = Kernel::provide(&self.kernel)?;
+        let acceleration = Acceleration::find(&qemu, &kernel)?;
+        let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
+        let cases: [Case; 5] = [
+            ("an exit code, output and files come out whole", whole),
+            ("a kernel that panics is told from an end", panics),
+            ("a job that says nothing is ended, and what it said is kept", silent),
+            ("a job that talks on is ended", talks_on),
+            ("a guest that is never up is ended", never_up),
+        ];
+        let mut failed = 0;
+        for (name, case) in cases {
+            checker.case += 1;
+            let start = Instant::now();
+            let outcome = case(&checker);
+            let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+            println!("{verdict:6} {:5.1} s  {name}", start.elapsed().as_secs_f64());
+            if let Err(error) = outcome {
+                println!("       {error:#}");
+                failed += 1;
+            }
+        }
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Checker {
+    /// Boots a guest with a job. Returns also what the job said.
+    fn boot(&self, job: &str, limits: Limits) -> anyhow::Result<(Remains, Vec<u8>)> {
+        let payload = Payload { job, modules: &[], files: &[] };
+        let guest = Guest {
+            name: &format!("check/{}", self.case),
+            qemu: &self.qemu,
+            acceleration: self.acceleration,
+            kernel: &self.kernel,
+            initrd: initrd::make(&self.kernel, &payload)?,
+            add_devices: &|_, _| Ok(()),
+            limits,
+        };
+        let mut output = Vec::new();
+        let remains = guest.run(&mut |bytes| output.extend_from_slice(bytes))?;
+        Ok((remains, output))
+    }
+
+    /// As `boot`, of a job that gets lost. Returns how.
+    fn lose(&self, job: &str, limits: Limits) -> anyhow::Result<(What, Vec<u8>)> {
+        let (remains, output) = self.boot(job, limits)?;
+        let Ending::Lost(lost) = remains.ending else {
+            bail!("the guest ended with {:?}", remains.ending)
+        };
+        let said = fs::read_to_string(&lost.console).context("there is no console")?;
+        ensure!(lost.last_lines.is_empty() == said.trim().is_empty(), "the last lines are lost");
+        Ok((lost.what, output))
+    }
+}
+
+fn whole(checker: &Checker) -> anyhow::Result<()> {
+    let job = format!(
+        "dd if=/dev/zero bs=1M count={} 2>/dev/null | tr '\\0' x; echo kept >/out/file; exit 42",
+        FLOOD >> 20
+    );
+    let (remains, output) = checker.boot(&job, LIMITS)?;
+    ensure!(matches!(remains.ending, Ending::Code(42)), "{:?}", remains.ending);
+    let is_whole = output.len() == FLOOD && output.iter().all(|byte| *byte == b'x');
+    ensure!(is_whole, "of {FLOOD} bytes {} came out", output.len());
+    let file = fs::read_to_string(remains.evidence.join("file"))?;
+    ensure!(file == "kept\n", "the file has {file:?}");
+    Ok(())
+}
+
+fn panics(checker: &Checker) -> anyhow::Result<()> {
+    let (what, output) =
+        checker.lose("echo before; echo c >/proc/sysrq-trigger; sleep 60", LIMITS)?;
+    ensure!(what == What::Panicked, "{what:?}");
+    ensure!(output == b"before\n", "what the job said before is lost");
+    Ok(())
+}
+
+fn silent(checker: &Checker) -> anyhow::Result<()> {
+    let silence = Duration::from_secs(6);
+    let limits = Limits { silence, ..LIMITS };
+    let (what, output) = checker.lose("echo before; sleep 600", limits)?;
+    ensure!(what == What::Silent(silence), "{what:?}");
+    ensure!(output == b"before\n", "what the job said before is lost");
+    Ok(())
+}
+
+fn talks_on(checker: &Checker) -> anyhow::Result<()> {
+    let total = Duration::from_secs(12);
+    let limits = Limits { total, ..LIMITS };
+    let (what, _) = checker.lose("while true; do echo on; sleep 1; done", limits)?;
+    ensure!(what == What::TooLong(total), "{what:?}");
+    Ok(())
+}
+
+fn never_up(checker: &Checker) -> anyhow::Result<()> {
+    let boot = Duration::from_millis(200);
+    let (what, _) = checker.lose("true", Limits { boot, ..LIMITS })?;
+    ensure!(what == What::NotUp(boot), "{what:?}");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The programs that run in a guest: linked statically, since a guest has no libraries.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use xshell::Shell;
+use xshell::cmd;
+
+use crate::suites::executable;
+use crate::suites::root;
+
+/// The machine's own toolchain makes static programs, too; named as a target, it has a folder of its own, and what
+/// was built for the machine itself stays.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Symbols stay, for backtraces; the rest would only be copied.
+const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
+
+/// A program of the workspace.
+#[derive(Debug, Clone, Copy)]
+pub enum Program {
+    /// The test target of the suites.
+    Suites,
+    /// The project's chores, of which a guest needs `bind`.
+    Xtask,
+}
+
+impl Program {
+    /// Builds it. Returns where it is.
+    pub fn build(self) -> anyhow::Result<PathBuf> {
+        let (name, is_test, arguments) = match self {
+            Self::Suites => ("nvme", true, "test --package nvmetest-suites --test nvme --no-run"),
+            Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
+        };
+        let sh = Shell::new()?;
+        sh.change_dir(root());
+        let arguments = arguments.split(' ');
+        let cargo = cmd!(
+            sh,
+            "cargo {arguments...} --quiet --target {TARGET} --message-format json-render-diagnostics"
+        );
+        let messages = cargo.env("RUSTFLAGS", FLAGS).quiet().read();
+        let messages = messages.with_context(|| format!("{name} cannot be built statically"))?;
+        executable(&messages, name, is_test)
+            .with_context(|| format!("cargo did not say where {name} is"))
+    }
+}

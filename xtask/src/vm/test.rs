@@ -1,0 +1,142 @@
+//! `cargo xtask vm test`.
+
+use std::ffi::OsString;
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::acceleration::Acceleration;
+use super::drive;
+use super::guest::Ending;
+use super::guest::Guest;
+use super::guest::Limits;
+use super::initrd;
+use super::initrd::Payload;
+use super::kernel::Choice;
+use super::kernel::Kernel;
+use super::payload::Program;
+use super::qemu::Qemu;
+use crate::suites::root;
+
+/// What the guest does.
+const JOB: &str = include_str!("guest/suites.sh");
+
+/// What it needs of its kernel.
+const MODULES: [&str; 3] = ["nvme", "vfio_pci", "vfio_iommu_type1"];
+
+/// What is known to be wrong with QEMU's drive, however it is reached.
+const BASELINE: &str = "suites/baselines/qemu.toml";
+
+/// A test has 60 seconds, and 30 more if it does not come back.
+const LIMITS: Limits = Limits {
+    boot: Duration::from_secs(120),
+    silence: Duration::from_secs(180),
+    total: Duration::from_secs(3600),
+};
+
+/// Run the suites over VFIO, on an NVMe drive that is bound to vfio-pci in a virtual machine
+///
+/// The exit code is the runner's, as that of `cargo xtask test`; 3 if the guest was lost. What it left is in
+/// `target/vm/run/KERNEL`: its console, its kernel's log, and what failing tests left.
+#[derive(Args)]
+pub struct Test {
+    /// `stable` or `backports`, of the Debian release that this machine runs, or the path of a kernel package
+    #[arg(long, value_name = "KERNEL", default_value = "stable")]
+    kernel: Choice,
+
+    /// The device, as the guest sees it
+    #[arg(long, value_name = "URI", default_value_t = format!("pci:{}", drive::BDF))]
+    device: String,
+
+    /// After how many seconds the guest is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    deadline: u64,
+
+    /// Run only the tests whose names contain one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<OsString>,
+
+    /// Options of the runner, behind `--`
+    #[arg(last = true, value_name = "OPTION")]
+    options: Vec<OsString>,
+}
+
+/// The exit code when the guest was lost, as the runner's when a device was.
+const LOST: u8 = 3;
+
+impl Test {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let runner = Program::Suites.build()?;
+        let xtask = Program::Xtask.build()?;
+        let kernel = Kernel::provide(&self.kernel)?;
+        let qemu = Qemu::installed()?;
+        let acceleration = Acceleration::find(&qemu, &kernel)?;
+        println!("vm: Linux {}, by {}", kernel.release, acceleration.name());
+
+        let baseline = root().join(BASELINE);
+        let payload = Payload {
+            job: &self.job(),
+            modules: &MODULES,
+            files: &[("bin/nvme", &runner), ("bin/xtask", &xtask), ("baseline.toml", &baseline)],
+        };
+        let guest = Guest {
+            name: &self.kernel.to_string(),
+            qemu: &qemu,
+            acceleration,
+            kernel: &kernel,
+            initrd: initrd::make(&kernel, &payload)?,
+            add_devices: &drive::add_nvme,
+            limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
+        };
+        let remains = guest.run(&mut |bytes| {
+            // A terminal that went away is no reason to lose the run.
+            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+        })?;
+        println!("vm: what the guest left is in {}", remains.evidence.display());
+        match remains.ending {
+            Ending::Code(code) => Ok(code.into()),
+            Ending::Lost(lost) => {
+                eprintln!("xtask: {lost}");
+                Ok(LOST.into())
+            }
+        }
+    }
+
+    /// What the guest does.
+    fn job(&self) -> String {
+        let arguments = self.filters.iter().chain(&self.options);
+        let arguments: Vec<_> = arguments.map(|it| quoted(&it.to_string_lossy())).collect();
+        JOB.replace("@DEVICE@", &quoted(&self.device))
+            .replace("@BDF@", drive::BDF)
+            .replace("@ARGUMENTS@", &arguments.join(" "))
+    }
+}
+
+/// Makes one word of the shell's.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        test: Test,
+    }
+
+    #[test]
+    fn the_words_of_the_command_line_reach_the_runner_as_they_are() {
+        let line = ["test", "a b", "--kernel", "backports", "it's", "--", "--exact"];
+        let test = Line::parse_from(line).test;
+        assert_eq!(test.kernel, Choice::Backports);
+        assert!(test.job().contains(r"'a b' 'it'\''s' '--exact'"), "{}", test.job());
+    }
+}
