@@ -24,7 +24,7 @@ pub enum Content {
 
 impl Content {
     /// As number and CRC32.
-    pub(super) fn pack(self) -> (u8, u32) {
+    pub(crate) fn pack(self) -> (u8, u32) {
         match self {
             Self::Unknown => (0, 0),
             Self::Data(crc) => (1, crc),
@@ -37,7 +37,7 @@ impl Content {
     }
 
     /// A number that nobody wrote is that of anything: a table may be damaged.
-    pub(super) fn unpack(kind: u8, crc: u32) -> Self {
+    pub(crate) fn unpack(kind: u8, crc: u32) -> Self {
         match kind {
             1 => Self::Data(crc),
             2 => Self::Zeroes,

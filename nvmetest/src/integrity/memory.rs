@@ -10,9 +10,6 @@ use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
 
-use nix::fcntl::FallocateFlags;
-use nix::fcntl::fallocate;
-
 use crate::memory::PAGE_SIZE;
 use crate::memory::Words;
 
@@ -487,22 +484,13 @@ impl Memory {
     }
 
     fn reserve(&self, at: usize, len: usize) -> Result<(), TableError> {
-        let (offset, length) = (at as i64, len as i64);
-        loop {
-            match fallocate(self.words.file(), FallocateFlags::empty(), offset, length) {
-                Ok(()) => return Ok(()),
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => {
-                    return Err(TableError::NoRoom {
-                        path: self.path.clone(),
-                        needed: len,
-                        at,
-                        total: self.place.end,
-                        why: errno.into(),
-                    });
-                }
-            }
-        }
+        self.words.reserve(at, len).map_err(|why| TableError::NoRoom {
+            path: self.path.clone(),
+            needed: len,
+            at,
+            total: self.place.end,
+            why,
+        })
     }
 }
 
