@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use nix::unistd::getppid;
 
 use crate::cmdlog::CmdLog;
+use crate::durability::Lane;
 use crate::integrity::Table;
 use crate::integrity::Writer;
 use crate::memory::Longs;
@@ -37,6 +38,7 @@ use super::engine::Stop;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
+use super::launch::JOURNAL;
 use super::launch::LOG;
 use super::launch::STATISTICS;
 use super::launch::TABLE;
@@ -102,8 +104,12 @@ fn work(page: &Page) -> Result<(), Stop> {
     let sq = Longs::new(Arc::new(sq), 0, place.entries as usize);
     let cq = Longs::new(Arc::new(cq), 0, place.entries as usize);
     let writer = job.work.writer.map(writer).transpose()?;
+    let lane =
+        job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));
+    let lane = lane.transpose().map_err(cannot_map("the journal of what is written"))?;
     stay_on(job.work.cpu)?;
-    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, logs, writer }, page);
+    let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane };
+    let mut engine = Engine::new(&job, reach, page);
     page.set_state(State::Ready);
     engine.run()
 }

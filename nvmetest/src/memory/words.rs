@@ -5,6 +5,10 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::AtomicU64;
 
+use nix::errno::Errno;
+use nix::fcntl::FallocateFlags;
+use nix::fcntl::fallocate;
+
 use super::Mapping;
 
 /// A file of words that several processes share: each access is atomic, so that none can race.
@@ -43,6 +47,34 @@ impl Words {
     /// Returns the file, for another process to map.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// Reserves memory for a part of the file: to touch a hole without room for it is a signal, and no error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no room.
+    pub(crate) fn reserve(&self, at: usize, len: usize) -> io::Result<()> {
+        self.allocate(FallocateFlags::empty(), at, len)
+    }
+
+    /// Gives the memory of a part of the file back, which reads as zeroes then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub(crate) fn release(&self, at: usize, len: usize) -> io::Result<()> {
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.allocate(hole, at, len)
+    }
+
+    fn allocate(&self, flags: FallocateFlags, at: usize, len: usize) -> io::Result<()> {
+        loop {
+            match fallocate(&self.file, flags, at as i64, len as i64) {
+                Err(Errno::EINTR) => {}
+                result => return Ok(result?),
+            }
+        }
     }
 
     /// Returns the word at a byte offset.

@@ -77,11 +77,11 @@ impl Core {
                 }
             }
         }
-        if self.shared.verified().is_on()
+        if self.shared.notes_commands()
             && let Err(error) = self.note_command(slot.number(), &sqe, &places, plan, terms)
         {
             self.slots.release(slot);
-            return self.fail(owner, error.into());
+            return self.fail(owner, error);
         }
         if places.have_edges() {
             self.place_canaries(slot, &sqe, &places, plan, terms);

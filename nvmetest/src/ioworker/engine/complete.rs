@@ -73,15 +73,15 @@ impl Engine<'_> {
             let opcode = operation.opcode();
             recorder.failed(command, &FailedCommand { opcode, slba, blocks, status, token });
         }
-        if self.verifier.is_some() {
-            self.verify(cid, &pending, status.is_success())
-        } else {
-            Ok(())
-        }
+        if self.is_noted { self.note_end(cid, &pending, status.is_success()) } else { Ok(()) }
     }
 
-    fn verify(&mut self, cid: u16, pending: &Pending, is_success: bool) -> Result<(), Stop> {
+    /// Notes how a command ended, and checks what it read.
+    fn note_end(&mut self, cid: u16, pending: &Pending, is_success: bool) -> Result<(), Stop> {
         let &Pending { operation, blocks, bytes, slba, token, .. } = pending;
+        if let Some(recording) = &mut self.recording {
+            recording.complete(cid, is_success);
+        }
         let Self { verifier: Some(verifier), reach, .. } = self else { return Ok(()) };
         let data = reach.data.bytes(cid.into(), bytes as usize);
         verifier.complete(cid, slba, is_success, data).map_err(|mut miscompare| {

@@ -94,6 +94,7 @@ impl Device {
             log: log.ring(SQID, SQID),
             logs: log.clone(),
             writer: None,
+            lane: None,
         };
         let mut engine = Engine::new(&job, reach, &page);
         let result = engine.run().map_err(|stop| stop.to_string());

@@ -1,6 +1,7 @@
 //! The loop of a worker: it keeps the queue full, or as full as its pace says.
 
 mod complete;
+mod record;
 mod slots;
 mod stop;
 mod submit;
@@ -18,6 +19,7 @@ use nix::time::clock_gettime;
 
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
+use crate::durability::Lane;
 use crate::integrity::Writer;
 use crate::memory::Longs;
 use crate::memory::Parts;
@@ -35,6 +37,7 @@ use super::statistics::Recorder;
 use super::workload::Filler;
 use super::workload::Workload;
 
+use record::Recording;
 use slots::Pending;
 use slots::Slots;
 pub(super) use stop::Stop;
@@ -84,6 +87,8 @@ pub(super) struct Reach {
     pub(super) logs: CmdLog,
     /// By which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
+    /// Where it is noted what it does to blocks, if that is followed.
+    pub(super) lane: Option<Lane>,
 }
 
 /// The queue pair of a worker, and what is in flight.
@@ -108,6 +113,9 @@ pub(super) struct Engine<'w> {
     /// How many blocks were written.
     version: u64,
     verifier: Option<Verifier>,
+    recording: Option<Recording>,
+    /// Whether there is any of these two.
+    is_noted: bool,
 }
 
 impl<'w> Engine<'w> {
@@ -125,6 +133,8 @@ impl<'w> Engine<'w> {
             reach.data.warm();
         }
         let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
+        let lane = reach.lane.take();
+        let recording = lane.map(|lane| Recording::new(lane, depth, work.timeout_ns));
         Self {
             work,
             place,
@@ -142,7 +152,9 @@ impl<'w> Engine<'w> {
             filler: Filler::new(work.pattern, work.seed, work.block),
             block: vec![0; work.block].into(),
             version: 0,
+            is_noted: verifier.is_some() || recording.is_some(),
             verifier,
+            recording,
         }
     }
 

@@ -9,6 +9,7 @@ use zerocopy::transmute;
 use crate::DsmRange;
 use crate::cmdlog::Token;
 use crate::spec::Sqe;
+use crate::spec::command::ReadWriteCdw12;
 use crate::spec::sqe::Psdt;
 
 use super::Engine;
@@ -89,7 +90,7 @@ impl Engine<'_> {
     /// Submits any command, and makes the data that it writes.
     #[inline(never)]
     fn submit_next(&mut self, slot: u16, now: u64) -> Result<(), String> {
-        let Next { operation, slba, size, sgl } = self.workload.next();
+        let Next { operation, slba, size, sgl, fua } = self.workload.next();
         let extent = self.extents[size];
         let blocks = extent.blocks;
         let mut sqe = self.named(operation, slot);
@@ -119,6 +120,14 @@ impl Engine<'_> {
             | Operation::WriteZeroes
             | Operation::Verify
             | Operation::WriteUncorrectable => {}
+        }
+        if fua {
+            let cdw12 = ReadWriteCdw12::from(sqe.cdw12.get()).with_fua(true);
+            sqe.cdw12 = U32::new(cdw12.into());
+        }
+        if let Some(recording) = &mut self.recording {
+            let noted = recording.submit(slot, Named { operation, slba, blocks }, fua);
+            noted.map_err(|error| format!("what it writes cannot be followed: {error}"))?;
         }
         if let Some(verifier) = &mut self.verifier {
             let noted = verifier.submit(slot, Named { operation, slba, blocks });
@@ -172,8 +181,12 @@ impl Engine<'_> {
         for number in 0..u64::from(blocks) {
             let (lba, version) = (slba + number, version.wrapping_add(number));
             self.filler.fill(&mut self.block, lba, version);
-            if let Some(verifier) = self.verifier.as_mut().filter(|_| is_stamped) {
-                verifier.stamp(&mut self.block, lba, version);
+            if is_stamped {
+                let verifier = self.verifier.as_mut();
+                let crc = verifier.map(|it| it.stamp(&mut self.block, lba, version));
+                if let Some(recording) = &mut self.recording {
+                    recording.add(crc.unwrap_or_else(|| crc32fast::hash(&self.block)));
+                }
             }
             let at = number as usize * self.work.block;
             self.reach.data.write(slot.into(), at, &self.block);

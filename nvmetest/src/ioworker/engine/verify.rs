@@ -40,12 +40,14 @@ impl Verifier {
         Self { writer, seed, noted: vec![None; depth], contents: Vec::new() }
     }
 
-    /// Has a block say whose it is, which is about to be written, and notes what it holds.
-    pub(super) fn stamp(&mut self, block: &mut [u8], lba: u64, version: u64) {
+    /// Has a block say whose it is, which is about to be written, and notes what it holds. Returns its CRC32.
+    pub(super) fn stamp(&mut self, block: &mut [u8], lba: u64, version: u64) -> u32 {
         // Version 0 is that of a block that nobody wrote.
         let (writer, seed) = (self.writer.id(), self.seed);
         Stamp { lba, version: version + 1, writer, seed }.write(block);
-        self.contents.push(Content::Data(crc32fast::hash(block)));
+        let crc = crc32fast::hash(block);
+        self.contents.push(Content::Data(crc));
+        crc
     }
 
     /// Notes a command before its doorbell is rung.

@@ -40,6 +40,8 @@ pub(super) struct Next {
     pub(super) size: usize,
     /// Whether SGLs are used for its data, and not PRPs.
     pub(super) sgl: bool,
+    /// Force Unit Access (NVM 3.3.6).
+    pub(super) fua: bool,
 }
 
 /// The commands of a job, one after the other.
@@ -49,6 +51,7 @@ pub(super) struct Workload<'w> {
     left: u64,
     source: Source<'w>,
     sgl_percentage: u8,
+    fua_percentage: u8,
     draw: Draw,
 }
 
@@ -97,8 +100,9 @@ impl<'w> Workload<'w> {
                 }
             }
         };
-        let Work { count, seed, sgl_percentage, .. } = *work;
-        Self { left: count.unwrap_or(u64::MAX), source, sgl_percentage, draw: Draw::new(seed) }
+        let Work { count, seed, sgl_percentage, fua_percentage, .. } = *work;
+        let left = count.unwrap_or(u64::MAX);
+        Self { left, source, sgl_percentage, fua_percentage, draw: Draw::new(seed) }
     }
 
     /// When the next command is due, in nanoseconds after the start; `None` if there is none.
@@ -146,7 +150,8 @@ impl<'w> Workload<'w> {
             }
         };
         let sgl = self.draw.percent(self.sgl_percentage);
-        Next { operation, slba, size, sgl }
+        let fua = operation.has_fua() && self.draw.percent(self.fua_percentage);
+        Next { operation, slba, size, sgl, fua }
     }
 }
 
@@ -220,8 +225,9 @@ mod tests {
         let quick: Vec<_> = (0..500).filter_map(|_| workload.next_of_reads()).collect();
         assert_eq!(quick, slow[..500].iter().map(|(_, slba, _)| *slba).collect::<Vec<_>>());
         let next = (0..500).map(|_| workload.next());
-        let next = next
-            .map(|Next { operation, slba, size, sgl }| (!sgl).then_some((operation, slba, size)));
+        let next = next.map(|Next { operation, slba, size, sgl, .. }| {
+            (!sgl).then_some((operation, slba, size))
+        });
         assert_eq!(next.collect::<Option<Vec<_>>>().as_deref(), Some(&slow[500..]));
 
         let mix = vec![(Operation::Read, 50), (Operation::Write, 50)];
