@@ -25,7 +25,9 @@ pub fn add_nvme(command: &mut Command, files: &mut Files) -> anyhow::Result<()> 
     let data = memfd_create(c"nvmetest-vm-namespace", MFdFlags::MFD_CLOEXEC)?;
     ftruncate(&data, SIZE)?;
     let data = files.add(data);
-    command.args(["-device", "pcie-root-port,id=upstream,bus=pcie.0,chassis=1,slot=1,addr=5"]);
+    // After a hot reset Linux waits until a link of more than 5 GT/s is active, which QEMU's port does not say.
+    let port = "pcie-root-port,id=upstream,bus=pcie.0,chassis=1,slot=1,addr=5,x-speed=5";
+    command.args(["-device", port]);
     command.arg("-blockdev").arg(format!(
         "driver=file,node-name=file,filename=/proc/self/fd/{data},locking=off,discard=unmap"
     ));

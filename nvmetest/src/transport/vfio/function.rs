@@ -122,7 +122,14 @@ unsafe impl Function for Vfio {
     }
 
     fn hot_reset(&self) -> TransportResult {
-        self.reset_by("a hot reset", || self.device.hot_reset())
+        self.reset_by("a hot reset", || match self.device.hot_reset() {
+            Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => {
+                let why =
+                    "the link did not come back in the time that the kernel gives it (see `dmesg`)";
+                Err(io::Error::other(why))
+            }
+            other => other,
+        })
     }
 
     fn check_alive(&self) -> TransportResult {
