@@ -21,6 +21,8 @@ const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
 pub enum Program {
     /// The test target of the suites.
     Suites,
+    /// The tests of the way to a drive.
+    Vfio,
     /// The project's chores, of which a guest needs `bind`.
     Xtask,
 }
@@ -30,6 +32,7 @@ impl Program {
     pub fn build(self) -> anyhow::Result<PathBuf> {
         let (name, is_test, arguments) = match self {
             Self::Suites => ("nvme", true, "test --package nvmetest-suites --test nvme --no-run"),
+            Self::Vfio => ("vfio", true, "test --package nvmetest --test vfio --no-run"),
             Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
         };
         let sh = Shell::new()?;
