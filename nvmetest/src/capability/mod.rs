@@ -115,6 +115,7 @@ mod tests {
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            intx: false,
         };
         let controller = Box::new(IdentifyController::new_zeroed());
         Capabilities { cap: Cap::new(), vs: Vs::V1_4, controller, transport }
@@ -184,6 +185,7 @@ mod tests {
 
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
         assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
+        assert!(has(&INTX, |c| c.transport.intx = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));
         assert!(has(&DMA_REVOCATION, |c| c.transport.revokes = true));
     }

@@ -38,6 +38,14 @@ pub static MSIX: Capability = Capability {
     },
 };
 
+/// INTx, the interrupt that is no message (PCIe 6.1.2), as far as the host can observe it.
+pub static INTX: Capability = Capability {
+    name: "INTx",
+    field: "INTx over this transport",
+    clause: "PCIe transport 3.5",
+    probe: |capabilities| possible(capabilities.transport.intx),
+};
+
 /// Memory that is taken back is out of the device's reach, whatever the device does.
 pub static DMA_REVOCATION: Capability = Capability {
     name: "an IOMMU or what stands for it",

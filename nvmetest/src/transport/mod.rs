@@ -136,6 +136,24 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
     /// (`first` is 0), disables it.
     fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult;
 
+    /// Has INTx, the interrupt that is no message (PCI Express 6.1.2), signal `eventfd`; without one, disables it. MSI-X is
+    /// disabled meanwhile.
+    ///
+    /// It is a level: it signals once, and is masked then until [`unmask_intx`](Self::unmask_intx).
+    fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
+        let _ = eventfd;
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "INTx".to_owned(),
+            why: "it is not delivered over this transport".to_owned(),
+        })
+    }
+
+    /// Has INTx signal again: at once, if the function still asserts it.
+    fn unmask_intx(&self) -> TransportResult {
+        self.set_intx(None)
+    }
+
     /// Resets the function (PCI Express 6.6.2, Function Level Reset, or what the transport has for it).
     ///
     /// Bus mastering, interrupts and BARs are again set up when it returns; the controller is disabled.
@@ -248,6 +266,8 @@ pub struct Abilities {
     pub terminates: bool,
     /// The number of MSI-X vectors that can be observed.
     pub msix_vectors: u16,
+    /// Whether [`Function::set_intx`] works.
+    pub intx: bool,
 }
 
 /// How memory is given to a device.

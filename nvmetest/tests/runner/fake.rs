@@ -58,6 +58,7 @@ impl Scheme for Fake {
             power_cycles: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
+            intx: false,
         };
         let controller = Mutex::new(FakeController::new(arena));
         let dead = AtomicBool::new(false);

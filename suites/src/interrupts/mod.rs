@@ -1,6 +1,7 @@
 //! MSI-X interrupts of completion queues (PCIe transport 3.5).
 
 mod coalescing;
+mod intx;
 mod masks;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 use vfio_ioctls::VfioContainer;
 use vfio_ioctls::VfioDevice;
 use vfio_ioctls::VfioError;
@@ -36,6 +38,12 @@ impl Device {
         let device = VfioDevice::new(&place.sysfs, container.clone(), false)?;
         let group = find_open(&Path::new("/dev/vfio").join(place.group.to_string()));
         Ok(Self { sysfs: place.sysfs.clone(), device: ManuallyDrop::new(device), container, group })
+    }
+
+    /// Whether the kernel delivers INTx.
+    pub(super) fn has_intx(&self) -> bool {
+        let info = self.device.get_irq_info(VFIO_PCI_INTX_IRQ_INDEX);
+        info.is_some_and(|irq| irq.count == 1 && irq.flags & VFIO_IRQ_INFO_EVENTFD != 0)
     }
 
     /// Whether the device is behind a port that can reset it, and nothing else is.

@@ -11,10 +11,12 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::sys::uio::pread;
 use nix::sys::uio::pwrite;
+use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 
 use super::Vfio;
 use super::Window;
 use super::ioctl;
+use super::irq_set::IrqSet;
 use super::kernel_log::KernelLog;
 use crate::spec::Csts;
 use crate::spec::Property;
@@ -115,6 +117,26 @@ unsafe impl Function for Vfio {
         let set = self.vectors.set(&self.device, first, eventfds);
         let what = || format!("{} MSI-X vectors from vector {first} on", eventfds.len());
         set.map_err(|why| self.refused(what(), why))
+    }
+
+    fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
+        self.check_not_lost()?;
+        let index = VFIO_PCI_INTX_IRQ_INDEX;
+        let set = match eventfd {
+            Some(_) => IrqSet::signal(index, 0, [eventfd]),
+            None => IrqSet::disable(index),
+        };
+        ioctl::set_irqs(self.device.as_fd(), &set).map_err(|why| self.refused("INTx", why))?;
+        let command = Command::from(self.config_read16(offset::COMMAND)?)
+            .with_interrupt_disable(eventfd.is_none());
+        (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
+    }
+
+    fn unmask_intx(&self) -> TransportResult {
+        self.check_not_lost()?;
+        let set = IrqSet::unmask(VFIO_PCI_INTX_IRQ_INDEX);
+        let unmasked = ioctl::set_irqs(self.device.as_fd(), &set);
+        unmasked.map_err(|why| self.refused("to unmask INTx", why))
     }
 
     fn reset(&self) -> TransportResult {

@@ -113,6 +113,7 @@ impl Vfio {
             power_cycles: false,
             terminates: false,
             msix_vectors: vectors.count,
+            intx: device.has_intx(),
         };
         let index = VFIO_PCI_CONFIG_REGION_INDEX;
         let config = Window {

@@ -127,6 +127,7 @@ impl VfioUser {
                 power_cycles: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,
+                intx: false,
             },
             capabilities: Capabilities::default(),
             config_size: config.size,

@@ -94,6 +94,7 @@ impl Fake {
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            intx: false,
         };
         // SAFETY: It touches what commands name until they are completed or their memory is taken away. Where it is to
         // break that contract, the test looks at no buffer that it could reach.
