@@ -276,8 +276,11 @@ fn sleep_until_signalled(mut eventfd: &File, limit_ns: u64) -> Result<(), String
     let mut descriptors = [PollFd::new(eventfd.as_fd(), PollFlags::POLLIN)];
     match ppoll(&mut descriptors, Some(limit.into()), None) {
         Ok(0) | Err(Errno::EINTR) => Ok(()),
-        // It does not block: at the worst somebody else has taken it.
-        Ok(_) => Ok(drop(eventfd.read(&mut [0; 8]))),
+        Ok(_) => {
+            // It does not block: at the worst somebody else has taken it.
+            let _ = eventfd.read(&mut [0; 8]);
+            Ok(())
+        }
         Err(error) => Err(format!("it cannot wait for its interrupt: {error}")),
     }
 }
