@@ -5,8 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nvmetest::ControllerConfig;
 use nvmetest::prelude::*;
 use nvmetest::spec::AdminOpcode;
+use nvmetest::spec::Cap;
 use nvmetest::spec::Property;
 use nvmetest::transport::DmaModel;
 
@@ -22,6 +24,31 @@ fn a_buffer_that_was_dropped_is_out_of_reach() -> Result {
     assert!(fake.write(iova, &[0xdd]));
     drop(buf);
     assert!(!fake.write(iova, &[0xdd]));
+    Ok(())
+}
+
+/// A controller may fetch all of the memory page that a PRP List is in, and not only its entries.
+#[test]
+fn the_memory_page_of_a_prp_list_is_mapped_as_a_whole() -> Result {
+    const PAGE: u64 = 64 << 10;
+    let list = Arc::new(AtomicU64::new(0));
+    let noted = list.clone();
+    let fake = Fake::new(move |qid, sqe| {
+        if qid != 0 {
+            noted.store(sqe.dptr[1].get(), Ordering::Relaxed);
+        }
+        Reply::Normal
+    });
+    let cap = Cap::from(fake.register(Property::CAP)).with_mpsmax(4);
+    fake.set_register(Property::CAP, cap.into());
+    let mut nvme = fake.open()?;
+    nvme.reset_with(&ControllerConfig { page_shift: 16, ..*nvme.config() })?;
+    let (q, ns) = (nvme.qpair(4)?, nvme.namespace(1)?);
+    let mut buf = nvme.buffer(3 * PAGE as usize);
+    ns.read(&mut buf, 0).run(&q)?;
+    let page = list.load(Ordering::Relaxed) & !(PAGE - 1);
+    assert_ne!(page, 0, "three memory pages take a list");
+    assert!(fake.reaches(page, PAGE as usize), "{page:#x}");
     Ok(())
 }
 

@@ -109,6 +109,10 @@ unsafe impl Function for Vfio {
     }
 
     fn take_dma_faults(&self) -> Vec<DmaFault> {
+        // What a drive does that does not know yet that it has lost its memory is no finding.
+        if self.lost.get().is_some() {
+            return Vec::new();
+        }
         self.log.as_ref().map(KernelLog::take).unwrap_or_default()
     }
 

@@ -180,7 +180,7 @@ impl Host {
         known.sort();
         match known.len() {
             0 => "this machine shows no NVMe controller at all".to_owned(),
-            _ => format!("its NVMe controllers are {}", known.join(", ")),
+            _ => format!("the NVMe controllers of this machine are: {}", known.join(", ")),
         }
     }
 }

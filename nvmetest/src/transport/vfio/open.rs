@@ -164,7 +164,7 @@ fn refusal(error: &VfioError, place: &Place, host: &Host) -> (String, String) {
                 _ => holders.join(", "),
             };
             (
-                format!("{who} has its IOMMU group {group}"),
+                format!("its IOMMU group {group} is held by {who}"),
                 "wait for it to end, or end it".to_owned(),
             )
         }
@@ -219,7 +219,10 @@ mod tests {
         let group = |errno| VfioError::OpenGroup(os(errno), "7".to_owned());
         for (error, parts) in [
             (group(Errno::EACCES), ["may not open /dev/vfio/7", "chown"]),
-            (group(Errno::EBUSY), ["has its IOMMU group 7", "wait for it to end"]),
+            (
+                group(Errno::EBUSY),
+                ["IOMMU group 7 is held by another process", "wait for it to end"],
+            ),
             (VfioError::OpenContainer(os(Errno::ENOENT)), ["/dev/vfio/vfio failed", "modules"]),
             (VfioError::GroupViable, ["group 7 is not viable", "members"]),
             (VfioError::VfioExtension, ["no type 1", "modprobe vfio_iommu_type1"]),

@@ -93,7 +93,7 @@ fn a_function_that_vfio_has_is_found() {
 fn a_function_that_does_not_exist_is_told_with_those_that_do() {
     let (what, way_out) = Machine::good().find("0000:02:00.0").unwrap_err();
     assert_eq!(what, "this machine has no PCI function 0000:02:00.0");
-    assert_says(&way_out, &["its NVMe controllers are 0000:01:00.0", "rescan"]);
+    assert_says(&way_out, &["the NVMe controllers of this machine are: 0000:01:00.0", "rescan"]);
 }
 
 #[test]
