@@ -88,7 +88,11 @@ impl Check {
 impl Checker {
     /// Boots a guest with a job. Returns also what the job said.
     fn boot(&self, job: &str, limits: Limits) -> anyhow::Result<(Remains, Vec<u8>)> {
-        self.boot_with(&Payload { job, modules: &[], files: &[] }, &|_, _| Ok(()), limits)
+        self.boot_with(
+            &Payload { job, modules: &[], tools: None, files: &[] },
+            &|_, _| Ok(()),
+            limits,
+        )
     }
 
     fn boot_with(
@@ -104,6 +108,7 @@ impl Checker {
             kernel: &self.kernel,
             initrd: initrd::make(&self.kernel, payload)?,
             add_devices,
+            iommu: true,
             limits,
         };
         let mut output = Vec::new();
@@ -168,6 +173,7 @@ fn binds(checker: &Checker) -> anyhow::Result<()> {
     let payload = Payload {
         job: &include_str!("guest/bind.sh").replace("@BDF@", drive::BDF),
         modules: &MODULES,
+        tools: None,
         files: &[("bin/xtask", &xtask)],
     };
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;

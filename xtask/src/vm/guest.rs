@@ -50,6 +50,8 @@ pub struct Guest<'a> {
     pub initrd: File,
     /// Adds devices to QEMU's command line.
     pub add_devices: AddDevices<'a>,
+    /// Whether it has an IOMMU.
+    pub iommu: bool,
     pub limits: Limits,
 }
 
@@ -114,7 +116,9 @@ impl Guest<'_> {
         command.args(["-machine", "q35,kernel-irqchip=split,memory-backend=memory"]);
         command.args(["-object", "memory-backend-memfd,id=memory,size=2G,share=on"]);
         command.args(["-m", "2G", "-smp", "2"]);
-        command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        if self.iommu {
+            command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        }
         command.arg("-kernel").arg(&self.kernel.image).args(["-append", APPEND]);
         (self.add_devices)(&mut command, files)?;
         let initrd = files.add(self.initrd.try_clone()?);

@@ -11,11 +11,13 @@ mod drive;
 mod guest;
 mod initrd;
 mod kernel;
+mod linux;
 mod modules;
 mod payload;
 mod qemu;
 mod store;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Vm {
     Test(test::Test),
+    Linux(linux::Linux),
     Check(check::Check),
 }
 
@@ -32,6 +35,7 @@ impl Vm {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Test(test) => test.run(),
+            Self::Linux(linux) => linux.run(),
             Self::Check(check) => check.run(),
         }
     }

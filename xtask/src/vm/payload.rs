@@ -16,6 +16,19 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Symbols stay, for backtraces; the rest would only be copied.
 const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
 
+/// Builds the soft controller for this machine. Returns where it is.
+pub fn soft_controller() -> anyhow::Result<PathBuf> {
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    let cargo = cmd!(
+        sh,
+        "cargo build --quiet --package nvmetest-fixtures --bin nvmetest-soft --message-format json-render-diagnostics"
+    );
+    let messages = cargo.quiet().read().context("the soft controller cannot be built")?;
+    executable(&messages, "nvmetest-soft", false)
+        .context("cargo did not say where the soft controller is")
+}
+
 /// A program of the workspace.
 #[derive(Debug, Clone, Copy)]
 pub enum Program {

@@ -77,6 +77,7 @@ impl Test {
         let payload = Payload {
             job: &self.job(),
             modules: &drive::MODULES,
+            tools: None,
             files: &[("bin/nvme", &runner), ("bin/xtask", &xtask), ("baseline.toml", &baseline)],
         };
         let guest = Guest {
@@ -86,6 +87,7 @@ impl Test {
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &drive::add_nvme,
+            iommu: true,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
         let remains = guest.run(&mut |bytes| {

@@ -1,0 +1,118 @@
+//! `cargo xtask vm linux`: Linux drives the soft controller.
+
+mod soft;
+
+use std::io;
+use std::io::Write;
+use std::process::Command;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::acceleration::Acceleration;
+use super::drive;
+use super::guest::Ending;
+use super::guest::Files;
+use super::guest::Guest;
+use super::guest::Limits;
+use super::initrd;
+use super::initrd::Payload;
+use super::kernel::Choice;
+use super::kernel::Kernel;
+use super::payload;
+use super::qemu::Qemu;
+use super::qemu::VFIO_USER;
+use super::tools::Tools;
+use soft::Soft;
+
+/// What the guest does.
+const JOB: &str = include_str!("guest/linux.sh");
+
+/// The soft controller: several namespaces' worth of options would only take time here.
+const OPTIONS: &str = "size=1GiB,queues=4";
+
+const LIMITS: Limits = Limits {
+    boot: Duration::from_secs(180),
+    silence: Duration::from_secs(180),
+    total: Duration::from_secs(1200),
+};
+
+/// The exit code when the guest was lost.
+const LOST: u8 = 3;
+
+/// Have Linux's own NVMe driver, nvme-cli and fio use the soft controller, in a virtual machine
+///
+/// The exit code is 0 if all is well, 1 if a step fails or the guest's kernel complains, and 3 if the guest was lost. What
+/// it left is in `target/vm/run/linux-KERNEL`.
+#[derive(Args)]
+pub struct Linux {
+    /// As that of `cargo xtask vm test`
+    #[arg(long, value_name = "KERNEL", default_value = "stable")]
+    kernel: Choice,
+
+    /// Options of the soft controller, as those of `soft:`
+    #[arg(long, value_name = "OPTIONS", default_value = OPTIONS)]
+    soft: String,
+
+    /// Fewer blocks and fewer resets
+    #[arg(long)]
+    short: bool,
+}
+
+impl Linux {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let binary = payload::soft_controller()?;
+        let kernel = Kernel::provide(&self.kernel)?;
+        let tools = Tools::provide()?;
+        let qemu = Qemu::with_vfio_user()?;
+        let acceleration = Acceleration::find(&qemu, &kernel)?;
+        println!("vm: Linux {}, by {}", kernel.release, acceleration.name());
+
+        let payload = Payload {
+            job: &JOB.replace("@LENGTH@", if self.short { "short" } else { "full" }),
+            modules: &["nvme"],
+            tools: Some(&tools),
+            files: &[],
+        };
+        let soft = Soft::start(&binary, &self.soft)?;
+        let device = serde_json::json!({
+            "driver": VFIO_USER,
+            "id": drive::ID,
+            "bus": drive::PORT,
+            "socket": { "type": "unix", "path": soft.socket() },
+        });
+        let guest = Guest {
+            name: &format!("linux-{}", self.kernel),
+            qemu: &qemu,
+            acceleration,
+            kernel: &kernel,
+            initrd: initrd::make(&kernel, &payload)?,
+            add_devices: &|command: &mut Command, _: &mut Files| {
+                drive::add_port(command);
+                command.arg("-device").arg(device.to_string());
+                Ok(())
+            },
+            // Each page that the guest's driver maps would be a message to the soft controller.
+            iommu: false,
+            limits: LIMITS,
+        };
+        let remains = guest.run(&mut |bytes| {
+            // A terminal that went away is no reason to lose the run.
+            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+        })?;
+        println!("vm: what the guest left is in {}", remains.evidence.display());
+        let end = soft.end()?;
+        match remains.ending {
+            Ending::Code(code) if end.is_empty() => Ok(code.into()),
+            Ending::Code(_) => {
+                eprintln!("xtask: the soft controller complained: {end}");
+                Ok(ExitCode::FAILURE)
+            }
+            Ending::Lost(lost) => {
+                eprintln!("xtask: {lost}\n{end}");
+                Ok(LOST.into())
+            }
+        }
+    }
+}
