@@ -40,5 +40,10 @@ mark >&4
 tar -c -C /out . >&5
 mark >&5
 echo "exit $code" >&3
-read -t 60 answer <&3
+# A read may end early, with a signal or while the port is not connected.
+tries=0
+until [ "$answer" = read ] || [ $tries = 600 ]; do
+    tries=$((tries + 1))
+    read -t 10 answer <&3 || usleep 100000
+done
 poweroff -f
