@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use crate::command::Expected;
+use crate::durability::JournalError;
 use crate::integrity::Miscompare;
 use crate::integrity::TableError;
 use crate::ioworker::IoWorkerError;
@@ -185,6 +186,9 @@ pub enum Error {
     /// Data cannot be verified.
     #[error(transparent)]
     Integrity(#[from] TableError),
+    /// What is done to a namespace cannot be followed.
+    #[error(transparent)]
+    Durability(#[from] JournalError),
     /// There is no worker, or no result of one.
     #[error(transparent)]
     IoWorker(#[from] IoWorkerError),

@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering::Release;
 use std::sync::atomic::fence;
 
 use super::layout::ENTRY;
-use crate::memory::Mapping;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
 
@@ -65,7 +64,7 @@ pub(super) struct Entry {
 
 /// The place of an entry in the mapping.
 #[derive(Clone, Copy)]
-pub(super) struct Slot<'a>(&'a [AtomicU64; ENTRY / 8]);
+pub(super) struct Slot<'a>(pub(super) &'a [AtomicU64; ENTRY / 8]);
 
 /// What became of the command that a new one overwrites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +75,6 @@ pub(super) enum Overwritten {
 }
 
 impl<'a> Slot<'a> {
-    #[inline(always)]
-    pub(super) fn at(mapping: &'a Mapping, offset: usize) -> Self {
-        Self(mapping.longs(offset))
-    }
-
     /// Writes the first half of entry number `sequence`.
     #[inline(always)]
     pub(super) fn submit(

@@ -87,7 +87,7 @@ pub struct CmdLog(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     file: File,
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     layout: Layout,
 }
 
@@ -178,7 +178,7 @@ impl CmdLog {
         store(header::CREATED_NS, now_ns());
         store(header::CREATED_UNIX_NS, unix_ns());
         mapping.long(header::MAGIC).store(layout::MAGIC, Release);
-        Self(Arc::new(Shared { file, mapping, layout }))
+        Self(Arc::new(Shared { file, mapping: Arc::new(mapping), layout }))
     }
 
     fn attach(
@@ -194,7 +194,7 @@ impl CmdLog {
         let mapping =
             map(&file, usize::try_from(len).map_err(|error| invalid(error.to_string()))?)?;
         let layout = layout::validate(&mapping, len).map_err(invalid)?;
-        Ok(Self(Arc::new(Shared { file, mapping, layout })))
+        Ok(Self(Arc::new(Shared { file, mapping: Arc::new(mapping), layout })))
     }
 
     /// The file of the log, for another process to take part with [`from_file`](Self::from_file).

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hint::black_box;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -24,7 +25,8 @@ use super::layout::RING_HEADER;
 use super::layout::header;
 use super::now_ns;
 use super::site;
-use crate::memory::Mapping;
+use crate::memory::Longs;
+use crate::memory::PAGE_SIZE;
 use crate::spec::Cqe;
 use crate::spec::Sqe;
 
@@ -38,6 +40,7 @@ pub struct Ring {
     shared: Arc<Shared>,
     /// Which ring of the file; `None` if all were in use, and nothing is logged.
     index: Option<u32>,
+    place: Place,
     process: u32,
     sqid: u16,
     cqid: u16,
@@ -99,9 +102,9 @@ impl Ring {
         let Some(index) = self.index else { return Token::NONE };
         let sequence = self.count.get().wrapping_add(1);
         let origin = Origin { process: self.process, site, sqid: self.sqid, cqid: self.cqid };
-        let overwritten = slot(&self.shared, index, sequence).submit(sequence, origin, sqe, at_ns);
+        let overwritten = self.place.slot(sequence).submit(sequence, origin, sqe, at_ns);
         self.count.set(sequence);
-        let header = Header::at(&self.shared, index);
+        let header = self.place.header();
         header.0[COUNT].store(sequence, Release);
         if overwritten == Overwritten::InFlight {
             header.add(OVERWRITTEN_IN_FLIGHT);
@@ -129,9 +132,19 @@ impl Ring {
     #[inline(always)]
     fn end(&self, token: Token, write: impl FnOnce(Slot<'_>) -> bool) {
         let Some(index) = self.index else { return };
-        let written = token.ring == index && write(slot(&self.shared, index, token.sequence));
+        let written = token.ring == index && write(self.place.slot(token.sequence));
         if !written {
-            Header::at(&self.shared, index).add(UNMATCHED);
+            self.place.header().add(UNMATCHED);
+        }
+    }
+
+    /// Has the kernel map the next entries now, and not while commands are timed.
+    pub(crate) fn warm(&self) {
+        const APART: usize = PAGE_SIZE / ENTRY;
+        const MOST: u64 = 8192;
+        let next = self.count.get();
+        for ahead in (0..MOST.min(self.place.mask + 1)).step_by(APART) {
+            black_box(self.place.slot(next.wrapping_add(ahead)).0[0].load(Relaxed));
         }
     }
 
@@ -145,9 +158,10 @@ impl Ring {
     pub(super) fn take(shared: Arc<Shared>, sqid: u16, cqid: u16) -> Self {
         let process = std::process::id();
         let index = claim(&shared, process);
+        let place = Place::of(&shared, index.unwrap_or(0));
         let mut count = 0;
-        if let Some(index) = index {
-            let header = Header::at(&shared, index);
+        if index.is_some() {
+            let header = place.header();
             count = header.0[COUNT].load(Acquire);
             header.0[QUEUES].store(u64::from(sqid) | u64::from(cqid) << 16, Relaxed);
             header.0[CREATED_NS].store(now_ns(), Relaxed);
@@ -159,17 +173,15 @@ impl Ring {
             shared.mapping.long(header::RINGS_REFUSED).fetch_add(1, Relaxed);
         }
         let sites = site::Cache::default();
-        Self { shared, index, process, sqid, cqid, count: Cell::new(count), sites }
+        Self { shared, index, place, process, sqid, cqid, count: Cell::new(count), sites }
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
         // A child of a fork has a copy of this ring, which is not its own to release.
-        if let Some(index) = self.index
-            && self.process == std::process::id()
-        {
-            let header = Header::at(&self.shared, index);
+        if self.index.is_some() && self.process == std::process::id() {
+            let header = self.place.header();
             header.0[RELEASED_NS].store(now_ns(), Relaxed);
             header.0[OWNER].store(owner(self.process, RELEASED), Release);
         }
@@ -213,7 +225,8 @@ pub struct RingInfo {
 impl RingInfo {
     /// Returns what is known of a ring that some queue has used.
     pub(super) fn read(shared: &Shared, index: u32) -> Option<Self> {
-        let header = Header::at(shared, index);
+        let place = Place::of(shared, index);
+        let header = place.header();
         let word = |word: usize| header.0[word].load(Acquire);
         let owner = word(OWNER);
         if !matches!(state(owner), IN_USE | RELEASED) {
@@ -236,10 +249,11 @@ impl RingInfo {
 
 /// Calls `visit` with each whole entry of a ring, the newest first, until it returns `false`.
 pub(super) fn visit(shared: &Shared, index: u32, mut visit: impl FnMut(Token, Entry) -> bool) {
-    let count = Header::at(shared, index).0[COUNT].load(Acquire);
+    let place = Place::of(shared, index);
+    let count = place.header().0[COUNT].load(Acquire);
     let kept = count.min(u64::from(shared.layout.geometry.entries));
     for sequence in (count - kept + 1..=count).rev() {
-        let entry = slot(shared, index, sequence).read(sequence);
+        let entry = place.slot(sequence).read(sequence);
         if let Some(entry) = entry
             && !visit(Token { ring: index, sequence }, entry)
         {
@@ -266,23 +280,41 @@ const RELEASED: u32 = 3;
 #[derive(Clone, Copy)]
 struct Header<'a>(&'a [AtomicU64; RING_HEADER / 8]);
 
-impl<'a> Header<'a> {
-    #[inline(always)]
-    fn at(shared: &'a Shared, index: u32) -> Self {
-        Self(shared.mapping.longs(shared.layout.ring(index)))
-    }
-
+impl Header<'_> {
     /// Counts one more; there is one writer, so this needs no atomic addition.
     fn add(self, word: usize) {
         self.0[word].store(self.0[word].load(Relaxed).wrapping_add(1), Relaxed);
     }
 }
 
-#[inline(always)]
-fn slot(shared: &Shared, ring: u32, sequence: u64) -> Slot<'_> {
-    let mask = u64::from(shared.layout.geometry.entries - 1);
-    let mapping: &Mapping = &shared.mapping;
-    Slot::at(mapping, shared.layout.entries(ring) + (sequence & mask) as usize * ENTRY)
+/// A ring in the file.
+struct Place {
+    header: Longs<{ RING_HEADER / 8 }>,
+    entries: Longs<{ ENTRY / 8 }>,
+    /// The number of entries less one, which is all ones.
+    mask: u64,
+}
+
+impl Place {
+    fn of(shared: &Shared, ring: u32) -> Self {
+        let Shared { mapping, layout, .. } = shared;
+        let count = layout.geometry.entries;
+        Self {
+            header: Longs::new(Arc::clone(mapping), layout.ring(ring), 1),
+            entries: Longs::new(Arc::clone(mapping), layout.entries(ring), count as usize),
+            mask: u64::from(count - 1),
+        }
+    }
+
+    #[inline(always)]
+    fn header(&self) -> Header<'_> {
+        Header(self.header.at(0))
+    }
+
+    #[inline(always)]
+    fn slot(&self, sequence: u64) -> Slot<'_> {
+        Slot(self.entries.at((sequence & self.mask) as usize))
+    }
 }
 
 const fn owner(process: u32, state: u32) -> u64 {
@@ -304,7 +336,8 @@ fn claim(shared: &Shared, process: u32) -> Option<u32> {
     // Each failure means that another process took the ring: after that many, none is left.
     for _ in 0..rings {
         let free = |index: &u32| {
-            let header = Header::at(shared, *index);
+            let place = Place::of(shared, *index);
+            let header = place.header();
             let owner = header.0[OWNER].load(Acquire);
             let since = match state(owner) {
                 NEVER_USED => 0,
@@ -315,7 +348,8 @@ fn claim(shared: &Shared, process: u32) -> Option<u32> {
             Some((since, *index, owner))
         };
         let (_, index, before) = (0..rings).filter_map(|index| free(&index)).min()?;
-        let word = &Header::at(shared, index).0[OWNER];
+        let place = Place::of(shared, index);
+        let word = &place.header().0[OWNER];
         let after = owner(process, CLAIMED);
         if word.compare_exchange(before, after, AcqRel, Relaxed).is_ok() {
             return Some(index);

@@ -144,6 +144,11 @@ impl Controller {
         self.shared.end_workers(why);
         self.function().power_cycle()?;
         self.shared.retire_queues(why);
+        self.shared.recorded().lose_power();
+        if self.capabilities.controller.vwc.vwcp() {
+            // Which of what was written is still there, no table knows.
+            self.shared.verified().forget(None).map_or(Ok(()), Err)?;
+        }
         Ok(())
     }
 
@@ -153,7 +158,9 @@ impl Controller {
     ///
     /// Fails if the device is no process of the session's.
     pub fn pull(&self) -> Result {
-        Ok(self.function().terminate()?)
+        self.function().terminate()?;
+        self.shared.recorded().lose_power();
+        Ok(())
     }
 
     /// Disables the controller: CC.EN = 0, and CSTS.RDY = 0 seen. Every queue is gone, and the controller has no more

@@ -135,7 +135,12 @@ impl Controller {
     /// Returns the model, the serial number and the firmware revision in one line.
     pub fn identity(&self) -> String {
         let id = &self.capabilities.controller;
-        format!("{} (serial {}, firmware {})", id.mn.text(), id.sn.text(), self.firmware())
+        format!("{} (serial {}, firmware {})", self.model(), id.sn.text(), self.firmware())
+    }
+
+    /// Returns the model number (MN of Identify Controller).
+    pub fn model(&self) -> String {
+        self.capabilities.controller.mn.text()
     }
 
     /// Returns the firmware revision (FR of Identify Controller).

@@ -20,6 +20,17 @@ pub struct PciFunction<'c> {
     controller: &'c Controller,
 }
 
+/// Where the parts of MSI-X stand.
+#[derive(Clone, Debug)]
+pub(super) struct Msix {
+    /// Message Control, in configuration space (PCIe 7.7.2.2).
+    pub(super) control: u16,
+    /// The table, in BAR0 (PCIe 7.7.2.3).
+    pub(super) table: Range<u64>,
+    /// The Pending Bit Array, if it is in BAR0, too (PCIe 7.7.2.4).
+    pub(super) pending: Option<u64>,
+}
+
 /// How many capabilities a function can have in 256 bytes: a list that is longer is a loop.
 const MOST_CAPABILITIES: usize = 48;
 
@@ -116,17 +127,23 @@ impl PciFunction<'_> {
         Ok(found)
     }
 
-    /// Where in BAR0 the MSI-X Table is, if it is there (PCIe 7.7.2.3).
-    pub(super) fn msix_table(&self) -> Result<Option<Range<u64>>> {
-        let Some(at) = self.capability(CapabilityId::MSI_X.0)? else { return Ok(None) };
-        let control = MsixControl::from(self.read16(at + msix::CONTROL)?);
-        let location = MsixLocation::from(self.read32(at + msix::TABLE)?);
-        if location.bir() != 0 {
+    /// Where MSI-X stands, if its table is in BAR0 (PCIe 7.7.2).
+    pub(super) fn msix(&self) -> Result<Option<Msix>> {
+        let Some(capability) = self.capability(CapabilityId::MSI_X.0)? else { return Ok(None) };
+        let vectors = MsixControl::from(self.read16(capability + msix::CONTROL)?).table_size_z();
+        let vectors = u64::from(vectors) + 1;
+        let [table, pending] = [msix::TABLE, msix::PBA]
+            .map(|register| self.read32(capability + register).map(MsixLocation::from));
+        let (table, pending) = (table?, pending?);
+        if table.bir() != 0 {
             return Ok(None);
         }
-        let start = u64::from(location.offset());
-        let entries = u64::from(control.table_size_z()) + 1;
-        Ok(Some(start..start + entries * size_of::<MsixTableEntry>() as u64))
+        let start = u64::from(table.offset());
+        Ok(Some(Msix {
+            control: capability + msix::CONTROL,
+            table: start..start + vectors * size_of::<MsixTableEntry>() as u64,
+            pending: (pending.bir() == 0).then(|| u64::from(pending.offset())),
+        }))
     }
 
     fn read<const N: usize>(&self, offset: u16) -> Result<[u8; N]> {

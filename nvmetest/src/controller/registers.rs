@@ -13,6 +13,7 @@ use crate::transport::Function;
 use crate::transport::TransportResult;
 
 use super::Controller;
+use super::pci::Msix;
 
 /// The controller's properties, read and written over the transport each time.
 #[derive(Clone, Copy)]
@@ -171,12 +172,9 @@ impl Registers<'_> {
         if MEMORY.iter().any(touches) {
             return refuse("let the device claim host memory");
         }
-        if self
-            .controller
-            .pci()
-            .msix_table()?
-            .is_some_and(|table| u64::from(property.0) < table.end && table.start < u64::from(end))
-        {
+        if self.controller.pci().msix()?.is_some_and(|Msix { table, .. }| {
+            u64::from(property.0) < table.end && table.start < u64::from(end)
+        }) {
             return refuse("move an interrupt, which is a write to host memory");
         }
         if touches(&Property::CC) {

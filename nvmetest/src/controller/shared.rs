@@ -16,6 +16,7 @@ use crate::cmdlog::Token;
 use crate::cmdlog::now_ns;
 use crate::command;
 use crate::command::DEFAULT_TIMEOUT;
+use crate::durability::Recorded;
 use crate::integrity::Verified;
 use crate::ioworker::LiveWorkers;
 use crate::memory::Block;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     workers: LiveWorkers,
     /// The namespaces whose data is verified.
     verified: Verified,
+    /// The namespaces that have a durability record.
+    recorded: Recorded,
     /// The host memory buffer.
     leases: Leases,
     /// What went wrong where no test could be told: in the drop of a queue.
@@ -119,6 +122,7 @@ impl Shared {
             parked: RefCell::default(),
             workers: LiveWorkers::default(),
             verified: Verified::default(),
+            recorded: Recorded::default(),
             leases: Leases::default(),
             complaints: RefCell::default(),
             faults: RefCell::default(),
@@ -223,6 +227,7 @@ impl Shared {
     pub(crate) fn retire_queues(&self, why: &str) {
         self.end_workers(why);
         self.workers.clear();
+        self.recorded.end_workers();
         for core in self.cores.take().iter().filter_map(Weak::upgrade) {
             core.retire(why);
         }
@@ -297,6 +302,18 @@ impl Shared {
         &self.verified
     }
 
+    /// The namespaces that have a durability record.
+    #[inline]
+    pub(crate) fn recorded(&self) -> &Recorded {
+        &self.recorded
+    }
+
+    /// Whether it is to be noted what commands do to blocks.
+    #[inline]
+    pub(crate) fn notes_commands(&self) -> bool {
+        self.verified.is_on() || self.recorded.is_on()
+    }
+
     /// Has all queues look at each command, or no more.
     pub(crate) fn look_closely(&self) {
         for core in self.cores.borrow().iter().filter_map(Weak::upgrade) {
@@ -339,6 +356,7 @@ impl Shared {
     pub(crate) fn begin_change(&self) {
         self.changes.set(self.changes.get() + 1);
         self.epoch.set(fresh_epoch());
+        self.recorded.end("a command was sent that formats namespaces, attaches them, or the like");
         if self.verified.is_on() {
             self.verified.end();
             self.look_closely();

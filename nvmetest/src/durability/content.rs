@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::integrity;
+
 /// What a block may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Content {
@@ -65,6 +67,17 @@ impl Content {
             Found::Data(crc) => Self::Data(crc),
             Found::Deallocated => Self::Deallocated,
             Found::Unreadable => Self::Uncorrectable,
+        }
+    }
+}
+
+impl Found {
+    /// What a block holds that reads so, as a table of [`integrity`] says it.
+    pub(super) fn known(self) -> integrity::Content {
+        match self {
+            Self::Data(crc) => integrity::Content::Data(crc),
+            Self::Deallocated => integrity::Content::Deallocated,
+            Self::Unreadable => integrity::Content::Uncorrectable,
         }
     }
 }

@@ -38,7 +38,8 @@
 //!
 //! **Torn** is a relation between blocks. A write of at most AWUPF blocks (NAWUPF, where the namespace has more) that
 //! crosses no atomic boundary (NABSPF) is all old or all new if it was interrupted by a power loss, or failed
-//! otherwise (NVM 2.1.4.2). A block is evidence for *new*
+//! otherwise (NVM 2.1.4.2). One that failed, or whose worker was killed, while there was a cache in use, may have been in the cache as
+//! a whole when the power went, and lost in part: it is not asked for this, unless it had FUA. A block is evidence for *new*
 //! if its content can only be that of the command, and evidence for *old* if its content can only be one that was over
 //! before the command was submitted; both within one command are a violation. Blocks that other writes have changed
 //! meanwhile are no evidence, so that overlapping commands cause no false alarm.
@@ -48,13 +49,32 @@
 //! **Afterwards** nothing is volatile: what was read is on the media. The check therefore ends with one
 //! allowed content for each block, the one that was found, also where it was a violation, so that each is reported once.
 //!
+//! # How it is known
+//!
+//! A record follows what is done to its namespace as long as it lives: the driver notes what a command does before its
+//! doorbell is rung, and how it ended after its completion was seen. So do the workers that are
+//! [started](crate::Namespace::ioworker), in their own processes. What they note is in memory that they share, and in one
+//! order, that of a counter; the record takes it from there. It does not matter whether data is
+//! [verified](crate::integrity), too.
+//!
+//! | what | is |
+//! | --- | --- |
+//! | Write, Write Zeroes, Write Uncorrectable, Dataset Management with AD, also raw | followed, with FUA where they have it |
+//! | Flush, also of all namespaces where VWC.FB says that there is such a thing | followed |
+//! | Set Features for the volatile write cache | followed: a write is durable without FUA if the cache was disabled all the time |
+//! | Copy; a write whose data is described wrongly on purpose; an opcode that the driver does not know | a write of anything |
+//! | an [entry by hand](crate::raw) | a write of anything, which is in flight until the power goes |
+//! | Format NVM, Sanitize, namespaces that are created or attached | the end of the record |
+//! | a worker that was killed | its commands are in flight until its queue is gone, and then over: old or new |
+//! | a vendor-specific admin command; whoever uses the namespace by another controller | not seen |
+//!
+//! A block that may hold anything passes, and is counted ([`PowerLossReport::unjudged`]); so is one that was written more than
+//! 256 times with nothing of it durable. A worker notes its commands in a ring, which the session empties: where it does not for
+//! as long as a command may take, the worker ends with an error that says so, and never sends what it could not note.
+//!
 //! # How to use it
 //!
-//! A test tells the record what it submits, and what completed. The record is what is allowed; it knows nothing of
-//! queues, and survives the controller that it was made with.
-//!
 //! ```
-//! use nvmetest::durability::Effect;
 //! use nvmetest::prelude::*;
 //!
 //! # fn main() -> Result {
@@ -63,21 +83,18 @@
 //! let record = ns.durability(&q, 0..64)?;
 //! let mut data = nvme.buffer(8 * ns.block());
 //! data.fill(0xA5);
-//!
-//! let write = record.begin(Effect::data(0, &data));
-//! let done = ns.write(&data, 0).run(&q)?;
-//! record.end(write, done.status);
-//!
-//! let flush = record.begin(Effect::flush());
-//! let done = ns.flush().run(&q)?;
-//! record.end(flush, done.status);
+//! ns.write(&data, 0).run(&q)?;
+//! ns.flush().run(&q)?;
+//! ns.write(&data, 8).run(&q)?;
 //!
 //! drop(q);
 //! nvme.power_cycle()?;
 //! nvme.reset()?;
 //! let (ns, q) = (nvme.first_namespace()?, nvme.qpair(8)?);
+//! // Blocks 0 to 7 hold what was written, and blocks 8 to 15 either that or what they held before.
 //! let report = ns.check_after_power_loss(&q, &record)?;
 //! assert!(report.violations.is_empty(), "{report}");
+//! assert_eq!((report.checked, report.unjudged), (64, 0));
 //! # Ok(())
 //! # }
 //! ```
@@ -85,15 +102,22 @@
 mod atomicity;
 mod check;
 mod content;
-mod effect;
+mod entry;
+mod journal;
 mod model;
 mod record;
+mod recorded;
 mod verdict;
 
-pub use atomicity::Atomicity;
-pub use effect::Effect;
+pub(crate) use journal::Begun;
+pub use journal::JournalError;
+pub(crate) use journal::Lane;
 pub use record::Durability;
-pub use record::Pending;
+pub(crate) use record::Record;
+pub(crate) use record::WorkerLane;
+pub(crate) use recorded::Recorded;
+pub(crate) use recorded::cache_of;
+pub(crate) use recorded::is_harmless;
 pub use verdict::PowerLossReport;
 pub use verdict::Verdict;
 pub use verdict::Violation;

@@ -24,8 +24,12 @@ pub(super) struct Model {
     /// Blocks with a content that is not durable, or more than one.
     open: BTreeSet<u64>,
     in_flight: HashMap<u64, Command>,
-    /// Commands that failed since the last check, or were in flight when the power went.
+    /// Commands that were in flight when the power went, or failed since the last check and were not for a cache.
     interrupted: Vec<(u64, Command)>,
+    /// When the power went last.
+    lost_at: u64,
+    /// Whether a volatile write cache is, or may be, enabled.
+    has_cache: bool,
 }
 
 /// What is known of a block.
@@ -53,18 +57,20 @@ struct Version {
 
 #[derive(Debug)]
 struct Command {
-    ranges: Vec<Range<u64>>,
+    range: Range<u64>,
     /// Whether it writes, and so is not torn.
     is_write: bool,
+    fua: bool,
+    /// Whether it is durable as it completes.
     is_durable: bool,
 }
 
 /// What is written to blocks: where, what by block, and how.
 pub(super) struct Write<C> {
-    pub(super) ranges: Vec<Range<u64>>,
+    pub(super) range: Range<u64>,
     pub(super) content: C,
-    /// Whether it is durable as it completes.
-    pub(super) is_durable: bool,
+    /// Force Unit Access: it is durable as it completes, whether there is a cache or not.
+    pub(super) fua: bool,
     pub(super) is_hint: bool,
 }
 
@@ -77,7 +83,8 @@ const INTERRUPTED_MAX: usize = 1 << 16;
 const PAST_MAX: usize = 8;
 
 impl Model {
-    pub(super) fn new(atomicity: Atomicity, fills: Fills) -> Self {
+    /// Makes a model of which no block is [known](Self::know), and so none is judged.
+    pub(super) fn new(atomicity: Atomicity, fills: Fills, has_cache: bool) -> Self {
         Self {
             atomicity,
             fills,
@@ -86,6 +93,8 @@ impl Model {
             open: BTreeSet::new(),
             in_flight: HashMap::new(),
             interrupted: Vec::new(),
+            lost_at: 0,
+            has_cache,
         }
     }
 
@@ -111,12 +120,20 @@ impl Model {
         ranges
     }
 
-    /// A command is submitted that writes; returns its number.
+    /// The volatile write cache may be enabled from now on, or is disabled.
+    pub(super) fn set_cache(&mut self, is_enabled: bool) {
+        self.has_cache = is_enabled;
+        if is_enabled {
+            // What is in flight may be executed when it is.
+            self.in_flight.values_mut().for_each(|command| command.is_durable = command.fua);
+        }
+    }
+
+    /// A command is submitted that writes; returns its number. Blocks that are not known are not followed.
     pub(super) fn begin(&mut self, write: Write<impl Fn(u64) -> Content>) -> u64 {
         let begun = self.tick();
-        let Write { ranges, content, is_durable, is_hint } = write;
-        for lba in ranges.iter().cloned().flatten() {
-            let block = self.blocks.entry(lba).or_insert_with(|| Block::holding(Content::Unknown));
+        let Write { range, content, fua, is_hint } = write;
+        for (&lba, block) in self.blocks.range_mut(range.clone()) {
             block.bound();
             block.allowed.push(Version {
                 content: content(lba),
@@ -128,7 +145,8 @@ impl Model {
             });
             self.open.insert(lba);
         }
-        self.in_flight.insert(begun, Command { ranges, is_write: !is_hint, is_durable });
+        let is_durable = fua || !self.has_cache;
+        self.in_flight.insert(begun, Command { range, is_write: !is_hint, fua, is_durable });
         begun
     }
 
@@ -140,16 +158,42 @@ impl Model {
     /// The command is over: it has succeeded, or nobody knows what it did.
     pub(super) fn end(&mut self, number: u64, is_success: bool) {
         let now = self.tick();
-        let Some(command) = self.in_flight.remove(&number) else { return };
+        let Some(command) = self.in_flight.remove(&number) else {
+            if is_success && number < self.lost_at {
+                self.acknowledge_late(number);
+            }
+            return;
+        };
         self.end_at(number, &command, now, is_success);
-        if !is_success && self.interrupted.len() < INTERRUPTED_MAX {
+        // What a cache may have had as a whole, it may lose in part.
+        if !is_success && command.is_durable && self.interrupted.len() < INTERRUPTED_MAX {
             self.interrupted.push((number, command));
+        }
+    }
+
+    /// The controller had completed the command before the power went, and the host takes that completion now.
+    fn acknowledge_late(&mut self, number: u64) {
+        let position = self.interrupted.iter().position(|(other, _)| *other == number);
+        let Some(position) = position else { return };
+        let (_, command) = self.interrupted.swap_remove(position);
+        self.end_at(number, &command, self.lost_at, true);
+    }
+
+    /// The controller has executed nothing of a command, nor will it.
+    pub(super) fn cancel(&mut self, number: u64) {
+        let Some(command) = self.in_flight.remove(&number) else { return };
+        for (_, block) in self.blocks.range_mut(command.range) {
+            block.allowed.retain(|version| version.begun != number);
         }
     }
 
     /// A Flush has succeeded that was submitted as `number`.
     pub(super) fn end_flush(&mut self, number: u64) {
-        let was_before = |version: &Version| version.ended.is_some_and(|ended| ended < number);
+        // What the power took before the Flush was submitted, the Flush does not bring back.
+        let since = if self.lost_at < number { self.lost_at } else { 0 };
+        let was_before = |version: &Version| {
+            since <= version.begun && version.ended.is_some_and(|ended| ended < number)
+        };
         let open = std::mem::take(&mut self.open);
         for lba in &open {
             let Some(block) = self.blocks.get_mut(lba) else { continue };
@@ -162,9 +206,11 @@ impl Model {
         self.close();
     }
 
-    /// The power is gone: what was in flight is over, and nobody knows what it did.
+    /// The power is gone: what was in flight is over, and nobody knows what it did. Whether a cache is enabled when the
+    /// power is back has to be [said](Self::set_cache).
     pub(super) fn lose_power(&mut self) {
         let now = self.tick();
+        self.lost_at = now;
         let mut commands: Vec<(u64, Command)> = self.in_flight.drain().collect();
         commands.sort_by_key(|(number, _)| *number);
         for (number, command) in &commands {
@@ -179,6 +225,10 @@ impl Model {
         for (lba, found) in found {
             let Some(block) = self.blocks.get(lba) else { continue };
             report.checked += 1;
+            if block.allowed.iter().any(|version| version.content == Content::Unknown) {
+                report.unjudged += 1;
+                continue;
+            }
             if block.allowed.iter().any(|version| version.content.admits(*found, &self.fills)) {
                 let last = block.allowed.last();
                 let is_last = last.is_some_and(|last| last.content.admits(*found, &self.fills));
@@ -205,8 +255,7 @@ impl Model {
     }
 
     fn end_at(&mut self, number: u64, command: &Command, now: u64, is_success: bool) {
-        for lba in command.ranges.iter().cloned().flatten() {
-            let Some(block) = self.blocks.get_mut(&lba) else { continue };
+        for (_, block) in self.blocks.range_mut(command.range.clone()) {
             for version in block.allowed.iter_mut().filter(|version| version.begun == number) {
                 version.ended = Some(now);
                 version.is_acknowledged = is_success;
@@ -284,7 +333,7 @@ impl Model {
         found: &BTreeMap<u64, Found>,
         violations: &mut Vec<Violation>,
     ) {
-        let [range] = &command.ranges[..] else { return };
+        let range = &command.range;
         if !command.is_write || !self.atomicity.covers(range) {
             return;
         }
@@ -319,10 +368,6 @@ impl Model {
 }
 
 impl Block {
-    fn holding(content: Content) -> Self {
-        Self { allowed: vec![Version::durable(content, 0)], past: Vec::new() }
-    }
-
     /// Removes what a durable write has replaced.
     fn exclude(&mut self) {
         let durable = self.allowed.iter().filter(|version| version.is_durable && !version.is_hint);

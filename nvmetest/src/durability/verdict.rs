@@ -7,6 +7,9 @@ use std::fmt;
 pub struct PowerLossReport {
     /// How many blocks were read and compared.
     pub checked: u64,
+    /// How many of these may hold anything, so that nothing is said of them: they were written with data that nobody
+    /// knows (Copy, an entry by hand, an opcode that the driver does not know), or too often without a Flush.
+    pub unjudged: u64,
     /// How many blocks hold something else than what the command submitted last would have left there.
     pub went_back: u64,
     /// Every block that breaks the rule, by LBA.
@@ -85,12 +88,15 @@ impl fmt::Display for Violation {
 impl fmt::Display for PowerLossReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 16;
-        let Self { checked, went_back, violations } = self;
+        let Self { checked, unjudged, went_back, violations } = self;
         write!(
             f,
             "of {checked} blocks {} break the rule for a power loss, and {went_back} do not hold what was submitted last",
             violations.len()
         )?;
+        if *unjudged != 0 {
+            write!(f, "; {unjudged} were not judged, since they may hold anything")?;
+        }
         for violation in violations.iter().take(SHOWN) {
             write!(f, "\n  {violation}")?;
         }

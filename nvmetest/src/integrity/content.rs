@@ -24,7 +24,7 @@ pub enum Content {
 
 impl Content {
     /// As number and CRC32.
-    pub(super) fn pack(self) -> (u8, u32) {
+    pub(crate) fn pack(self) -> (u8, u32) {
         match self {
             Self::Unknown => (0, 0),
             Self::Data(crc) => (1, crc),
@@ -37,7 +37,7 @@ impl Content {
     }
 
     /// A number that nobody wrote is that of anything: a table may be damaged.
-    pub(super) fn unpack(kind: u8, crc: u32) -> Self {
+    pub(crate) fn unpack(kind: u8, crc: u32) -> Self {
         match kind {
             1 => Self::Data(crc),
             2 => Self::Zeroes,
@@ -87,6 +87,34 @@ impl Fills {
             hasher.finalize()
         };
         Self { zeroes: crc(0), ones: crc(0xff), drb }
+    }
+
+    /// Whether a block with this CRC32 is what `content` says, and that it was read tells nothing new.
+    #[inline]
+    pub(super) fn admit_at_once(&self, content: Content, crc: u32) -> bool {
+        match content {
+            Content::Lost => false,
+            Content::DataOrDeallocated(own) => own == crc,
+            content => self.admit(content, crc),
+        }
+    }
+
+    /// What is left of `content` for who comes after a read that returned this CRC32.
+    pub(super) fn left(&self, content: Content, crc: u32) -> Option<Content> {
+        match content {
+            // A hint that may be taken later.
+            Content::Deallocated => Some(content),
+            Content::DataOrDeallocated(own) if own != crc => {
+                self.is_deallocated(crc).then_some(Content::Deallocated)
+            }
+            _ => self.admit(content, crc).then_some(content),
+        }
+    }
+
+    /// Whether a block with this CRC32 may be one that was deallocated, of those that may be.
+    pub(super) fn may_be_hole(&self, content: Content, crc: u32) -> bool {
+        matches!(content, Content::Deallocated | Content::DataOrDeallocated(_))
+            && self.is_deallocated(crc)
     }
 
     /// Whether a block with this CRC32 may be what `content` says.
@@ -142,22 +170,33 @@ impl Fills {
 /// | --- | --- |
 /// | 63:32 | the CRC32 |
 /// | 31:16 | the generation: of another one, the rest is void |
-/// | 15:5 | how many writers are in flight whose contents nobody knows any more |
+/// | 6:5 | whether writes are in flight that the table cannot follow |
 /// | 4 | whether there is a record |
 /// | 3:0 | the kind of content |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) content: Content,
     pub(super) has_record: bool,
-    pub(super) untracked: u16,
+    pub(super) tracking: Tracking,
+}
+
+/// Whether all writes of a block are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tracking {
+    /// They are.
+    All,
+    /// There was no room for one of them.
+    Some,
+    /// Somebody writes it who will not say when that is over.
+    None,
 }
 
 impl Word {
-    pub(super) const MOST_UNTRACKED: u16 = 0x7ff;
-    const UNKNOWN: Self = Self { content: Content::Unknown, has_record: false, untracked: 0 };
+    const UNKNOWN: Self = Self::settled(Content::Unknown);
 
-    pub(super) fn settled(content: Content) -> Self {
-        Self { content, ..Self::UNKNOWN }
+    /// The word of a block that nobody is writing.
+    pub(super) const fn settled(content: Content) -> Self {
+        Self { content, has_record: false, tracking: Tracking::All }
     }
 
     #[inline]
@@ -168,7 +207,11 @@ impl Word {
         Self {
             content: Content::unpack(bits as u8 & 0xf, (bits >> 32) as u32),
             has_record: bits & 0x10 != 0,
-            untracked: (bits >> 5) as u16 & Self::MOST_UNTRACKED,
+            tracking: match bits >> 5 & 3 {
+                0 => Tracking::All,
+                1 => Tracking::Some,
+                _ => Tracking::None,
+            },
         }
     }
 
@@ -176,7 +219,7 @@ impl Word {
         let (kind, crc) = self.content.pack();
         u64::from(crc) << 32
             | u64::from(generation) << 16
-            | u64::from(self.untracked) << 5
+            | (self.tracking as u64) << 5
             | u64::from(self.has_record) << 4
             | u64::from(kind)
     }

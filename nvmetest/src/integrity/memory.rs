@@ -1,118 +1,40 @@
 //! The memory of a table: where what stands, and that it is there before it is touched.
 
 use std::fs::File;
-use std::io;
+use std::hint::black_box;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::AcqRel;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::Ordering::Release;
 
-use nix::fcntl::FallocateFlags;
-use nix::fcntl::fallocate;
-
+use crate::memory::PAGE_SIZE;
 use crate::memory::Words;
 
-/// Memory is reserved in pieces of so many bytes: what is touched costs no more than this around it.
-const CHUNK: usize = 16 << 10;
-const WORD: usize = 8;
-/// The words of a bucket.
-pub(super) const BUCKET: usize = 128;
-/// No table has more buckets; they are spread over all blocks.
-const MOST_BUCKETS: u64 = 1 << 16;
-/// So many writers a table can tell apart in its life.
-const WRITERS: u64 = 1 << 16;
+use super::bucket::Bucket;
+use super::error::TableError;
+use super::error::failed;
+use super::place::BUCKET;
+use super::place::CHUNK;
+use super::place::Geometry;
+use super::place::NODE;
+use super::place::Place;
+use super::place::WORD;
+use super::place::WRITERS;
+use super::place::buckets_of;
+use super::place::header;
+use super::place::nodes_of;
+use super::place::place_of;
+
+/// So many bytes of a table are mapped beforehand, at the most: it takes a moment.
+const MOST_WARM: usize = 256 << 20;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"nvmetblT");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 /// The longest identity, in bytes.
 const IDENTITY: usize = 128;
-
-/// Byte offsets in the first page. What is written all the time stands in lines of its own.
-mod header {
-    pub(super) const MAGIC: usize = 0;
-    pub(super) const VERSION: usize = 8;
-    pub(super) const BLOCK: usize = 16;
-    pub(super) const BLOCKS: usize = 24;
-    pub(super) const DRB: usize = 32;
-    pub(super) const NEXT_WRITER: usize = 40;
-    pub(super) const IDENTITY: usize = 128;
-    pub(super) const GENERATION: usize = 512;
-    pub(super) const CLOCK: usize = 1024;
-    pub(super) const DEGRADED: usize = 1536;
-    pub(super) const UNJUDGED: usize = 1544;
-    pub(super) const BLIND: usize = 1552;
-    pub(super) const LEN: usize = 4096;
-}
-
-/// What a table is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Geometry {
-    /// The size of a logical block in bytes.
-    pub block: usize,
-    /// How many logical blocks there are.
-    pub blocks: u64,
-    /// DLFEAT.DRB: what a deallocated block reads as (NVM 4.1.5.1).
-    pub drb: u8,
-    /// Whose blocks they are: NGUID, EUI64, or serial number and NSID. 128 bytes of it count.
-    pub identity: String,
-}
-
-/// Why there is no table, or no room in it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TableError {
-    /// There is no room for what is about to be written.
-    #[error(
-        "no room for the integrity table{}: {needed} bytes more were needed at {at:#x} of {total}: {why}; free that \
-         much, or choose a file elsewhere", of_path(.path)
-    )]
-    NoRoom {
-        /// The file, if it has a name.
-        path: Option<PathBuf>,
-        /// How many bytes were asked for.
-        needed: usize,
-        /// Where in the file.
-        at: usize,
-        /// How many bytes the table has when all blocks were touched.
-        total: usize,
-        /// What the kernel says.
-        why: io::Error,
-    },
-    /// The file cannot be made, opened or mapped.
-    #[error("cannot {what} the integrity table{} of {total} bytes, most of them a hole: {why}", of_path(.path))]
-    File {
-        /// What was tried.
-        what: &'static str,
-        /// The file, if it has a name.
-        path: Option<PathBuf>,
-        /// Its length.
-        total: usize,
-        /// What the kernel says.
-        why: io::Error,
-    },
-    /// The file is no table, or that of something else.
-    #[error("{} is no integrity table for this namespace: {why}; remove it, or choose another file", .path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// How it differs.
-        why: String,
-    },
-    /// Blocks that the namespace does not have, or too many of them.
-    #[error("{0}")]
-    Range(String),
-    /// The table has been used up.
-    #[error("the integrity table has had {0}, and cannot tell more apart: start a new one")]
-    UsedUp(String),
-}
-
-fn of_path(path: &Option<PathBuf>) -> String {
-    path.as_ref().map_or_else(String::new, |path| format!(" {}", path.display()))
-}
 
 /// The mapped file of a table.
 #[derive(Debug)]
@@ -123,35 +45,15 @@ pub(super) struct Memory {
     block: usize,
     drb: u8,
     buckets: u64,
+    nodes: u64,
+    /// What was superseded is kept for so long, in stamps.
+    age: u64,
     place: Place,
 }
 
-/// Where the parts of a file start, in bytes.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// A bit for each chunk: whether it was reserved.
-    present: usize,
-    buckets: usize,
-    main: usize,
-    end: usize,
-}
-
-impl Place {
-    fn of(blocks: u64) -> Option<Self> {
-        let align = |at: usize| at.checked_next_multiple_of(CHUNK);
-        let present = header::LEN + WRITERS as usize * WORD;
-        let main_len = usize::try_from(blocks).ok()?.checked_mul(WORD)?;
-        let buckets_len = buckets_of(blocks) as usize * BUCKET * WORD;
-        let chunks = (main_len.checked_add(buckets_len)?).div_ceil(CHUNK) + 2;
-        let buckets = align(present + chunks.div_ceil(64) * WORD)?;
-        let main = align(buckets + buckets_len)?;
-        Some(Self { present, buckets, main, end: align(main.checked_add(main_len)?)? })
-    }
-}
-
-fn buckets_of(blocks: u64) -> u64 {
-    blocks.next_power_of_two().clamp(1, MOST_BUCKETS)
-}
+/// For so long it is kept what a read may return that is in flight: 16 workers have 1024 commands each, and a write
+/// takes two stamps, which are two apart.
+const AGE: u64 = 16 * 1024 * 2 * TICK;
 
 impl Memory {
     pub(super) fn anonymous(geometry: &Geometry) -> Result<Self, TableError> {
@@ -219,7 +121,8 @@ impl Memory {
 
     fn new(words: Words, path: Option<PathBuf>, geometry: &Geometry, place: Place) -> Self {
         let Geometry { block, blocks, drb, .. } = *geometry;
-        Self { words, path, blocks, block, drb, buckets: buckets_of(blocks), place }
+        let (buckets, nodes) = (buckets_of(blocks), nodes_of(blocks));
+        Self { words, path, blocks, block, drb, buckets, nodes, age: AGE, place }
     }
 
     fn fresh(
@@ -235,7 +138,8 @@ impl Memory {
         write(header::BLOCK, geometry.block as u64);
         write(header::BLOCKS, geometry.blocks);
         write(header::DRB, geometry.drb.into());
-        write(header::CLOCK, FIRST_STAMP);
+        write(header::CLOCK, TICK);
+        write(header::NEXT_NODE, 1);
         write(header::NEXT_WRITER, 1);
         for (word, at) in identity_words(&geometry.identity).into_iter().zip((0..).step_by(WORD)) {
             write(header::IDENTITY + at, word);
@@ -287,8 +191,7 @@ impl Memory {
         for bucket in 0..self.buckets {
             let at = self.bucket_at(bucket);
             if self.is_present(at) {
-                // Word 0 is the lock; whoever had it is gone.
-                self.words.at(at).store(0, Relaxed);
+                Bucket::break_lock(self.words.array(at));
             }
         }
     }
@@ -318,7 +221,7 @@ impl Memory {
     /// A stamp for an event, which no other has.
     #[inline]
     pub(super) fn tick(&self) -> u64 {
-        self.words.at(header::CLOCK).fetch_add(1, AcqRel) + 1
+        self.words.at(header::CLOCK).fetch_add(TICK, AcqRel) + TICK
     }
 
     #[inline]
@@ -348,13 +251,37 @@ impl Memory {
     /// When a writer was declared gone; zero if it was not.
     #[inline]
     pub(super) fn writer_end(&self, id: u32) -> u64 {
-        self.words.at(header::LEN + id as usize % WRITERS as usize * WORD).load(Acquire)
+        let word = self.writer_word(id).load(Acquire);
+        if word & UNTRACKED != 0 { 0 } else { word }
     }
 
     pub(super) fn end_writer(&self, id: u32, at: u64) {
-        let word = self.words.at(header::LEN + id as usize % WRITERS as usize * WORD);
         // The first end counts: it may have been used already.
-        _ = word.compare_exchange(0, at, AcqRel, Relaxed);
+        self.update_writer(id, |word| is_live(word).then_some(at));
+    }
+
+    /// A writer has one more, or one less, command in flight that the table cannot follow.
+    pub(super) fn count_untracked(&self, id: u32, is_more: bool) {
+        self.update_writer(id, |word| {
+            let count = word & !UNTRACKED;
+            let count = if is_more { count + 1 } else { count.saturating_sub(1) };
+            is_live(word).then_some(if count == 0 { 0 } else { UNTRACKED | count })
+        });
+    }
+
+    /// Whether any writer that lives has a command in flight that the table cannot follow.
+    pub(super) fn has_untracked(&self) -> bool {
+        let writers = self.words.at(header::NEXT_WRITER).load(Acquire).min(WRITERS);
+        (0..writers).any(|id| self.writer_word(id as u32).load(Acquire) & UNTRACKED != 0)
+    }
+
+    #[inline]
+    fn writer_word(&self, id: u32) -> &AtomicU64 {
+        self.words.at(header::LEN + id as usize % WRITERS as usize * WORD)
+    }
+
+    fn update_writer(&self, id: u32, update: impl Fn(u64) -> Option<u64>) {
+        _ = self.writer_word(id).fetch_update(AcqRel, Acquire, update);
     }
 
     /// From now on no block is judged.
@@ -403,6 +330,12 @@ impl Memory {
         self.is_present(at).then(|| self.words.at(at))
     }
 
+    /// As [`main`](Self::main), of a block of a [piece](Self::blocks_of_chunk) that is there.
+    #[inline]
+    pub(super) fn word(&self, lba: u64) -> &AtomicU64 {
+        self.words.at(self.main_at(lba))
+    }
+
     /// The words of the bucket of a block, if any block of it was written.
     #[inline]
     pub(super) fn bucket(&self, lba: u64) -> Option<&[AtomicU64; BUCKET]> {
@@ -419,7 +352,84 @@ impl Memory {
         Ok((self.words.at(main), self.words.array(bucket)))
     }
 
-    /// The blocks from `lba` on whose words share a piece of the file, which may be a hole.
+    /// A node of the pool, by its number; zero is none.
+    #[inline]
+    pub(super) fn node(&self, index: u64) -> Option<&[AtomicU64; NODE]> {
+        (0 < index && index < self.nodes).then(|| self.words.array(self.node_at(index)))
+    }
+
+    #[inline]
+    fn node_at(&self, index: u64) -> usize {
+        self.place.nodes + index as usize * NODE * WORD
+    }
+
+    pub(super) fn nodes(&self) -> u64 {
+        self.nodes
+    }
+
+    /// Takes a node from the pool, if there is one; `next` is the word of a node in which the pool keeps its own link.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no memory for it.
+    pub(super) fn take_node(&self, next: usize) -> Result<Option<u64>, TableError> {
+        let free = self.words.at(header::FREE_NODES);
+        loop {
+            let head = free.load(Acquire);
+            let Some(node) = self.node(head & NODE_NUMBER) else { break };
+            let changed = Self::change(head, node[next].load(Relaxed));
+            if free.compare_exchange(head, changed, AcqRel, Relaxed).is_ok() {
+                return Ok(Some(head & NODE_NUMBER));
+            }
+        }
+        let fresh = self.words.at(header::NEXT_NODE);
+        loop {
+            let index = fresh.load(Acquire);
+            if self.nodes <= index {
+                return Ok(None);
+            }
+            self.ensure(self.node_at(index))?;
+            if fresh.compare_exchange(index, index + 1, AcqRel, Relaxed).is_ok() {
+                return Ok(Some(index));
+            }
+        }
+    }
+
+    /// Gives a node back, to which nothing leads any more.
+    pub(super) fn give_node(&self, index: u64, next: usize) {
+        let (free, Some(node)) = (self.words.at(header::FREE_NODES), self.node(index)) else {
+            return;
+        };
+        loop {
+            let head = free.load(Acquire);
+            node[next].store(head & NODE_NUMBER, Relaxed);
+            let changed = Self::change(head, index);
+            if free.compare_exchange(head, changed, AcqRel, Relaxed).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Another node is the first that is free. No such word comes twice: who was interrupted finds out.
+    fn change(head: u64, to: u64) -> u64 {
+        (head & !NODE_NUMBER).wrapping_add(NODE_NUMBER + 1) | to & NODE_NUMBER
+    }
+
+    /// A stamp before which what was superseded is forgotten.
+    pub(super) fn old(&self) -> u64 {
+        self.now().saturating_sub(self.age)
+    }
+
+    /// Has few buckets, and forgets soon.
+    #[cfg(test)]
+    pub(super) fn squeeze(&mut self, buckets: u64, age: u64, nodes: u64) {
+        assert!(buckets.is_power_of_two() && buckets <= self.buckets && nodes <= self.nodes);
+        (self.buckets, self.age, self.nodes) = (buckets, age, nodes);
+    }
+
+    /// The blocks from `lba` on whose words share a piece of the file, which may be a hole: where they end, and whether the
+    /// piece is there.
+    #[inline]
     pub(super) fn blocks_of_chunk(&self, lba: u64) -> (u64, bool) {
         let at = self.main_at(lba);
         let end = (at / CHUNK + 1) * CHUNK;
@@ -436,6 +446,24 @@ impl Memory {
     fn is_present(&self, at: usize) -> bool {
         let (word, bit) = self.bit(at);
         self.words.at(word).load(Acquire) & bit != 0
+    }
+
+    /// Has the kernel map the pieces that are there now, and not while commands are timed: those that are first in the file.
+    pub(super) fn warm(&self) {
+        let places = (self.place.buckets..self.place.end.min(MOST_WARM)).step_by(CHUNK);
+        for chunk in places.filter(|chunk| self.is_present(*chunk)) {
+            for page in (chunk..chunk + CHUNK).step_by(PAGE_SIZE) {
+                black_box(self.words.at(page).load(Relaxed));
+            }
+        }
+    }
+
+    /// Has the processor bring the word of a block nearer.
+    #[inline]
+    pub(super) fn fetch(&self, lba: u64) {
+        if lba < self.blocks {
+            self.words.prefetch(self.main_at(lba));
+        }
     }
 
     /// Reserves the piece of the file around `at`: to touch a hole without room for it is a signal, and no error.
@@ -456,43 +484,31 @@ impl Memory {
     }
 
     fn reserve(&self, at: usize, len: usize) -> Result<(), TableError> {
-        let (offset, length) = (at as i64, len as i64);
-        loop {
-            match fallocate(self.words.file(), FallocateFlags::empty(), offset, length) {
-                Ok(()) => return Ok(()),
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(errno) => {
-                    return Err(TableError::NoRoom {
-                        path: self.path.clone(),
-                        needed: len,
-                        at,
-                        total: self.place.end,
-                        why: errno.into(),
-                    });
-                }
-            }
-        }
+        self.words.reserve(at, len).map_err(|why| TableError::NoRoom {
+            path: self.path.clone(),
+            needed: len,
+            at,
+            total: self.place.end,
+            why,
+        })
     }
 }
 
 /// What is there from the beginning has this stamp.
 pub(super) const FIRST_STAMP: u64 = 1;
+/// In the word of a writer that lives: so many of its commands the table cannot follow. That of one that was declared
+/// gone has the stamp of it.
+const UNTRACKED: u64 = 1 << 63;
 
-/// Who holds the lock of a bucket: this process.
-pub(super) fn this_process() -> u64 {
-    process::id().into()
+fn is_live(word: u64) -> bool {
+    word == 0 || word & UNTRACKED != 0
 }
 
-fn place_of(geometry: &Geometry) -> Result<Place, TableError> {
-    let Geometry { block, blocks, .. } = *geometry;
-    // A record names its block in 47 bits.
-    let place = Place::of(blocks).filter(|_| 0 < blocks && blocks < 1 << 47);
-    place.ok_or_else(|| {
-        TableError::Range(format!(
-            "{blocks} blocks of {block} bytes are nothing that a table can be for"
-        ))
-    })
-}
+/// The part of a word that has the number of a node.
+const NODE_NUMBER: u64 = (1 << 32) - 1;
+
+/// From one stamp to the next: what a read settles stands between two.
+const TICK: u64 = 2;
 
 fn identity_words(identity: &str) -> Vec<u64> {
     let mut bytes = [0; IDENTITY];
@@ -500,8 +516,4 @@ fn identity_words(identity: &str) -> Vec<u64> {
     bytes[..len].copy_from_slice(&identity.as_bytes()[..len]);
     let word = |bytes: &[u8]| u64::from_le_bytes(std::array::from_fn(|at| bytes[at]));
     bytes.chunks_exact(WORD).map(word).collect()
-}
-
-fn failed(what: &'static str, path: Option<PathBuf>, total: usize, why: io::Error) -> TableError {
-    TableError::File { what, path, total, why }
 }

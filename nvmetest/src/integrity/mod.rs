@@ -27,7 +27,7 @@
 //!   *W*'s second one. What the table takes for superseded is superseded. Being late with a stamp makes writes overlap
 //!   more, and lets more pass. What was dropped to make room, or settled away, is behind the *horizon* of its bucket: a
 //!   read that was submitted before the horizon and finds nothing that fits is not judged, and counted
-//!   ([`Table::unjudged`]).
+//!   ([`Table::unjudged`]). The bounds are below.
 //! - **No corruption is missed, but for these.** A read that returns a superseded content, or one that nobody wrote,
 //!   fits no candidate unless a CRC32 collides (one in 2³²). Not seen are: wrong data in blocks of which nobody told the
 //!   table ([`Content::Unknown`]); a wrong choice among the candidates, as a write that overlapped another and was lost;
@@ -37,15 +37,26 @@
 //! # How it is kept
 //!
 //! A block has one word, which is enough while it is not written: a read that finds its CRC32 there has passed, and takes no
-//! lock. A block that is being written has a record of up to ten candidates, with their stamps, in a bucket of
-//! four records, found by the block's number. A bucket has a lock of its own; blocks that follow each other are in different buckets. A record
-//! stays when its writes are complete, for reads that may still be in flight, until another block needs it.
-//! With more than ten writes of a block at a time, or four blocks of a bucket, anything is taken for the block until all of
-//! these writes are complete and it is written again; that is counted ([`Table::degraded`]).
+//! lock. A block that is being written has a record of its candidates, with their stamps, in a bucket, found by the
+//! block's number. A bucket has a lock of its own; blocks that follow each other are in different buckets. It has room for 28 contents,
+//! and takes more from a pool, a list without a lock, of which only what is used costs anything.
+//! A record stays when its writes are complete, for reads that may still be in flight.
+//!
+//! **A read is judged** unless one of these holds; then it is counted:
+//!
+//! - While it was in flight, 32,768 stamps were taken (two for each write; 16 workers can have 16,384 commands in flight), or more than
+//!   1,000 writes of its block superseded each other, or 32 other blocks of its bucket were written: what it may return may be forgotten.
+//! - 32,768 contents of its block were in question, or 33 million of all blocks: what was not judged then is
+//!   judged again when the writes are over, or their writers are gone, and the block is written again ([`Table::degraded`]).
+//! - Entries by hand have to do with it, or the process that has its bucket is stopped (both below).
+//!
+//! What a block had in this time is looked through with each read and write of it: a block that is written again and again costs
+//! some microseconds each time.
 //!
 //! **A process that is killed wedges nobody.** A lock has the identifier of its process. Each store under a lock leaves
-//! the bucket in order, so that who finds that the process is gone goes on where it was. One that is stopped
-//! for two seconds with a lock makes its bucket blind: nothing in it is judged any more, and nobody waits. What a killed process had in flight is in flight
+//! the bucket in order, so that who finds that the process is gone goes on where it was; a node of the pool may be lost with it.
+//! One that is stopped for two seconds with a lock is named in the error of who wants to write there ([`TableError::Stopped`]),
+//! and nobody waits for it again until it goes on or ends. What a killed process had in flight is in flight
 //! until its owner declares that its queues are gone (`Table::end_writer`); then it is old or new.
 //!
 //! **Entries by hand** ([`raw`](crate::raw)) are executed when the test says so, and complete without the driver: nothing is known of
@@ -53,34 +64,42 @@
 //! counted as unjudged. After [`Command::raw`](crate::Command::raw) all is known; but vendor-specific commands are not looked at.
 //!
 //! The file of a table is a hole; room is reserved in pieces of 16 KiB before they are touched, so that a full disk is an error,
-//! and no signal. 8 bytes are needed for a block, and 1 KiB for each bucket, of which there are 65,536 at most.
+//! and no signal. 8 bytes are needed for a block, 1 KiB for each bucket, of which there are 65,536 at most,
+//! and 128 bytes for four contents more.
 
 mod bucket;
 mod content;
+mod error;
+mod judge;
+mod lock;
 mod memory;
+mod place;
+mod record;
 mod session;
 mod stamp;
+mod store;
 mod table;
 mod verdict;
+mod writer;
 mod writers;
 
 pub use content::Content;
-pub use memory::Geometry;
-pub use memory::TableError;
+pub use error::TableError;
+pub use place::Geometry;
 pub(crate) use session::Checker;
 pub(crate) use session::Verified;
 pub use session::Verify;
 pub use stamp::STAMP_BYTES;
 pub use stamp::Stamp;
-pub(crate) use table::Outcome;
-pub(crate) use table::Reading;
 pub use table::Table;
-pub(crate) use table::Writer;
-pub(crate) use table::Writing;
 pub use verdict::Candidate;
 pub use verdict::Miscompare;
 pub use verdict::Time;
 pub use verdict::Verdict;
+pub(crate) use writer::Outcome;
+pub(crate) use writer::Reading;
+pub(crate) use writer::Writer;
+pub(crate) use writer::Writing;
 pub(crate) use writers::writers_of;
 
 #[cfg(all(test, not(miri)))]

@@ -12,6 +12,7 @@ use crate::Result;
 use crate::cmdlog::Record;
 use crate::cmdlog::Selection;
 use crate::controller::Controller;
+use crate::durability::WorkerLane;
 use crate::integrity::Writer;
 use crate::memory::Block;
 
@@ -62,6 +63,8 @@ pub(super) struct Terms {
     pub(super) allow_errors: bool,
     /// Who it is in the table by which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
+    /// Where it notes what it does to blocks, if that is followed.
+    pub(super) lane: Option<WorkerLane>,
 }
 
 impl<'c> IoWorker<'c> {
@@ -95,11 +98,13 @@ impl<'c> IoWorker<'c> {
 
     /// Returns how many commands have completed so far.
     pub fn completed(&self) -> u64 {
+        self.take_notes();
         self.page.completed()
     }
 
     /// Returns what the worker has counted so far. It goes on meanwhile, so that two numbers may not agree by some commands.
     pub fn statistics(&self) -> Statistics {
+        self.take_notes();
         self.page.read()
     }
 
@@ -180,6 +185,13 @@ impl<'c> IoWorker<'c> {
         }
     }
 
+    /// Takes what the worker has noted of its commands, so that there is room for more.
+    fn take_notes(&self) {
+        if let Some(lane) = &self.terms.lane {
+            lane.take();
+        }
+    }
+
     fn outcome(&self, exit: &Exit) -> Result<Statistics, IoWorkerError> {
         if let Some(why) = self.process.ended() {
             return Err(self.ended(why.to_owned()));
@@ -240,6 +252,9 @@ impl Drop for IoWorker<'_> {
             // What it had in flight is old or new.
             if let Some(writer) = &self.terms.writer {
                 writer.table().end_writer(writer.id());
+            }
+            if let Some(lane) = &self.terms.lane {
+                lane.end();
             }
         }
     }

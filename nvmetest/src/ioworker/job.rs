@@ -38,6 +38,8 @@ pub(super) struct Work {
     pub(super) pattern: DataPattern,
     /// How many of a hundred commands use SGLs.
     pub(super) sgl_percentage: u8,
+    /// How many of a hundred commands that write have FUA.
+    pub(super) fua_percentage: u8,
     /// Commands that were recorded: they are sent, and none is drawn.
     pub(super) replay: Option<Vec<Recorded>>,
     pub(super) depth: u16,
@@ -54,6 +56,8 @@ pub(super) struct Work {
     pub(super) timeout_ns: u64,
     /// Who it is in the table by which its data is verified, if it is.
     pub(super) writer: Option<u32>,
+    /// Which lane of the journal it has, if what it does is followed.
+    pub(super) lane: Option<usize>,
     /// The line that started the worker, as an index into the sites of the command log.
     pub(super) site: u32,
 }
@@ -101,6 +105,7 @@ impl Work {
             mix: vec![(Operation::Read, 100)],
             pattern: DataPattern::Counter,
             sgl_percentage: 0,
+            fua_percentage: 0,
             replay: None,
             depth: 1,
             count: None,
@@ -110,6 +115,7 @@ impl Work {
             seed: 7,
             timeout_ns: 20_000_000,
             writer: None,
+            lane: None,
             site: 0,
         }
     }

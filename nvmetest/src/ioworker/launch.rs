@@ -28,6 +28,15 @@ pub(super) const DOORBELLS: RawFd = 4;
 pub(super) const STATISTICS: RawFd = 5;
 pub(super) const LOG: RawFd = 6;
 pub(super) const TABLE: RawFd = 7;
+pub(super) const JOURNAL: RawFd = 8;
+
+/// The files of what is noted of commands, where anything is.
+pub(super) struct Noted<'f> {
+    /// By which data is verified.
+    pub(super) table: Option<&'f File>,
+    /// Of a durability record.
+    pub(super) journal: Option<&'f File>,
+}
 
 /// Starts a process for `job`.
 pub(super) fn launch(
@@ -36,7 +45,7 @@ pub(super) fn launch(
     doorbells: BorrowedFd<'_>,
     statistics: File,
     log: BorrowedFd<'_>,
-    table: Option<&File>,
+    noted: &Noted<'_>,
 ) -> io::Result<Child> {
     let mut input = File::from(memfd_create(c"nvmetest-job", MFdFlags::MFD_CLOEXEC)?);
     input.write_all(&serde_json::to_vec(job)?)?;
@@ -55,8 +64,10 @@ pub(super) fn launch(
         (statistics.into(), STATISTICS),
         (log.try_clone_to_owned()?, LOG),
     ];
-    if let Some(table) = table {
-        inherited.push((table.try_clone()?.into(), TABLE));
+    for (file, descriptor) in [(noted.table, TABLE), (noted.journal, JOURNAL)] {
+        if let Some(file) = file {
+            inherited.push((file.try_clone()?.into(), descriptor));
+        }
     }
     let mapping = |(parent_fd, child_fd)| FdMapping { parent_fd, child_fd };
     command.fd_mappings(inherited.into_iter().map(mapping).collect()).map_err(io::Error::other)?;

@@ -78,6 +78,7 @@ pub use error::IoWorkerError;
 pub use handle::IoWorker;
 pub(crate) use live::LiveWorkers;
 pub(crate) use role::serve;
+pub use statistics::Comparison;
 pub use statistics::FailedCommand;
 pub use statistics::Latency;
 pub use statistics::OpcodeStatistics;

@@ -12,6 +12,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::Ordering::Relaxed;
@@ -95,6 +96,15 @@ pub(super) struct Operations<'p> {
     pub(super) buckets: &'p [AtomicU64; BUCKETS],
 }
 
+/// How far the worker is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress<'p> {
+    /// How many commands have completed.
+    pub(super) completed: &'p AtomicU64,
+    /// When the last of them did, after the start.
+    pub(super) elapsed_ns: &'p AtomicU64,
+}
+
 impl Page {
     /// Makes the memory, and the file that the worker maps.
     pub(super) fn make() -> io::Result<(File, Self)> {
@@ -126,14 +136,10 @@ impl Page {
         self.word(COMPLETED)
     }
 
-    /// Publishes how many commands have completed, and when the last did.
-    #[inline]
-    pub(super) fn set_completed(&self, commands: u64, elapsed_ns: u64) {
-        self.put(COMPLETED, commands);
-        self.set_elapsed(elapsed_ns);
+    pub(super) fn progress(&self) -> Progress<'_> {
+        Progress { completed: self.0.long(COMPLETED), elapsed_ns: self.0.long(ELAPSED_NS) }
     }
 
-    #[inline]
     pub(super) fn set_elapsed(&self, elapsed_ns: u64) {
         self.put(ELAPSED_NS, elapsed_ns);
     }
@@ -174,11 +180,9 @@ impl Page {
         }
     }
 
-    #[inline]
-    pub(super) fn set_second(&self, second: usize, commands: u32) {
-        if second < SECOND_COUNT {
-            self.0.word(SECONDS + 4 * second).store(commands, Relaxed);
-        }
+    /// Where the commands are counted that complete in a second since the start, if there is room.
+    pub(super) fn second(&self, second: usize) -> Option<&AtomicU32> {
+        (second < SECOND_COUNT).then(|| self.0.word(SECONDS + 4 * second))
     }
 
     pub(super) fn operations(&self, operation: Operation) -> Operations<'_> {
@@ -293,8 +297,11 @@ mod tests {
         let mut recorder = Recorder::new(&page, 1000);
         let mut record = |operation, took, at, status| {
             let (submitted_ns, completed_ns) = (1000 + at - took, 1000 + at);
-            let command = Completed { operation, submitted_ns, completed_ns, bytes: 512, status };
-            recorder.completed(&command, || first);
+            let command = Completed { operation, submitted_ns, completed_ns };
+            match status {
+                Status::SUCCESS => recorder.succeeded(command, 512),
+                _ => recorder.failed(command, &FailedCommand { status, ..first }),
+            }
         };
         record(Operation::Read, 200, 300, Status::SUCCESS);
         record(Operation::Write, 100, 400, Status::LBA_OUT_OF_RANGE);
@@ -335,8 +342,7 @@ mod tests {
     #[test]
     fn seconds_beyond_the_last_are_not_counted() {
         let (_file, page) = Page::make().unwrap();
-        page.set_second(SECOND_COUNT, 1);
-        page.set_second(usize::MAX, 1);
+        assert!(page.second(SECOND_COUNT).is_none() && page.second(usize::MAX).is_none());
         page.set_elapsed(u64::MAX);
         assert_eq!(page.read().seconds.len(), SECOND_COUNT);
     }

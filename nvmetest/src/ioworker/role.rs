@@ -5,9 +5,11 @@ use std::env;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::os::fd::RawFd;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -19,9 +21,12 @@ use nix::unistd::Pid;
 use nix::unistd::getppid;
 
 use crate::cmdlog::CmdLog;
+use crate::durability::Lane;
 use crate::integrity::Table;
 use crate::integrity::Writer;
+use crate::memory::Longs;
 use crate::memory::Mapping;
+use crate::memory::Parts;
 use crate::memory::attach;
 use crate::queue::panic_message;
 use crate::transport::Mmio;
@@ -33,6 +38,7 @@ use super::engine::Stop;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
+use super::launch::JOURNAL;
 use super::launch::LOG;
 use super::launch::STATISTICS;
 use super::launch::TABLE;
@@ -93,10 +99,17 @@ fn work(page: &Page) -> Result<(), Stop> {
     let doorbells = map(DOORBELLS, &place.doorbells).map_err(cannot_map("its doorbells"))?;
     let doorbells = Mmio::new(place.doorbells_start, doorbells);
     let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
+    let data = Parts::new(data, place.slot_bytes as usize, job.work.depth.into());
     let log = logs.ring(place.sqid, place.sqid);
+    let sq = Longs::new(Arc::new(sq), 0, place.entries as usize);
+    let cq = Longs::new(Arc::new(cq), 0, place.entries as usize);
     let writer = job.work.writer.map(writer).transpose()?;
+    let lane =
+        job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));
+    let lane = lane.transpose().map_err(cannot_map("the journal of what is written"))?;
     stay_on(job.work.cpu)?;
-    let mut engine = Engine::new(&job, Reach { sq, cq, data, doorbells, log, logs, writer }, page);
+    let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane };
+    let mut engine = Engine::new(&job, reach, page);
     page.set_state(State::Ready);
     engine.run()
 }
@@ -118,9 +131,11 @@ fn stay_on(cpu: Option<usize>) -> Result<(), String> {
     pinned.map_err(|error| format!("it cannot run on processor {cpu}: {error}"))
 }
 
-/// Opens an inherited file.
+/// Returns an inherited file. A device cannot be opened anew by its descriptor, so this is the one that the runner has.
 fn inherited(descriptor: RawFd) -> io::Result<File> {
-    File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))
+    // SAFETY: The runner gave it to this process, and nobody here closes it.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 
 /// Maps a part of an inherited file.

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use super::backing;
 use super::backing::Sharing;
 
-/// A range of a file that is mapped (mostly shared), and unmapped when dropped.
+/// A range of a file that is mapped (mostly shared), or memory without one; it is unmapped when dropped.
 ///
 /// Somebody else (a device, another process) may write the bytes at any time, so there is no way to
 /// get a `&[u8]` to them here: the accessors copy, or they are atomic.
@@ -68,6 +68,19 @@ impl Mapping {
     pub(crate) fn anonymous(name: &CStr, len: usize) -> io::Result<(File, Self)> {
         let (file, base) = backing::anonymous(name, len)?;
         Ok((file, Self { base, len }))
+    }
+
+    /// Makes `len` bytes of memory that this process has for itself, all zero: in large pages, where the kernel has some.
+    ///
+    /// Where much memory is accessed at random, most of the time goes into finding its pages. In return, who touches a byte
+    /// may get two megabytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub fn of_large_pages(len: usize) -> io::Result<Self> {
+        let base = backing::large_pages(len)?;
+        Ok(Self { base, len })
     }
 
     /// Keeps the mapping out of children that are forked: a stray child gets a segmentation fault

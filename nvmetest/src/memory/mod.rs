@@ -66,7 +66,9 @@ mod device_view;
 mod domain;
 mod known;
 mod loan;
+mod longs;
 mod mapping;
+mod parts;
 pub mod prp;
 pub mod sgl;
 mod space;
@@ -94,7 +96,9 @@ pub use loan::Places;
 pub use loan::Sink;
 pub use loan::Slice;
 pub use loan::SliceMut;
+pub(crate) use longs::Longs;
 pub use mapping::Mapping;
+pub(crate) use parts::Parts;
 pub(crate) use words::Words;
 
 /// The unit of mapping: no two buffers share a page.

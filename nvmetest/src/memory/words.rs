@@ -5,6 +5,10 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::AtomicU64;
 
+use nix::errno::Errno;
+use nix::fcntl::FallocateFlags;
+use nix::fcntl::fallocate;
+
 use super::Mapping;
 
 /// A file of words that several processes share: each access is atomic, so that none can race.
@@ -45,6 +49,34 @@ impl Words {
         &self.file
     }
 
+    /// Reserves memory for a part of the file: to touch a hole without room for it is a signal, and no error.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no room.
+    pub(crate) fn reserve(&self, at: usize, len: usize) -> io::Result<()> {
+        self.allocate(FallocateFlags::empty(), at, len)
+    }
+
+    /// Gives the memory of a part of the file back, which reads as zeroes then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub(crate) fn release(&self, at: usize, len: usize) -> io::Result<()> {
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        self.allocate(hole, at, len)
+    }
+
+    fn allocate(&self, flags: FallocateFlags, at: usize, len: usize) -> io::Result<()> {
+        loop {
+            match fallocate(&self.file, flags, at as i64, len as i64) {
+                Err(Errno::EINTR) => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
     /// Returns the word at a byte offset.
     ///
     /// # Panics
@@ -53,6 +85,20 @@ impl Words {
     #[inline]
     pub(crate) fn at(&self, offset: usize) -> &AtomicU64 {
         self.mapping.long(offset)
+    }
+
+    /// Has the processor bring the word at a byte offset nearer; nobody waits for it, and nothing depends on it.
+    #[inline]
+    pub(crate) fn prefetch(&self, offset: usize) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        if offset < self.mapping.len() {
+            use std::arch::x86_64::_MM_HINT_T0;
+            use std::arch::x86_64::_mm_prefetch;
+            // SAFETY: The address is within a live mapping, as checked; the instruction has no effect but on caches.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.mapping.base().as_ptr().add(offset).cast()) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = offset;
     }
 
     /// Returns `N` words from a byte offset on.

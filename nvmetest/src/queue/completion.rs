@@ -96,7 +96,7 @@ impl Core {
         slot.complete(cqe, at_ns);
         if !self.notes.is_empty() {
             let places = slot.places.replace(Places::None);
-            self.check_blocks(slot.key(), &facts, &places, status.is_success());
+            self.check_blocks(slot.key(), &facts, &places, status);
             slot.places.set(places);
         }
         slot.give_back();

@@ -19,11 +19,11 @@ use super::completion_side::CompletionSide;
 use super::doorbell::Doorbell;
 use super::head::Head;
 use super::key::Owner;
+use super::notes::Notes;
 use super::ring::SubmissionRing;
 use super::slot::Slot;
 use super::slots::Slots;
 use super::straggler::Straggler;
-use super::verified::Notes;
 
 /// How often it is looked whether a command in flight is overdue.
 const LOOK_EVERY_NS: u64 = 1_000_000;
@@ -46,7 +46,7 @@ pub struct Core {
     /// A page for each slot, for PRP Lists and SGL segments.
     pub(super) lists: OnceCell<Arc<Block>>,
     pub(super) canaries: Canaries,
-    /// What is noted of commands in flight whose blocks are verified.
+    /// What is noted of commands in flight, and what they do to blocks.
     pub(super) notes: Notes,
     pub(super) log: Ring,
     pub(super) accounts: Accounts,
@@ -168,10 +168,10 @@ impl Core {
         }
     }
 
-    /// Lets commands be plain only while the queue is there, nothing is to be told, and no data is verified.
+    /// Lets commands be plain only while the queue is there, nothing is to be told, and nothing is noted of blocks.
     pub(crate) fn look_closely(&self) {
-        let is_verified = self.shared.verified().is_on();
-        self.accounts.set_calm(!self.is_gone() && !self.has_findings.get() && !is_verified);
+        let is_noted = self.shared.notes_commands();
+        self.accounts.set_calm(!self.is_gone() && !self.has_findings.get() && !is_noted);
     }
 
     /// Keeps a finding until somebody asks. The first ones count, and a device may make them without end.

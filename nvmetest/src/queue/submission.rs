@@ -77,11 +77,11 @@ impl Core {
                 }
             }
         }
-        if self.shared.verified().is_on()
+        if self.shared.notes_commands()
             && let Err(error) = self.note_command(slot.number(), &sqe, &places, plan, terms)
         {
             self.slots.release(slot);
-            return self.fail(owner, error.into());
+            return self.fail(owner, error);
         }
         if places.have_edges() {
             self.place_canaries(slot, &sqe, &places, plan, terms);
@@ -116,8 +116,10 @@ impl Core {
             let block = match self.lists.get() {
                 Some(block) => block,
                 None => {
-                    let len = self.capacity() * PAGE_SIZE;
-                    let block = self.shared.domain().allocate(len, PAGE_SIZE);
+                    // In whole memory pages: a controller may read all of the one that a list is in.
+                    let page = usize::try_from(self.shared.page_size()).unwrap_or(PAGE_SIZE);
+                    let len = (self.capacity() * PAGE_SIZE).next_multiple_of(page);
+                    let block = self.shared.domain().allocate(len, page);
                     let block = block.map_err(|error| error.to_string())?;
                     self.lists.get_or_init(|| Arc::new(block))
                 }

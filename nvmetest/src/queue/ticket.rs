@@ -61,7 +61,8 @@ impl<'scope, D> Ticket<'scope, D> {
         self.claim.key.cid()
     }
 
-    /// Returns the completion, if it has come by now. Nothing is waited for.
+    /// Looks at the completion queue, and returns the completion, if it has come by now. Nothing is waited for; callbacks
+    /// of other commands that have completed run here.
     pub fn completion(&self) -> Option<Completion> {
         self.claim.scope.completion(self.claim.key)
     }

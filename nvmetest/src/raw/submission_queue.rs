@@ -93,6 +93,9 @@ impl SubmissionQueue<'_> {
         if shared.verified().is_on() {
             shared.verified().note_by_hand(&entry.sqe())?;
         }
+        if shared.recorded().is_on() {
+            shared.recorded().note_by_hand(&entry.sqe())?;
+        }
         self.fetching.write(index, entry, reach).map_err(refuse)?;
         entry.keep(&mut |block| self.claim.keep(block));
         let (size, _) = shared.entry_sizes();

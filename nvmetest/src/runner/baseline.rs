@@ -20,7 +20,8 @@ pub(super) struct Baseline {
 /// A file of expected failures:
 ///
 /// ```toml
-/// device = "qemu:"        # optional: only for devices whose URI begins so
+/// model = "QEMU NVMe Ctrl"     # optional: only for controllers whose model number begins so
+/// device = "qemu:"             # optional: only for devices whose URI begins so
 ///
 /// [[expected]]
 /// test = "compare::a_difference_fails"
@@ -28,10 +29,12 @@ pub(super) struct Baseline {
 /// clause = "NVM 3.3.1"
 /// reason = "the device compares only the first block"
 /// firmware = ["10.", "11.0"]   # optional: only for firmware revisions that begin so
+/// device = "qemu:"             # optional: as above, for this entry
 /// ```
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    model: Option<String>,
     device: Option<String>,
     #[serde(default)]
     expected: Vec<Expected>,
@@ -45,12 +48,15 @@ struct Expected {
     clause: String,
     reason: String,
     firmware: Option<Vec<String>>,
+    device: Option<String>,
 }
 
 /// What decides which entries apply.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dut<'a> {
     pub(super) uri: &'a DeviceUri,
+    /// MN of Identify Controller.
+    pub(super) model: &'a str,
     /// FR of Identify Controller.
     pub(super) firmware: &'a str,
 }
@@ -98,9 +104,13 @@ impl Baseline {
 
     fn expected(&self, dut: Dut<'_>, test: &str) -> Option<&Expected> {
         let uri = dut.uri.to_string();
-        let is_for = |file: &&File| file.device.as_ref().is_none_or(|start| uri.starts_with(start));
+        let begins = |text: &str, start: &Option<String>| {
+            start.as_ref().is_none_or(|start| text.starts_with(start))
+        };
+        let is_for = |file: &&File| begins(&uri, &file.device) && begins(dut.model, &file.model);
         let mut entries = self.files.iter().filter(is_for).flat_map(|file| &file.expected);
-        entries.find(|entry| entry.test == test && entry.is_for(dut.firmware))
+        let is_for = |entry: &Expected| entry.is_for(dut.firmware) && begins(&uri, &entry.device);
+        entries.find(|entry| entry.test == test && is_for(entry))
     }
 }
 
@@ -119,7 +129,7 @@ impl File {
             format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
         let mut seen = BTreeMap::new();
-        for Expected { test, verdict, firmware, .. } in &file.expected {
+        for Expected { test, verdict, firmware, device, .. } in &file.expected {
             if !exists(test) {
                 return Err(format!(
                     "there is no test `{test}`; delete the entry or correct the name"
@@ -130,7 +140,7 @@ impl File {
                     "`{test}` expects {verdict}, which is no failure; write Fail, Timeout or DutLost"
                 ));
             }
-            if seen.insert((test, firmware), verdict).is_some() {
+            if seen.insert((test, firmware, device), verdict).is_some() {
                 return Err(format!("`{test}` is there twice; delete one entry"));
             }
         }
@@ -155,7 +165,11 @@ mod tests {
     fn judge(device: &str, test: &str, finding: Finding) -> Finding {
         let baseline = Baseline { files: vec![File::parse(TEXT, |_| true).unwrap()] };
         let uri = device.parse().unwrap();
-        baseline.judge(Dut { uri: &uri, firmware: "10.0.2" }, test, finding)
+        baseline.judge(
+            Dut { uri: &uri, model: "QEMU NVMe Ctrl", firmware: "10.0.2" },
+            test,
+            finding,
+        )
     }
 
     #[test]
@@ -165,11 +179,37 @@ mod tests {
         let uri = "qemu:".parse().unwrap();
         let verdict = |firmware| {
             let fail = Finding::new(Verdict::Fail, "wrong");
-            baseline.judge(Dut { uri: &uri, firmware }, "compare", fail).verdict
+            baseline
+                .judge(Dut { uri: &uri, model: "QEMU NVMe Ctrl", firmware }, "compare", fail)
+                .verdict
         };
         assert_eq!(verdict("10.0.2"), Verdict::ExpectedFail);
         assert_eq!(verdict("11.1.3"), Verdict::Fail);
         assert_eq!(verdict("1.7"), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_baseline_may_be_for_a_model_however_it_is_reached() {
+        let text = TEXT.replace("device = \"qemu:\"", "model = \"QEMU NVMe\"");
+        let baseline = Baseline { files: vec![File::parse(&text, |_| true).unwrap()] };
+        let verdict = |uri: &str, model| {
+            let uri = uri.parse().unwrap();
+            let fail = Finding::new(Verdict::Fail, "wrong");
+            baseline.judge(Dut { uri: &uri, model, firmware: "10.0.2" }, "compare", fail).verdict
+        };
+        assert_eq!(verdict("qemu:", "QEMU NVMe Ctrl"), Verdict::ExpectedFail);
+        assert_eq!(verdict("pci:0000:01:00.0", "QEMU NVMe Ctrl"), Verdict::ExpectedFail);
+        assert_eq!(verdict("pci:0000:01:00.0", "ACME 1"), Verdict::Fail);
+
+        let text = format!("{text}\ndevice = \"qemu:\"");
+        let baseline = Baseline { files: vec![File::parse(&text, |_| true).unwrap()] };
+        let verdict = |uri: &str| {
+            let uri = uri.parse().unwrap();
+            let dut = Dut { uri: &uri, model: "QEMU NVMe Ctrl", firmware: "10.0.2" };
+            baseline.judge(dut, "compare", Finding::new(Verdict::Fail, "wrong")).verdict
+        };
+        assert_eq!(verdict("qemu:"), Verdict::ExpectedFail);
+        assert_eq!(verdict("pci:0000:01:00.0"), Verdict::Fail, "an entry may be for some devices");
     }
 
     #[test]

@@ -31,19 +31,20 @@ use super::shuffle;
 use crate::ioworker;
 use crate::transport::ROLE_ARGUMENT;
 use crate::transport::Scheme;
+use crate::transport::vfio;
 use crate::transport::vfio_user;
 
 const UNEXPECTED: u8 = 1;
 const SETUP: u8 = 2;
 pub(super) const LOST: u8 = 3;
 
-/// Runs the tests that are linked in, on devices that `schemes` and `vfio-user:` can open; or becomes another process of a
+/// Runs the tests that are linked in, on devices that `schemes`, `vfio-user:` and `pci:` can open; or becomes another process of a
 /// session, if it is started as one.
 ///
 /// See the [module](crate::runner) for what a run is and what the exit code means.
 pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
-    let schemes = &[schemes, &[vfio_user::SCHEME]].concat();
+    let schemes = &[schemes, &[vfio_user::SCHEME, vfio::SCHEME]].concat();
     if let Some(code) = serve_role(schemes) {
         return code;
     }

@@ -58,6 +58,8 @@ pub(super) struct Session {
     /// Why the device was lost for good.
     lost: Option<String>,
     identity: String,
+    /// MN of Identify Controller.
+    model: String,
     /// FR of Identify Controller.
     firmware: String,
     /// How often each function, by file and line, lost the device.
@@ -81,7 +83,8 @@ impl Session {
         supplies: Supplies,
     ) -> Result<Self, SetupError> {
         let controller = open(scheme, &uri, &supplies)?;
-        let (identity, firmware) = (controller.identity(), controller.firmware());
+        let (identity, model, firmware) =
+            (controller.identity(), controller.model(), controller.firmware());
         let (scheme, controller) = (Opener(scheme), Some(controller));
         Ok(Self {
             scheme,
@@ -90,6 +93,7 @@ impl Session {
             controller,
             lost: None,
             identity,
+            model,
             firmware,
             losses: HashMap::new(),
         })
@@ -106,7 +110,7 @@ impl Session {
 
     /// Returns what a baseline wants to know.
     pub(super) fn dut(&self) -> Dut<'_> {
-        Dut { uri: &self.uri, firmware: &self.firmware }
+        Dut { uri: &self.uri, model: &self.model, firmware: &self.firmware }
     }
 
     pub(super) fn controller(&self) -> Option<&Controller> {
@@ -176,6 +180,7 @@ impl Session {
         match open(self.scheme.0, &self.uri, &self.supplies) {
             Ok(nvme) => {
                 (self.identity, self.firmware) = (nvme.identity(), nvme.firmware());
+                self.model = nvme.model();
                 self.controller = Some(nvme);
             }
             Err(error) => {

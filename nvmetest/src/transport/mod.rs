@@ -21,6 +21,7 @@ mod error;
 mod mmio;
 mod process;
 mod uri;
+pub mod vfio;
 pub mod vfio_user;
 
 use std::fmt;

@@ -74,7 +74,7 @@ impl FromStr for DeviceUri {
             _ => Err(OpenError::new(
                 text,
                 "it is not a device URI",
-                "a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`",
+                "a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`, `pci:0000:01:00.0`",
             )),
         }
     }

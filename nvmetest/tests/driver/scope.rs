@@ -48,6 +48,27 @@ fn a_leaked_ticket_does_not_end_the_loan() -> Result {
 }
 
 #[test]
+fn a_ticket_tells_what_has_completed_and_waits_for_nothing() -> Result {
+    let nvme = silent(1).open()?;
+    let q = nvme.qpair(4)?;
+    let ns = nvme.namespace(1)?;
+    let (mut one, mut other) = (nvme.buffer(512), nvme.buffer(512));
+    let error = q.scope(|io| {
+        let hung = ns.read(&mut one, 0).timeout(Duration::from_millis(50)).submit(io);
+        let done = ns.read(&mut other, 0).submit(io);
+        assert!(hung.completion().is_none());
+        let completion =
+            done.completion().expect("the device completes while the doorbell is rung");
+        assert!(completion.status.is_success());
+        assert_eq!(completion.cid, done.cid());
+        done.wait()?;
+        hung.wait().map(drop)
+    });
+    assert!(matches!(error, Err(Error::Timeout { .. })), "{error:?}");
+    Ok(())
+}
+
+#[test]
 fn a_scope_waits_when_the_test_panics() -> Result {
     let nvme = soft::controller("soft:size=1MiB")?;
     let q = nvme.qpair(4)?;

@@ -12,7 +12,7 @@ use nvmetest::spec::Fid;
 use nvmetest::spec::feature::FeatureCapabilities;
 
 /// Fails as not applicable if the feature says that it cannot be changed (Base 5.1.11.2).
-fn changeable(nvme: &Controller, fid: Fid, nsid: u32) -> Result {
+pub(crate) fn changeable(nvme: &Controller, fid: Fid, nsid: u32) -> Result {
     if !nvme.capabilities().controller.oncs.ssfs() {
         return Ok(());
     }

@@ -1,7 +1,5 @@
 //! The rule, case by case, and on devices that keep it.
 
-use std::iter;
-
 use super::*;
 
 const UNIT: u64 = 4;
@@ -9,7 +7,7 @@ const UNIT: u64 = 4;
 /// A model of 16 blocks that hold `0xA000 + lba`.
 fn model() -> Model {
     let atomicity = Atomicity { blocks: UNIT, boundary: None, offset: 0 };
-    let mut model = Model::new(atomicity, Fills::new(512, 0b001));
+    let mut model = Model::new(atomicity, Fills::new(512, 0b001), true);
     (0..16).for_each(|lba| model.know(lba, Found::Data(old(lba))));
     model
 }
@@ -23,9 +21,9 @@ fn new(tag: u32, lba: u64) -> u32 {
     tag << 16 | lba as u32
 }
 
-fn write(model: &mut Model, tag: u32, range: Range<u64>, is_durable: bool) -> u64 {
+fn write(model: &mut Model, tag: u32, range: Range<u64>, fua: bool) -> u64 {
     let content = move |lba| Content::Data(new(tag, lba));
-    model.begin(Write { ranges: vec![range], content, is_durable, is_hint: false })
+    model.begin(Write { range, content, fua, is_hint: false })
 }
 
 /// What is read: what was there in the beginning, but for `changes`.
@@ -121,11 +119,24 @@ fn a_command_in_flight_is_not_torn_within_awupf() {
     assert_eq!(judge(&mut model, &changes), [(2, torn.clone()), (3, torn)]);
 }
 
-/// A host that disables the controller after the power came back completes what was in flight with a status of its own.
+/// But for one that a cache may have had as a whole, and lost in part when the power went later.
 #[test]
 fn a_command_that_was_aborted_is_not_torn_either() {
+    let torn = Verdict::Torn { slba: 0, blocks: 2, new: 0 };
+    for (fua, expected) in [(true, vec![(1, torn)]), (false, vec![])] {
+        let mut model = model();
+        let number = write(&mut model, 1, 0..2, fua);
+        model.end(number, false);
+        assert_eq!(judge(&mut model, &[(0, new(1, 0))]), expected);
+    }
+}
+
+/// The host completes what was in flight with a status of its own when the power is back.
+#[test]
+fn a_command_that_was_aborted_after_the_power_went_was_in_flight() {
     let mut model = model();
     let number = write(&mut model, 1, 0..2, false);
+    model.lose_power();
     model.end(number, false);
     let torn = Verdict::Torn { slba: 0, blocks: 2, new: 0 };
     assert_eq!(judge(&mut model, &[(0, new(1, 0))]), [(1, torn)]);
@@ -180,8 +191,7 @@ fn what_was_found_is_what_is_there_from_then_on() {
 fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     let hint = |model: &mut Model| {
         let content = |_| Content::Deallocated;
-        let ranges = iter::once(0..2).collect();
-        let number = model.begin(Write { ranges, content, is_durable: true, is_hint: true });
+        let number = model.begin(Write { range: 0..2, content, fua: true, is_hint: true });
         model.end(number, true);
     };
     let mut model = model();
@@ -190,8 +200,7 @@ fn deallocation_is_a_hint_and_an_uncorrectable_block_is_not() {
     assert_eq!(judge(&mut model, &[(1, zeroes)]), []);
 
     let content = |_| Content::Uncorrectable;
-    let ranges = iter::once(4..5).collect();
-    let number = model.begin(Write { ranges, content, is_durable: true, is_hint: false });
+    let number = model.begin(Write { range: 4..5, content, fua: true, is_hint: false });
     model.end(number, true);
     let found = BTreeMap::from([(4, Found::Unreadable), (5, Found::Unreadable)]);
     let report = model.judge(&found);
@@ -214,6 +223,75 @@ fn blocks_that_are_never_flushed_cost_bounded_memory() {
     let number = write(&mut model, 3000, 0..1, true);
     model.end(number, true);
     assert_eq!(judge(&mut model, &[(0, new(2999, 0))]), [(0, Verdict::Foreign)]);
+}
+
+/// A device disables its cache between two writes, and has both in flight when it is enabled again.
+#[test]
+fn a_write_is_durable_without_fua_only_if_the_cache_was_disabled_all_the_time() {
+    let mut model = model();
+    let before = write(&mut model, 1, 0..1, false);
+    model.set_cache(false);
+    let without = write(&mut model, 2, 1..2, false);
+    model.end(before, true);
+    model.end(without, true);
+    let [across, with_fua] = [(2, false), (3, true)].map(|(lba, fua)| {
+        let range = lba..lba + 1;
+        write(&mut model, 3, range, fua)
+    });
+    model.set_cache(true);
+    model.end(across, true);
+    model.end(with_fua, true);
+    assert_eq!(judge(&mut model, &[]), [(1, LOST), (3, LOST)]);
+}
+
+/// A completion that was posted before the power went can be taken afterwards: the host was promised what it says.
+#[test]
+fn what_is_taken_late_was_acknowledged_before_the_power_went() {
+    let mut model = model();
+    let durable = write(&mut model, 1, 0..1, true);
+    let volatile = write(&mut model, 2, 1..2, false);
+    model.end(volatile, true);
+    let flush = model.begin_flush();
+    model.lose_power();
+    model.end(durable, true);
+    model.end_flush(flush);
+    assert_eq!(judge(&mut model, &[]), [(0, LOST), (1, LOST)]);
+}
+
+#[test]
+fn a_flush_after_the_power_was_back_makes_nothing_durable_that_was_lost() {
+    let mut model = model();
+    let lost = write(&mut model, 1, 0..1, false);
+    model.end(lost, true);
+    model.lose_power();
+    let written = write(&mut model, 2, 1..2, false);
+    model.end(written, true);
+    let flush = model.begin_flush();
+    model.end_flush(flush);
+    assert_eq!(judge(&mut model, &[]), [(1, LOST)]);
+}
+
+#[test]
+fn a_command_that_was_not_executed_changes_nothing() {
+    let mut model = model();
+    let number = write(&mut model, 1, 0..1, false);
+    model.cancel(number);
+    assert_eq!(judge(&mut model, &[(0, new(1, 0))]), [(0, Verdict::Foreign)]);
+}
+
+/// What may hold anything is counted, so that it is not taken for what was found right.
+#[test]
+fn a_block_of_which_nothing_is_known_is_not_judged() {
+    let mut model = model();
+    let content = |_| Content::Unknown;
+    let number = model.begin(Write { range: 0..2, content, fua: false, is_hint: false });
+    model.end(number, true);
+    let number = write(&mut model, 2, 1..2, true);
+    model.end(number, true);
+    model.lose_power();
+    let found = BTreeMap::from([(0, Found::Data(1)), (1, Found::Data(1))]);
+    let report = model.judge(&found);
+    assert_eq!((report.checked, report.unjudged, report.violations.len()), (2, 1, 1));
 }
 
 /// Numbers that follow from a seed (xorshift).

@@ -4,6 +4,7 @@ mod model;
 mod reference;
 mod rule;
 mod sharing;
+mod trouble;
 
 use super::*;
 

@@ -41,12 +41,16 @@ impl History {
         self.candidates(since).any(|event| admits(event.content, crc, zeroes))
     }
 
-    /// A read that began when nothing was in flight returned this.
-    pub(super) fn settle(&mut self, since: u64, crc: u32, zeroes: u32) {
+    /// A read that began when nothing was in flight returned this, and was complete at `now`.
+    pub(super) fn settle(&mut self, since: u64, crc: u32, zeroes: u32, now: u64) {
         if self.events.iter().any(|event| event.end.is_none_or(|end| since < end)) {
             return;
         }
+        // What may have been deallocated late was so by now only.
+        let may_be_hole = crc == zeroes
+            && self.candidates(since).any(|event| event.content == Content::Deallocated);
         let last = self.events.iter().filter_map(|event| event.end).max();
+        let at = if may_be_hole { Some(now) } else { last };
         let gone: Vec<u64> = self
             .candidates(since)
             .filter(|event| {
@@ -55,7 +59,7 @@ impl History {
             .map(|event| event.id)
             .collect();
         for event in self.events.iter_mut().filter(|event| gone.contains(&event.id)) {
-            event.settled_away = last;
+            event.settled_away = event.settled_away.or(at);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The rule, case by case.
 
+use std::os::unix::fs::MetadataExt;
+
 use super::*;
 
 fn table() -> (Table, Writer) {
@@ -32,6 +34,39 @@ fn what_was_written_last_is_read() {
     assert!(is_ok(&writer, 3, &new) && !is_ok(&writer, 3, &old));
     let miscompare = writer.read_block(writer.reading(), 3, &old).unwrap_err();
     assert_eq!(miscompare.verdict, Verdict::Stale);
+}
+
+/// The words of blocks stand in pieces, of which one may be there and the next one not.
+#[test]
+fn each_of_many_blocks_that_are_read_is_judged() {
+    // Words of 8 bytes, and pieces of 16 KiB.
+    const END: u64 = (16 << 10) / 8;
+    let (table, writer) = table();
+    let filled: Vec<u64> = (END - 4..END).collect();
+    let blocks = |version| filled.iter().flat_map(|lba| data(version, *lba)).collect::<Vec<u8>>();
+    filled.iter().for_each(|lba| write(&writer, *lba, &data(1, *lba)));
+    let is_ok = |bytes: &[u8]| writer.read_blocks(writer.reading(), END - 4, bytes);
+    // Nothing is known of what follows.
+    let whole = [blocks(1), vec![9; 3 * 192]].concat();
+    assert!(is_ok(&whole).is_ok());
+    for (number, lba) in filled.iter().enumerate() {
+        let mut wrong = whole.clone();
+        wrong[number * 192 + 100] ^= 1;
+        assert_eq!(is_ok(&wrong).unwrap_err().lba, *lba);
+    }
+    // As well where the records of the blocks are gone, and their words say all.
+    let others = 1 << 17..(1 << 17) + 5 * (1 << 16);
+    let filling = writer.filling(others, Content::Zeroes, false).unwrap();
+    writer.written(filling, Outcome::Done);
+    assert!(is_ok(&whole).is_ok());
+    for (number, lba) in filled.iter().enumerate() {
+        let mut wrong = whole.clone();
+        wrong[number * 192 + 100] ^= 1;
+        assert_eq!(is_ok(&wrong).unwrap_err().lba, *lba);
+    }
+    assert_eq!(table.unjudged(), 0);
+    // What the namespace does not have is nobody's.
+    assert!(writer.read_blocks(writer.reading(), u64::MAX - 1, &[1; 4 * 192]).is_ok());
 }
 
 #[test]
@@ -102,15 +137,99 @@ fn a_write_that_was_never_sent_leaves_nothing() {
 }
 
 #[test]
-fn too_many_writes_at_a_time_are_counted_and_no_false_alarm() {
+fn thousands_of_writes_at_a_time_are_all_judged() {
+    const WRITES: u64 = 4 * 1024;
     let (table, writer) = table();
-    let all: Vec<_> = (0..30).map(|version| writing(&writer, 3, &data(version, 3))).collect();
-    assert_ne!(table.degraded(), 0);
-    assert!(is_ok(&writer, 3, &data(29, 3)));
+    write(&writer, 3, &data(1 << 40, 3));
+    let all: Vec<_> = (0..WRITES).map(|version| writing(&writer, 3, &data(version, 3))).collect();
+    let during = writer.reading();
+    let judge = |reading, version| writer.read_block(reading, 3, &data(version, 3)).is_ok();
+    for version in [0, 1, WRITES / 2, WRITES - 1, 1 << 40] {
+        assert!(judge(during, version), "version {version} may be read");
+    }
+    assert!(!judge(during, WRITES));
     all.into_iter().for_each(|writing| writer.written(writing, Outcome::Done));
-    assert!(is_ok(&writer, 3, &data(4, 3)));
-    write(&writer, 3, &data(31, 3));
-    assert!(!is_ok(&writer, 3, &data(4, 3)), "the next write is judged again");
+    assert!(judge(during, 1 << 40) && !judge(writer.reading(), 1 << 40));
+    assert!(judge(writer.reading(), 4) && !judge(writer.reading(), 5), "a read settles it");
+    assert_eq!((table.degraded(), table.unjudged()), (0, 0));
+}
+
+#[test]
+fn a_read_is_judged_though_a_thousand_writes_have_passed_it() {
+    let (table, writer) = table();
+    write(&writer, 3, &data(1 << 40, 3));
+    let reading = writer.reading();
+    (0..1000).for_each(|version| write(&writer, 3, &data(version, 3)));
+    let judge = |version| writer.read_block(reading, 3, &data(version, 3)).is_ok();
+    assert!(judge(1 << 40) && judge(0) && judge(500) && judge(999) && !judge(1000));
+    assert_eq!(table.unjudged(), 0);
+}
+
+#[test]
+fn what_a_block_had_is_forgotten_in_the_end() {
+    let (table, writer) = table();
+    let reading = writer.reading();
+    (0..40_000).for_each(|version| write(&writer, 3, &data(version, 3)));
+    assert!(writer.read_block(reading, 3, &data(100_001, 3)).is_ok());
+    assert_eq!(table.unjudged(), 1, "it was in flight for too long");
+    let used = table.file().metadata().unwrap().blocks() * 512;
+    assert!(used < 2 << 20, "{used} bytes are in use");
+}
+
+#[test]
+fn writes_that_fail_again_and_again_take_no_memory() {
+    let (table, writer) = table();
+    let (old, new) = (data(1, 3), data(2, 3));
+    write(&writer, 3, &old);
+    let fail = |block| writer.written(writing(&writer, 3, block), Outcome::Maybe);
+    let before = table.file().metadata().unwrap().blocks();
+    (0..100_000).for_each(|_| fail(&new));
+    assert_eq!(table.file().metadata().unwrap().blocks(), before);
+    assert!(!is_ok(&writer, 3, &data(3, 3)));
+    assert!(is_ok(&writer, 3, &old) && !is_ok(&writer, 3, &new));
+}
+
+#[test]
+fn without_room_a_block_is_judged_again_when_its_writers_are_gone() {
+    for is_killed in [false, true] {
+        let mut table = Table::anonymous(&geometry(192, 4)).unwrap();
+        table.squeeze(1, 4096, 3);
+        let [writer, other] = [(); 2].map(|()| table.writer().unwrap());
+        let all: Vec<_> = (0..100).map(|version| writing(&other, 3, &data(version, 3))).collect();
+        assert_ne!(table.degraded(), 0);
+        assert!(is_ok(&writer, 3, &data(7, 3)) && table.unjudged() == 1);
+        write(&writer, 3, &data(200, 3));
+        assert!(is_ok(&writer, 3, &data(7, 3)), "those that are in flight may come later");
+        if is_killed {
+            table.end_writer(other.id());
+        } else {
+            all.into_iter().for_each(|writing| other.written(writing, Outcome::Done));
+        }
+        let unjudged = table.unjudged();
+        write(&writer, 3, &data(201, 3));
+        assert!(is_ok(&writer, 3, &data(201, 3)) && !is_ok(&writer, 3, &data(7, 3)));
+        assert_eq!(table.unjudged(), unjudged, "the next write is judged again");
+    }
+}
+
+#[test]
+fn nodes_go_back_to_the_pool_and_come_again() {
+    let (table, writer) = table();
+    let used = |table: &Table| table.file().metadata().unwrap().blocks() * 512;
+    let mut most = 0;
+    for lba in 0..12 {
+        let all: Vec<_> =
+            (0..1000).map(|version| writing(&writer, lba, &data(version, lba))).collect();
+        all.into_iter().for_each(|writing| writer.written(writing, Outcome::Done));
+        most = most.max(if lba == 5 { used(&table) } else { 0 });
+        assert!(is_ok(&writer, lba, &data(4, lba)));
+        // What is old is forgotten.
+        for lba in 0..20_000 {
+            write(&writer, 2000 + lba % 64, &data(1, lba % 64));
+        }
+        assert!(is_ok(&writer, lba, &data(4, lba)) && !is_ok(&writer, lba, &data(5, lba)));
+    }
+    assert!(used(&table) <= most + (64 << 10), "{} bytes are in use, {most} before", used(&table));
 }
 
 #[test]

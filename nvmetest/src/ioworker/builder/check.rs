@@ -68,6 +68,7 @@ impl IoWorkerBuilder<'_> {
             mix: self.mix.weights()?,
             pattern: self.pattern,
             sgl_percentage: self.sgl_percentage,
+            fua_percentage: self.fua_percentage,
             replay,
             depth: self.depth,
             count: self.count,
@@ -77,6 +78,7 @@ impl IoWorkerBuilder<'_> {
             seed: self.seed,
             timeout_ns: self.ns.controller().shared().timeout_ns(),
             writer: None,
+            lane: None,
             site,
         })
     }
@@ -129,9 +131,11 @@ impl IoWorkerBuilder<'_> {
         if 3 < self.priority {
             return Err(format!("the priority of a queue is 0 to 3, and not {}", self.priority));
         }
-        for (percentage, what) in
-            [(self.random_percentage, "at random"), (self.sgl_percentage, "with SGLs")]
-        {
+        for (percentage, what) in [
+            (self.random_percentage, "at random"),
+            (self.sgl_percentage, "with SGLs"),
+            (self.fua_percentage, "with FUA"),
+        ] {
             if 100 < percentage {
                 return Err(format!("{percentage} of a hundred commands are to be {what}"));
             }

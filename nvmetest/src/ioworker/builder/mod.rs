@@ -65,6 +65,7 @@ pub struct IoWorkerBuilder<'c> {
     mix: Mix,
     pattern: DataPattern,
     sgl_percentage: u8,
+    fua_percentage: u8,
     replay: Option<Replay>,
     depth: u16,
     priority: u8,
@@ -101,6 +102,7 @@ impl<'c> Namespace<'c> {
             mix: Mix::Reads(100),
             pattern: DataPattern::Counter,
             sgl_percentage: 0,
+            fua_percentage: 0,
             replay: None,
             depth: mqes_z.clamp(1, 64),
             priority: 0,
@@ -216,6 +218,13 @@ impl IoWorkerBuilder<'_> {
     /// SGLs (SGLS, Base 5.1.13.2.1). The others use PRPs.
     pub fn sgl_percentage(mut self, percentage: u8) -> Self {
         self.sgl_percentage = percentage;
+        self
+    }
+
+    /// How many of a hundred Write and Write Zeroes commands have FUA, on average: 0 to 100. They are durable as they complete
+    /// (NVM 3.3.6, NVM 3.3.8); of the others that is true when a Flush has followed.
+    pub fn fua_percentage(mut self, percentage: u8) -> Self {
+        self.fua_percentage = percentage;
         self
     }
 

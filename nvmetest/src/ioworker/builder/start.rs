@@ -11,6 +11,7 @@ use crate::CqOptions;
 use crate::Qpair;
 use crate::Result;
 use crate::SqOptions;
+use crate::durability::WorkerLane;
 use crate::integrity::Writer;
 use crate::ioworker::IoWorker;
 use crate::ioworker::IoWorkerError;
@@ -20,6 +21,7 @@ use crate::ioworker::handle::Terms;
 use crate::ioworker::job::Job;
 use crate::ioworker::job::Lists;
 use crate::ioworker::job::Place;
+use crate::ioworker::launch::Noted;
 use crate::ioworker::launch::launch;
 use crate::ioworker::page::Page;
 use crate::ioworker::page::State;
@@ -73,16 +75,24 @@ impl<'c> IoWorkerBuilder<'c> {
         let verified = shared.verified().find(self.ns.nsid());
         let writer = verified.map(|checker| checker.writer.table().writer()).transpose()?;
         work.writer = writer.as_ref().map(Writer::id);
+        let recorded = shared.recorded().find(self.ns.nsid());
+        let noted_in = recorded.map(|record| record.open_lane()).transpose()?;
+        work.lane = noted_in.as_ref().map(WorkerLane::number);
         let job = Job { work, place };
         let log = nvme.cmdlog();
-        let table = writer.as_ref().map(|writer| writer.table().file());
-        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file(), table)
+        let noted = Noted {
+            table: writer.as_ref().map(|writer| writer.table().file()),
+            journal: noted_in.as_ref().map(WorkerLane::file),
+        };
+        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file(), &noted)
+            .inspect_err(|_| noted_in.iter().for_each(WorkerLane::end))
             .map_err(not_started)?;
         let terms = Terms {
             time: self.time,
             timeout: Duration::from_nanos(job.work.timeout_ns),
             allow_errors: self.allow_errors,
             writer,
+            lane: noted_in,
         };
         let memory = [data].into_iter().chain(blocks).collect();
         let process = WorkerProcess::new(child, queues);

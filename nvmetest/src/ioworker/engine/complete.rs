@@ -7,7 +7,6 @@ use zerocopy::transmute;
 use crate::spec::Cqe;
 
 use super::Engine;
-use super::Named;
 use super::Pending;
 use super::Stop;
 use crate::integrity::writers_of;
@@ -17,6 +16,7 @@ use crate::ioworker::statistics::Recorder;
 
 impl Engine<'_> {
     /// Takes all completions that are there. Returns when the last of them was seen, if there was one.
+    #[inline(never)]
     pub(super) fn reap(&mut self, recorder: &mut Recorder<'_>) -> Result<Option<u64>, Stop> {
         let mut last = None;
         while let Some(cqe) = self.completion() {
@@ -34,59 +34,79 @@ impl Engine<'_> {
         Ok(last)
     }
 
+    /// Whether the controller has written the next entry of the completion queue.
+    #[inline(always)]
+    pub(super) fn is_completion_there(&self) -> bool {
+        self.completion().is_some()
+    }
+
     /// Reads the next entry of the completion queue, if the controller has written it.
-    #[inline]
+    #[inline(always)]
     fn completion(&self) -> Option<Cqe> {
-        let entry = self.reach.cq.words::<4>(self.head as usize * size_of::<Cqe>());
-        // The dword with the phase tag is read first, and orders the rest: the controller writes it last.
-        let dword3 = entry[3].load(Ordering::Acquire);
-        let dword = |number: usize| entry[number].load(Ordering::Relaxed);
-        let dwords = [dword(0), dword(1), dword(2), dword3];
-        let cqe: Cqe = transmute!(dwords);
-        (cqe.phase() == self.phase).then_some(cqe)
+        const PHASE: u64 = 1 << 48;
+        let entry = self.reach.cq.at(self.head as usize);
+        // The half with the phase tag is read first, and orders the rest: the controller writes it last.
+        let last = u64::from_le(entry[1].load(Ordering::Acquire));
+        if (last & PHASE != 0) != self.phase {
+            return None;
+        }
+        let words = [entry[0].load(Ordering::Relaxed), last.to_le()];
+        Some(transmute!(words))
     }
 
     /// Counts and logs a completion, and looks at the data, which the slot still has.
-    #[inline]
+    #[inline(always)]
     fn complete(&mut self, cqe: &Cqe, now: u64, recorder: &mut Recorder<'_>) -> Result<(), Stop> {
-        let (cid, sqid) = (cqe.cid.get(), cqe.sqid.get());
-        if sqid != self.place.sqid {
-            let own = self.place.sqid;
-            return Err(Stop::GaveUp(format!(
-                "a completion names submission queue {sqid} and not {own} (Base 4.2.1, SQ Identifier)"
-            )));
+        let cid = cqe.cid.get();
+        if cqe.sqid.get() != self.place.sqid {
+            return Err(self.is_of_another_queue(cqe));
         }
-        let pending = self.slots.get_mut(usize::from(cid)).and_then(Option::take);
-        let Some(Pending { operation, blocks, slba, submitted_ns, token }) = pending else {
-            return Err(Stop::GaveUp(format!(
-                "a completion names command identifier {cid:#06x}, which is not in flight (Base 4.2.1, Command \
-                 Identifier)"
-            )));
-        };
-        self.free.push(cid);
+        let Some(pending) = self.slots.end(cid) else { return Err(is_not_in_flight(cid)) };
+        let Pending { operation, blocks, bytes, slba, submitted_ns, token } = pending;
+        self.reach.data.take_back(cid.into());
         self.reach.log.completed(token, cqe, now);
+        let command = Completed { operation, submitted_ns, completed_ns: now };
         let status = cqe.status_field().status();
-        let bytes = if operation.transfers_blocks() {
-            u64::from(blocks) * self.work.block as u64
+        if status.is_success() {
+            recorder.succeeded(command, bytes);
         } else {
-            0
-        };
-        let command = Completed { operation, submitted_ns, completed_ns: now, bytes, status };
-        let opcode = operation.opcode();
-        recorder.completed(&command, || FailedCommand { opcode, slba, blocks, status, token });
-        let base = self.data_at(cid);
-        let Self { verifier: Some(verifier), reach, work, .. } = self else { return Ok(()) };
-        let read = |number: usize, block: &mut [u8]| {
-            reach.data.read(base + number * work.block, block);
-        };
-        let named = Named { operation, slba, blocks };
-        verifier.complete(cid, named, status.is_success(), read).map_err(|mut miscompare| {
+            let opcode = operation.opcode();
+            recorder.failed(command, &FailedCommand { opcode, slba, blocks, status, token });
+        }
+        if self.is_noted { self.note_end(cid, &pending, status.is_success()) } else { Ok(()) }
+    }
+
+    /// Notes how a command ended, and checks what it read.
+    fn note_end(&mut self, cid: u16, pending: &Pending, is_success: bool) -> Result<(), Stop> {
+        let &Pending { operation, blocks, bytes, slba, token, .. } = pending;
+        if let Some(recording) = &mut self.recording {
+            recording.complete(cid, is_success);
+        }
+        let Self { verifier: Some(verifier), reach, .. } = self else { return Ok(()) };
+        let data = reach.data.bytes(cid.into(), bytes as usize);
+        verifier.complete(cid, slba, is_success, data).map_err(|mut miscompare| {
             miscompare.read_by = Some(format!(
-                "{opcode} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
+                "{} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
+                operation.opcode(),
                 std::process::id()
             ));
             miscompare.written_by = writers_of(&reach.logs, miscompare.lba);
             Stop::Miscompare(miscompare.to_string())
         })
     }
+
+    #[cold]
+    fn is_of_another_queue(&self, cqe: &Cqe) -> Stop {
+        let (sqid, own) = (cqe.sqid.get(), self.place.sqid);
+        Stop::GaveUp(format!(
+            "a completion names submission queue {sqid} and not {own} (Base 4.2.1, SQ Identifier)"
+        ))
+    }
+}
+
+#[cold]
+fn is_not_in_flight(cid: u16) -> Stop {
+    Stop::GaveUp(format!(
+        "a completion names command identifier {cid:#06x}, which is not in flight (Base 4.2.1, Command Identifier)"
+    ))
 }

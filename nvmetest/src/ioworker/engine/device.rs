@@ -1,5 +1,6 @@
 //! The engine against a device that the test plays, before the worker looks.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use zerocopy::FromBytes;
@@ -10,7 +11,9 @@ use crate::DsmRange;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Selection;
 use crate::ioworker::statistics::Statistics;
+use crate::ioworker::workload::Operation;
 use crate::ioworker::workload::Recorded;
+use crate::memory::Mapping;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 
@@ -82,18 +85,26 @@ impl Device {
             mapping.read(0, &mut bytes);
             bytes
         };
+        let sq = Arc::new(sq);
         let reach = Reach {
-            sq,
-            cq,
-            data,
+            sq: Longs::new(Arc::clone(&sq), 0, job.place.entries as usize),
+            cq: Longs::new(Arc::new(cq), 0, job.place.entries as usize),
+            data: Parts::new(data, 4096, DEPTH.into()),
             doorbells: Mmio::new(0x1000, memory()),
             log: log.ring(SQID, SQID),
             logs: log.clone(),
             writer: None,
+            lane: None,
         };
         let mut engine = Engine::new(&job, reach, &page);
         let result = engine.run().map_err(|stop| stop.to_string());
-        let (sq, data) = (look(&engine.reach.sq), look(&engine.reach.data));
+        let sq = look(&sq);
+        // Of a worker that gave up, the device still has some.
+        let mut data = Vec::new();
+        for slot in 0..DEPTH.into() {
+            engine.reach.data.take_back(slot);
+            data.extend_from_slice(engine.reach.data.bytes(slot, 4096));
+        }
         let sqes = sq.as_chunks::<64>().0.iter().take(DEPTH.into());
         let sqes = sqes.map(|sqe| Sqe::read_from_bytes(sqe).unwrap()).collect();
         drop(engine);

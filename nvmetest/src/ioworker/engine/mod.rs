@@ -1,6 +1,8 @@
 //! The loop of a worker: it keeps the queue full, or as full as its pace says.
 
 mod complete;
+mod record;
+mod slots;
 mod stop;
 mod submit;
 mod verify;
@@ -17,22 +19,27 @@ use nix::time::clock_gettime;
 
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
-use crate::cmdlog::Token;
+use crate::durability::Lane;
 use crate::integrity::Writer;
-use crate::memory::Mapping;
+use crate::memory::Longs;
+use crate::memory::Parts;
 use crate::memory::hand_over;
 use crate::transport::Mmio;
 
 use super::clock::Clock;
 use super::job::Job;
+use super::job::Lists;
 use super::job::Place;
+use super::job::Size;
 use super::job::Work;
 use super::page::Page;
 use super::statistics::Recorder;
 use super::workload::Filler;
-use super::workload::Operation;
 use super::workload::Workload;
 
+use record::Recording;
+use slots::Pending;
+use slots::Slots;
 pub(super) use stop::Stop;
 use verify::Named;
 use verify::Verifier;
@@ -46,23 +53,33 @@ const BEAT_EVERY_NS: u64 = 50_000_000;
 /// With nothing in flight and so long to go, the worker sleeps, and wakes up so long before.
 const SLEEP_FROM_NS: u64 = 2_000_000;
 
-/// A command that is in flight.
+/// When something is to be done, whatever completes.
 #[derive(Debug, Clone, Copy)]
-struct Pending {
-    operation: Operation,
+struct Times {
+    start: u64,
+    /// When no more commands are submitted.
+    stop_at: u64,
+    /// When the worker shows that it is alive.
+    beat_at: u64,
+}
+
+/// What there is to know of commands of one size.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
     blocks: u32,
-    slba: u64,
-    /// When the doorbell was rung.
-    submitted_ns: u64,
-    token: Token,
+    bytes: u64,
+    lists: Option<Lists>,
 }
 
 /// The memory of a queue pair and what else a worker has mapped.
 #[derive(Debug)]
 pub(super) struct Reach {
-    pub(super) sq: Mapping,
-    pub(super) cq: Mapping,
-    pub(super) data: Mapping,
+    /// The entries of the submission queue.
+    pub(super) sq: Longs<8>,
+    /// The entries of the completion queue.
+    pub(super) cq: Longs<2>,
+    /// The data of each slot.
+    pub(super) data: Parts,
     pub(super) doorbells: Mmio,
     /// Where its commands are logged.
     pub(super) log: Ring,
@@ -70,6 +87,8 @@ pub(super) struct Reach {
     pub(super) logs: CmdLog,
     /// By which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
+    /// Where it is noted what it does to blocks, if that is followed.
+    pub(super) lane: Option<Lane>,
 }
 
 /// The queue pair of a worker, and what is in flight.
@@ -82,11 +101,11 @@ pub(super) struct Engine<'w> {
     tail: u32,
     head: u32,
     phase: bool,
-    /// Each command in flight, by its identifier, which is the number of its slot.
-    slots: Vec<Option<Pending>>,
-    free: Vec<u16>,
-    /// The slots of the commands that the doorbell was not rung for yet.
-    fresh: Vec<u16>,
+    slots: Slots,
+    /// Since when nothing has completed, while commands are in flight.
+    quiet_since: u64,
+    /// By the number of the size in the job.
+    extents: Box<[Extent]>,
     workload: Workload<'w>,
     filler: Filler,
     /// A block that is filled, before the device can see it.
@@ -94,13 +113,28 @@ pub(super) struct Engine<'w> {
     /// How many blocks were written.
     version: u64,
     verifier: Option<Verifier>,
+    recording: Option<Recording>,
+    /// Whether there is any of these two.
+    is_noted: bool,
 }
 
 impl<'w> Engine<'w> {
     pub(super) fn new(job: &'w Job, mut reach: Reach, page: &'w Page) -> Self {
         let Job { work, place } = job;
         let depth = usize::from(work.depth);
+        let extent = |(size, lists): (&Size, &Option<Lists>)| Extent {
+            blocks: size.blocks,
+            bytes: work.bytes(size),
+            lists: *lists,
+        };
+        reach.log.warm();
+        if let Some(writer) = &reach.writer {
+            writer.warm();
+            reach.data.warm();
+        }
         let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
+        let lane = reach.lane.take();
+        let recording = lane.map(|lane| Recording::new(lane, depth, work.timeout_ns));
         Self {
             work,
             place,
@@ -111,14 +145,16 @@ impl<'w> Engine<'w> {
             head: 0,
             // The memory is zero, and the first pass through the queue writes ones (Base 4.2.4).
             phase: true,
-            slots: vec![None; depth],
-            free: (0..work.depth).rev().collect(),
-            fresh: Vec::with_capacity(depth),
+            slots: Slots::new(work.depth),
+            quiet_since: 0,
+            extents: work.sizes.iter().zip(&place.lists).map(extent).collect(),
             workload: Workload::new(work),
             filler: Filler::new(work.pattern, work.seed, work.block),
             block: vec![0; work.block].into(),
             version: 0,
+            is_noted: verifier.is_some() || recording.is_some(),
             verifier,
+            recording,
         }
     }
 
@@ -138,34 +174,19 @@ impl<'w> Engine<'w> {
 
     fn work(&mut self, start: u64, recorder: &mut Recorder<'_>) -> Result<(), Stop> {
         let stop_at = self.work.time_ns.map_or(u64::MAX, |time| start.saturating_add(time));
-        let (mut now, mut beat_at, mut quiet_since) = (start, start, start);
-        let mut empty_looks = 0_u32;
+        let (mut now, mut beat_at) = (start, start);
         loop {
-            let due = self.workload.due_ns().map(|due| start.saturating_add(due));
-            let (was_idle, is_over) = (self.is_idle(), stop_at <= now);
-            match due {
-                Some(due) if due <= now && !is_over => {
-                    now = self.fill(start, now)?;
-                    quiet_since = if was_idle { now } else { quiet_since };
+            if self.slots.free() != 0 && now < stop_at {
+                now = self.fill(start, now)?;
+            }
+            if !self.is_completion_there() {
+                match self.wait(now, Times { start, stop_at, beat_at })? {
+                    Some(later) => now = later,
+                    None => return Ok(()),
                 }
-                Some(due) if was_idle && !is_over => sleep_until(now, due.min(stop_at)),
-                _ if was_idle => return Ok(()),
-                _ => {}
             }
             if let Some(last) = self.reap(recorder)? {
-                (now, quiet_since, empty_looks) = (last, last, 0);
-            } else {
-                now = self.clock.now_ns();
-                if !self.is_idle() && self.work.timeout_ns < now.saturating_sub(quiet_since) {
-                    return Err(self.nothing_completes().into());
-                }
-                empty_looks += 1;
-                if empty_looks < SPINS {
-                    hint::spin_loop();
-                } else {
-                    thread::yield_now();
-                    empty_looks = SPINS;
-                }
+                (now, self.quiet_since) = (last, last);
             }
             if beat_at <= now {
                 self.page.beat(cpu_ns());
@@ -174,9 +195,38 @@ impl<'w> Engine<'w> {
         }
     }
 
-    /// Whether nothing is in flight.
-    fn is_idle(&self) -> bool {
-        self.free.len() == self.slots.len()
+    /// Waits until there is a completion or something else to do. Returns the time then, or `None` if all is done.
+    ///
+    /// What a worker executes here is not its work but its waiting, and the benchmark tells it apart by the name of this
+    /// function.
+    #[inline(never)]
+    fn wait(&mut self, mut now: u64, times: Times) -> Result<Option<u64>, Stop> {
+        let Times { start, stop_at, beat_at } = times;
+        let is_idle = self.slots.in_flight() == 0;
+        let due = self.workload.due_ns().filter(|_| now < stop_at);
+        let due = due.map(|due| start.saturating_add(due).min(stop_at));
+        match due {
+            None if is_idle => return Ok(None),
+            Some(due) if is_idle => sleep_until(now, due),
+            _ => {}
+        }
+        let due = due.filter(|_| self.slots.free() != 0);
+        let until = beat_at.min(due.unwrap_or(u64::MAX));
+        let mut looks = 0_u32;
+        while now < until && !self.is_completion_there() {
+            now = self.clock.now_ns();
+            if !is_idle && self.work.timeout_ns < now.saturating_sub(self.quiet_since) {
+                return Err(self.nothing_completes().into());
+            }
+            looks += 1;
+            if looks < SPINS {
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+                looks = SPINS;
+            }
+        }
+        Ok(Some(now))
     }
 
     fn ring(&self, doorbell: u64, value: u32) -> Result<(), String> {
@@ -188,9 +238,9 @@ impl<'w> Engine<'w> {
     }
 
     fn nothing_completes(&self) -> String {
-        let in_flight = self.slots.len() - self.free.len();
+        let in_flight = self.slots.in_flight();
         let after = Duration::from_nanos(self.work.timeout_ns);
-        let oldest = self.slots.iter().flatten().min_by_key(|pending| pending.submitted_ns);
+        let oldest = self.slots.pending().min_by_key(|pending| pending.submitted_ns);
         let oldest = oldest.map_or_else(String::new, |pending| {
             let Pending { operation, slba, token, .. } = pending;
             format!(", the oldest {} at LBA {slba:#x} ({token})", operation.opcode())

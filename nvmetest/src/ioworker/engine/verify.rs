@@ -27,8 +27,6 @@ pub(super) struct Verifier {
     noted: Vec<Option<Noted>>,
     /// The blocks of the write that is about to be submitted.
     contents: Vec<Content>,
-    /// Room for a block that was read.
-    block: Box<[u8]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,16 +37,17 @@ enum Noted {
 
 impl Verifier {
     pub(super) fn new(writer: Writer, seed: u64, depth: usize) -> Self {
-        let block = vec![0; writer.table().block()].into();
-        Self { writer, seed, noted: vec![None; depth], contents: Vec::new(), block }
+        Self { writer, seed, noted: vec![None; depth], contents: Vec::new() }
     }
 
-    /// Has a block say whose it is, which is about to be written, and notes what it holds.
-    pub(super) fn stamp(&mut self, block: &mut [u8], lba: u64, version: u64) {
+    /// Has a block say whose it is, which is about to be written, and notes what it holds. Returns its CRC32.
+    pub(super) fn stamp(&mut self, block: &mut [u8], lba: u64, version: u64) -> u32 {
         // Version 0 is that of a block that nobody wrote.
         let (writer, seed) = (self.writer.id(), self.seed);
         Stamp { lba, version: version + 1, writer, seed }.write(block);
-        self.contents.push(Content::Data(crc32fast::hash(block)));
+        let crc = crc32fast::hash(block);
+        self.contents.push(Content::Data(crc));
+        crc
     }
 
     /// Notes a command before its doorbell is rung.
@@ -61,7 +60,7 @@ impl Verifier {
         let range = slba..slba + u64::from(blocks);
         let fill = |content, leave_unknown| self.writer.filling(range, content, leave_unknown);
         let noted = match operation {
-            Operation::Read => Noted::Reads(self.writer.reading()),
+            Operation::Read => Noted::Reads(self.writer.reading_from(slba)),
             Operation::Write => Noted::Writes(self.writer.writing(slba, self.contents.drain(..))?),
             Operation::WriteZeroes => Noted::Writes(fill(Content::Zeroes, false)?),
             Operation::WriteUncorrectable => Noted::Writes(fill(Content::Uncorrectable, false)?),
@@ -72,33 +71,38 @@ impl Verifier {
         Ok(())
     }
 
-    /// Looks at a command whose completion was seen; `read` copies the data of its block of a number.
+    /// As [`submit`](Self::submit) for a Read, of which there is nothing to have room for.
+    #[inline]
+    pub(super) fn submit_read(&mut self, slot: u16, slba: u64) {
+        self.noted[usize::from(slot)] = Some(Noted::Reads(self.writer.reading_from(slba)));
+    }
+
+    /// Looks at a command whose completion was seen, and at the data of the blocks that it transferred.
     ///
     /// # Errors
     ///
     /// Fails with the first block that was read and has what it cannot have.
+    #[inline]
     pub(super) fn complete(
         &mut self,
         slot: u16,
-        command: Named,
+        slba: u64,
         is_success: bool,
-        read: impl Fn(usize, &mut [u8]),
+        data: &[u8],
     ) -> Result<(), Box<Miscompare>> {
-        let Named { slba, blocks, .. } = command;
-        let reading = match self.noted[usize::from(slot)].take() {
+        let noted = &mut self.noted[usize::from(slot)];
+        match *noted {
             None => return Ok(()),
+            Some(Noted::Reads(reading)) if is_success => {
+                self.writer.read_blocks(reading, slba, data)?;
+            }
+            Some(Noted::Reads(_)) => {}
             Some(Noted::Writes(writing)) => {
                 let outcome = if is_success { Outcome::Done } else { Outcome::Maybe };
                 self.writer.written(writing, outcome);
-                return Ok(());
             }
-            Some(Noted::Reads(reading)) => reading,
-        };
-        for number in (0..blocks).filter(|_| is_success) {
-            read(number as usize, &mut self.block);
-            let lba = slba + u64::from(number);
-            self.writer.read_block(reading, lba, &self.block)?;
         }
+        *noted = None;
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ const fn values(bucket: usize) -> RangeInclusive<u64> {
 
 /// The latencies of commands, from the doorbell until their completion was seen: a histogram of high dynamic range.
 ///
-/// Latencies are in nanoseconds. Those below 256 ns are exact, others are told apart to 1/128, and the least, the
+/// Latencies are in nanoseconds. Those below 256 ns are exact, others are told apart to 1/128, and the
 /// greatest and the mean are exact.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {

@@ -1,5 +1,6 @@
 //! What a worker counted.
 
+mod comparison;
 mod latency;
 mod recorder;
 mod table;
@@ -13,6 +14,7 @@ use crate::Status;
 use crate::cmdlog::Token;
 use crate::spec::NvmOpcode;
 
+pub use comparison::Comparison;
 pub(super) use latency::BUCKETS;
 pub use latency::Latency;
 pub(super) use recorder::Completed;

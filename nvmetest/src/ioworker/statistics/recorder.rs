@@ -1,9 +1,9 @@
 //! How a worker counts.
 
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::Status;
 use crate::ioworker::page::BYTES;
 use crate::ioworker::page::COMMANDS;
 use crate::ioworker::page::ERRORS;
@@ -11,6 +11,7 @@ use crate::ioworker::page::LATENCY_MAX_NS;
 use crate::ioworker::page::LATENCY_SUM_NS;
 use crate::ioworker::page::Operations;
 use crate::ioworker::page::Page;
+use crate::ioworker::page::Progress;
 use crate::ioworker::workload::Operation;
 
 use super::FailedCommand;
@@ -25,13 +26,12 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(in crate::ioworker) struct Recorder<'p> {
     page: &'p Page,
     operations: [Operations<'p>; Operation::ALL.len()],
+    progress: Progress<'p>,
     start_ns: u64,
-    completed: u64,
     errors: u64,
-    /// The second that it is since the start, when it ends, and how many completed in it.
-    second: usize,
+    /// How many completed in the second that it is since the start, unless there is no room for that.
+    second: Option<&'p AtomicU32>,
     second_ends_ns: u64,
-    in_second: u32,
 }
 
 /// A command that completed.
@@ -40,9 +40,6 @@ pub(in crate::ioworker) struct Completed {
     pub(in crate::ioworker) operation: Operation,
     pub(in crate::ioworker) submitted_ns: u64,
     pub(in crate::ioworker) completed_ns: u64,
-    /// The bytes of the blocks that it was to transfer.
-    pub(in crate::ioworker) bytes: u64,
-    pub(in crate::ioworker) status: Status,
 }
 
 impl<'p> Recorder<'p> {
@@ -50,22 +47,37 @@ impl<'p> Recorder<'p> {
         Self {
             page,
             operations: Operation::ALL.map(|operation| page.operations(operation)),
+            progress: page.progress(),
             start_ns,
-            completed: 0,
             errors: 0,
-            second: 0,
+            second: page.second(0),
             second_ends_ns: start_ns + SECOND_NS,
-            in_second: 0,
         }
     }
 
-    #[inline]
-    pub(in crate::ioworker) fn completed(
-        &mut self,
-        command: &Completed,
-        failed: impl FnOnce() -> FailedCommand,
-    ) {
-        let &Completed { operation, submitted_ns, completed_ns, bytes, status } = command;
+    /// Counts a command that succeeded, and the bytes of the blocks that it transferred.
+    #[inline(always)]
+    pub(in crate::ioworker) fn succeeded(&mut self, command: Completed, bytes: u64) {
+        add(&self.operations[command.operation as usize].counts[BYTES], bytes);
+        self.completed(command);
+    }
+
+    /// Counts a command that failed.
+    #[cold]
+    pub(in crate::ioworker) fn failed(&mut self, command: Completed, failed: &FailedCommand) {
+        add(&self.operations[command.operation as usize].counts[ERRORS], 1);
+        self.page.count_status(failed.status);
+        if self.errors == 0 {
+            self.page.set_first_error(failed);
+        }
+        self.errors += 1;
+        self.page.set_errors(self.errors);
+        self.completed(command);
+    }
+
+    #[inline(always)]
+    fn completed(&mut self, command: Completed) {
+        let Completed { operation, submitted_ns, completed_ns } = command;
         let Operations { counts, buckets } = self.operations[operation as usize];
         let latency = completed_ns.saturating_sub(submitted_ns);
         add(&counts[COMMANDS], 1);
@@ -74,37 +86,21 @@ impl<'p> Recorder<'p> {
             counts[LATENCY_MAX_NS].store(latency, Relaxed);
         }
         add(&buckets[bucket(latency)], 1);
-        if status.is_success() {
-            add(&counts[BYTES], bytes);
-        } else {
-            add(&counts[ERRORS], 1);
-            self.failed(status, failed);
-        }
         if self.second_ends_ns <= completed_ns {
             self.next_second(completed_ns);
         }
-        self.in_second = self.in_second.saturating_add(1);
-        self.page.set_second(self.second, self.in_second);
-        self.completed += 1;
-        self.page.set_completed(self.completed, completed_ns - self.start_ns);
-    }
-
-    #[cold]
-    fn failed(&mut self, status: Status, failed: impl FnOnce() -> FailedCommand) {
-        self.page.count_status(status);
-        if self.errors == 0 {
-            self.page.set_first_error(&failed());
+        if let Some(second) = self.second {
+            second.store(second.load(Relaxed).saturating_add(1), Relaxed);
         }
-        self.errors += 1;
-        self.page.set_errors(self.errors);
+        add(self.progress.completed, 1);
+        self.progress.elapsed_ns.store(completed_ns - self.start_ns, Relaxed);
     }
 
     #[cold]
     fn next_second(&mut self, now_ns: u64) {
         let second = (now_ns - self.start_ns) / SECOND_NS;
-        self.second = usize::try_from(second).unwrap_or(usize::MAX);
+        self.second = usize::try_from(second).ok().and_then(|second| self.page.second(second));
         self.second_ends_ns = self.start_ns + (second + 1) * SECOND_NS;
-        self.in_second = 0;
     }
 }
 

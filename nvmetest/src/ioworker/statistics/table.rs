@@ -6,8 +6,8 @@ use super::FailedCommand;
 use super::Latency;
 use super::Statistics;
 
-/// The percentiles of the table.
-const PERCENTILES: [f64; 5] = [50.0, 99.0, 99.9, 99.99, 99.999];
+/// The percentiles that are printed.
+pub(super) const PERCENTILES: [f64; 5] = [50.0, 99.0, 99.9, 99.99, 99.999];
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

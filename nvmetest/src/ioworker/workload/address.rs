@@ -13,6 +13,21 @@ pub(in crate::ioworker) struct Places {
     spread: Spread,
 }
 
+/// Places of which each is as likely as the other, at the same distance from each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    first: u64,
+    apart: u64,
+    places: u64,
+}
+
+impl Line {
+    #[inline]
+    pub(super) fn draw(&self, draw: &mut Draw) -> u64 {
+        self.first + draw.below(self.places) * self.apart
+    }
+}
+
 /// Those within one region.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -55,6 +70,16 @@ impl Places {
         let before = index.checked_sub(1).map_or(0, |before| self.spans[before].end);
         let span = &self.spans[index];
         span.first + (place - before) * span.apart
+    }
+
+    /// The places as a line, if they are one: then it draws the same.
+    pub(super) fn line(&self) -> Option<Line> {
+        match (&self.spans[..], &self.spread) {
+            (&[Span { first, apart, end }], Spread::Uniform { .. }) => {
+                Some(Line { first, apart, places: end })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -55,6 +55,12 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.opcode() == opcode)
     }
 
+    /// Whether it changes blocks, and can be told to be durable as it completes (FUA).
+    #[inline]
+    pub(in crate::ioworker) const fn has_fua(self) -> bool {
+        matches!(self, Self::Write | Self::WriteZeroes)
+    }
+
     /// Whether it transfers the blocks that it names.
     #[inline]
     pub(in crate::ioworker) const fn transfers_blocks(self) -> bool {

@@ -25,6 +25,7 @@ pub use replay::TimedCommand;
 pub(super) use replay::read as read_replay;
 pub use size::IoSizes;
 
+use address::Line;
 use address::Sequence;
 use draw::Draw;
 use draw::Weighted;
@@ -39,20 +40,26 @@ pub(super) struct Next {
     pub(super) size: usize,
     /// Whether SGLs are used for its data, and not PRPs.
     pub(super) sgl: bool,
+    /// Force Unit Access (NVM 3.3.6).
+    pub(super) fua: bool,
 }
 
 /// The commands of a job, one after the other.
 #[derive(Debug)]
 pub(super) struct Workload<'w> {
-    /// How many are left; `None` without a limit.
-    left: Option<u64>,
+    /// How many are left. Without a limit it is more than anybody waits for.
+    left: u64,
     source: Source<'w>,
     sgl_percentage: u8,
+    fua_percentage: u8,
     draw: Draw,
 }
 
 #[derive(Debug)]
 enum Source<'w> {
+    /// The commonest of all workloads: reads of one size, anywhere in one region, as fast as it goes. It is what
+    /// [`Drawn`] comes to then, and nothing else: the same commands, drawn in less time.
+    Reads(Line),
     Drawn(Box<Drawn<'w>>),
     Recorded(&'w [Recorded]),
 }
@@ -85,31 +92,56 @@ impl<'w> Workload<'w> {
     pub(super) fn new(work: &'w Work) -> Self {
         let source = match &work.replay {
             Some(recorded) => Source::Recorded(recorded),
-            None => Source::Drawn(Box::new(Drawn::new(work))),
+            None => {
+                let drawn = Drawn::new(work);
+                match drawn.reads(work) {
+                    Some(line) => Source::Reads(line),
+                    None => Source::Drawn(Box::new(drawn)),
+                }
+            }
         };
-        let Work { count, seed, sgl_percentage, .. } = *work;
-        Self { left: count, source, sgl_percentage, draw: Draw::new(seed) }
+        let Work { count, seed, sgl_percentage, fua_percentage, .. } = *work;
+        let left = count.unwrap_or(u64::MAX);
+        Self { left, source, sgl_percentage, fua_percentage, draw: Draw::new(seed) }
     }
 
     /// When the next command is due, in nanoseconds after the start; `None` if there is none.
-    #[inline]
     pub(super) fn due_ns(&self) -> Option<u64> {
-        if self.left == Some(0) {
+        if self.left == 0 {
             return None;
         }
         match &self.source {
+            Source::Reads(_) => Some(0),
             Source::Drawn(drawn) => Some(drawn.pace.as_ref().map_or(0, Pace::due_ns)),
             Source::Recorded(recorded) => recorded.first().map(|command| command.at_ns),
         }
     }
 
-    /// Returns the next command; there is one that is [due](Self::due_ns) at some time.
+    /// How many commands are due so long after the start, if at least so many: `most`, or fewer where there is more to ask
+    /// after each of them; 0 if none is.
     #[inline]
-    pub(super) fn next(&mut self) -> Next {
-        if let Some(left) = &mut self.left {
-            *left -= 1;
+    pub(super) fn due(&self, at_ns: u64, most: usize) -> usize {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        match &self.source {
+            Source::Reads(_) => most.min(left),
+            _ if self.due_ns().is_some_and(|due| due <= at_ns) => most.min(1),
+            _ => 0,
         }
+    }
+
+    /// Returns the first block of the next command, if all are [reads](Source::Reads); there is one.
+    #[inline(always)]
+    pub(super) fn next_of_reads(&mut self) -> Option<u64> {
+        let Source::Reads(line) = &self.source else { return None };
+        self.left -= 1;
+        Some(line.draw(&mut self.draw))
+    }
+
+    /// Returns the next command; there is one that is [due](Self::due_ns) at some time.
+    pub(super) fn next(&mut self) -> Next {
+        self.left -= 1;
         let (operation, slba, size) = match &mut self.source {
+            Source::Reads(line) => (Operation::Read, line.draw(&mut self.draw), 0),
             Source::Drawn(drawn) => drawn.next(&mut self.draw),
             Source::Recorded(recorded) => {
                 let (first, rest) = recorded.split_first().expect("a command is left");
@@ -118,7 +150,8 @@ impl<'w> Workload<'w> {
             }
         };
         let sgl = self.draw.percent(self.sgl_percentage);
-        Next { operation, slba, size, sgl }
+        let fua = operation.has_fua() && self.draw.percent(self.fua_percentage);
+        Next { operation, slba, size, sgl, fua }
     }
 }
 
@@ -135,6 +168,16 @@ impl<'w> Drawn<'w> {
             sequence: Sequence::new(regions, work.first, work.step),
             random_percentage: work.random_percentage,
             pace: work.iops.map(Pace::new),
+        }
+    }
+
+    /// The places of its commands, if all of them are [reads](Source::Reads).
+    fn reads(&self, work: &Work) -> Option<Line> {
+        // What is certain is not drawn, so the two draw the same.
+        let is_certain = work.random_percentage == 100 && work.sgl_percentage == 0;
+        match (&self.operations[..], &self.places[..]) {
+            ([Operation::Read], [places]) if is_certain && self.pace.is_none() => places.line(),
+            _ => None,
         }
     }
 
@@ -170,6 +213,34 @@ mod tests {
         let other = Work { seed: 8, ..work.clone() };
         assert_eq!(commands(&work, 1000), commands(&work, 1000));
         assert_ne!(commands(&work, 1000), commands(&other, 1000));
+    }
+
+    #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a region is a range of blocks")]
+    fn what_is_drawn_in_less_time_is_the_same() {
+        let work = Work { regions: vec![3..997], seed: 1234, ..Work::of(8) };
+        let (mut draw, mut drawn) = (Draw::new(work.seed), Drawn::new(&work));
+        let slow: Vec<_> = (0..1000).map(|_| drawn.next(&mut draw)).collect();
+        let mut workload = Workload::new(&work);
+        let quick: Vec<_> = (0..500).filter_map(|_| workload.next_of_reads()).collect();
+        assert_eq!(quick, slow[..500].iter().map(|(_, slba, _)| *slba).collect::<Vec<_>>());
+        let next = (0..500).map(|_| workload.next());
+        let next = next.map(|Next { operation, slba, size, sgl, .. }| {
+            (!sgl).then_some((operation, slba, size))
+        });
+        assert_eq!(next.collect::<Option<Vec<_>>>().as_deref(), Some(&slow[500..]));
+
+        let mix = vec![(Operation::Read, 50), (Operation::Write, 50)];
+        for other in [
+            Work { random_percentage: 99, ..work.clone() },
+            Work { sgl_percentage: 1, ..work.clone() },
+            Work { iops: Some(9), ..work.clone() },
+            Work { regions: vec![0..100, 200..300], ..work.clone() },
+            Work { distribution: Distribution::Zipf { exponent: 1.0 }, ..work.clone() },
+            Work { mix, ..work.clone() },
+        ] {
+            assert_eq!(Workload::new(&other).next_of_reads(), None, "{other:?}");
+        }
     }
 
     #[test]

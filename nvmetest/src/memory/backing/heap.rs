@@ -25,6 +25,11 @@ pub(in crate::memory) fn anonymous(_name: &CStr, len: usize) -> io::Result<(File
     Ok((OwnedFd::from(file).into(), base))
 }
 
+/// As [`anonymous`], without a file; there are no pages.
+pub(in crate::memory) fn large_pages(len: usize) -> io::Result<NonNull<u8>> {
+    Ok(anonymous(c"", len)?.1)
+}
+
 /// Files cannot be mapped.
 pub(in crate::memory) fn map(
     _file: impl AsFd,

@@ -16,6 +16,7 @@ use nix::sys::mman::MmapAdvise;
 use nix::sys::mman::ProtFlags;
 use nix::sys::mman::madvise;
 use nix::sys::mman::mmap;
+use nix::sys::mman::mmap_anonymous;
 use nix::sys::mman::munmap;
 
 use super::Sharing;
@@ -49,6 +50,19 @@ pub(in crate::memory) fn map(
     // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
     let base = unsafe { mmap(None, length, access, flags | MapFlags::MAP_NORESERVE, file, offset) };
     Ok(base?.cast())
+}
+
+/// Maps `len` bytes that no file is behind, all zero, in large pages if there are any.
+pub(in crate::memory) fn large_pages(len: usize) -> io::Result<NonNull<u8>> {
+    let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+    // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
+    let base = unsafe { mmap_anonymous(None, length, access, flags) }?;
+    // SAFETY: The range is the mapping that was just made; the advice changes nothing but how fast it is. A kernel
+    // that has no large pages refuses it.
+    let _ = unsafe { madvise(base, len, MmapAdvise::MADV_HUGEPAGE) };
+    Ok(base.cast())
 }
 
 /// Keeps a mapping out of children that are forked.

@@ -1,0 +1,306 @@
+//! The device as a function.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::uio::pread;
+use nix::sys::uio::pwrite;
+
+use super::Vfio;
+use super::Window;
+use super::ioctl;
+use super::kernel_log::KernelLog;
+use crate::spec::Csts;
+use crate::spec::Property;
+use crate::spec::pci::CapabilityId;
+use crate::spec::pci::Command;
+use crate::spec::pci::Pmcsr;
+use crate::spec::pci::PowerState;
+use crate::spec::pci::Status;
+use crate::spec::pci::header::CONFIG_SIZE;
+use crate::spec::pci::offset;
+use crate::spec::pci::power;
+use crate::transport::Abilities;
+use crate::transport::DeviceUri;
+use crate::transport::DmaFault;
+use crate::transport::DmaRange;
+use crate::transport::DoorbellFile;
+use crate::transport::Function;
+use crate::transport::Mmio;
+use crate::transport::TransportError;
+use crate::transport::TransportResult;
+
+/// How long a reset may take in all: the kernel alone waits a second for what is in flight, and then for the function.
+const RESET_LIMIT: Duration = Duration::from_secs(10);
+
+// SAFETY: The memory is mapped for the device by the IOMMU, and handed to nobody else. It is out of reach when the kernel has
+// unmapped it, and `check_alive` fails only after all of it was unmapped (`lose`).
+unsafe impl Function for Vfio {
+    fn uri(&self) -> &DeviceUri {
+        &self.uri
+    }
+
+    fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
+        self.check_not_lost()?;
+        self.check_config(offset, data.len())?;
+        let at = (self.config.offset + u64::from(offset)) as i64;
+        let read = pread(self.device.as_fd(), data, at);
+        self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))
+    }
+
+    unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        self.check_not_lost()?;
+        self.check_config(offset, data.len())?;
+        let at = (self.config.offset + u64::from(offset)) as i64;
+        let written = pwrite(self.device.as_fd(), data, at);
+        self.done(written, data.len(), || {
+            format!("a write at {offset:#x} of configuration space")
+        })?;
+        self.see_whether_it_answers()
+    }
+
+    fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
+        self.check_not_lost()?;
+        self.check_bar(offset, data.len())?;
+        let read = self.bar.read(&self.device, offset, data);
+        read.map_err(|error| self.refused(format!("a read at {offset:#x} of BAR0"), error))
+    }
+
+    unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
+        self.check_not_lost()?;
+        self.check_bar(offset, data.len())?;
+        let written = self.bar.write(&self.device, offset, data);
+        written.map_err(|error| self.refused(format!("a write at {offset:#x} of BAR0"), error))
+    }
+
+    fn doorbells(&self) -> Option<&Mmio> {
+        self.doorbells.as_ref()
+    }
+
+    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+        let Window { offset, size } = self.bar.doorbell_window()?;
+        let start = crate::spec::doorbell::START.into();
+        Some(DoorbellFile { file: self.device.as_fd(), offset, start, len: size })
+    }
+
+    unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
+        self.check_not_lost()?;
+        // SAFETY: The caller's.
+        let mapped = unsafe { self.mappings.map(self.device.container(), memory) };
+        let what = || format!("a mapping of {:#x} bytes at {:#x}", memory.len, memory.iova);
+        mapped.map_err(|why| self.refused(what(), why))
+    }
+
+    fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
+        let unmapped = self.mappings.unmap(self.device.container(), iova, len);
+        unmapped.map_err(|why| self.refused(format!("to unmap {len:#x} bytes at {iova:#x}"), why))
+    }
+
+    fn take_dma_faults(&self) -> Vec<DmaFault> {
+        self.log.as_ref().map(KernelLog::take).unwrap_or_default()
+    }
+
+    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        self.check_not_lost()?;
+        let set = self.vectors.set(&self.device, first, eventfds);
+        let what = || format!("{} MSI-X vectors from vector {first} on", eventfds.len());
+        set.map_err(|why| self.refused(what(), why))
+    }
+
+    fn reset(&self) -> TransportResult {
+        self.check_not_lost()?;
+        let deadline = Instant::now() + RESET_LIMIT;
+        // The kernel does not wait for its own lock of the function, and asks to be called again.
+        self.wait_until(deadline, "a function reset", || {
+            match ioctl::reset(self.device.as_fd()) {
+                Ok(()) => Ok(true),
+                Err(error) if is_temporary(&error) => Ok(false),
+                Err(error) => Err(self.refused("a function reset", error)),
+            }
+        })?;
+        self.wait_until(deadline, "a function reset", || self.is_present())?;
+        // The kernel has restored what was in configuration space, and the MSI-X vectors.
+        self.arm()?;
+        self.wait_until(deadline, "a function reset (CSTS.RDY = 0)", || {
+            let mut csts = [0; 4];
+            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
+            // All ones, as long as the function is in reset, have RDY set.
+            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
+        })
+    }
+
+    fn check_alive(&self) -> TransportResult {
+        self.check_not_lost()?;
+        if let Some(how) = self.notices.look() {
+            return self.lose(how);
+        }
+        match self.is_present() {
+            Ok(false) => self.lose("its configuration space reads as all ones"),
+            _ => Ok(()),
+        }
+    }
+
+    fn terminate(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri.to_string(),
+            what: "an end of its process".to_owned(),
+            why: "it is hardware, and has none".to_owned(),
+        })
+    }
+}
+
+impl Vfio {
+    /// Returns whether configuration space answers.
+    pub(super) fn is_present(&self) -> TransportResult<bool> {
+        Ok(self.config_read16(offset::VENDOR_ID)? != u16::MAX)
+    }
+
+    /// Lets the device answer in BAR0 and reach memory, and has it send no INTx.
+    pub(super) fn arm(&self) -> TransportResult {
+        let command = Command::from(self.config_read16(offset::COMMAND)?)
+            .with_memory_space(true)
+            .with_bus_master(true)
+            .with_interrupt_disable(true);
+        (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
+    }
+
+    /// Returns the offset of a capability (PCIe 7.5.1.1.11).
+    pub(super) fn find_capability(&self, id: CapabilityId) -> TransportResult<Option<u16>> {
+        const FIRST: u16 = 0x40;
+        if !Status::from(self.config_read16(offset::STATUS)?).capabilities_list() {
+            return Ok(None);
+        }
+        let mut pointer = [0];
+        self.config_read(offset::CAPABILITIES_POINTER, &mut pointer)?;
+        // There is room for no more, so a list that is longer is a loop.
+        for _ in 0..(CONFIG_SIZE - FIRST) / 4 {
+            let at = u16::from(pointer[0] & 0xfc);
+            if at < FIRST {
+                break;
+            }
+            let [found, next] = self.config_read16(at)?.to_le_bytes();
+            if found == id.0 {
+                return Ok(Some(at));
+            }
+            pointer = [next];
+        }
+        Ok(None)
+    }
+
+    /// Notes whether BAR0 can be accessed. Where it cannot, a load from it would be the end of this process.
+    fn see_whether_it_answers(&self) -> TransportResult {
+        let memory_space = Command::from(self.config_read16(offset::COMMAND)?).memory_space();
+        let is_in_d0 = match self.power_management {
+            None => true,
+            Some(at) => {
+                let status = Pmcsr::from(self.config_read16(at + power::CONTROL_STATUS)?);
+                status.power_state() == PowerState::D0
+            }
+        };
+        self.answers.store(memory_space && is_in_d0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn check_not_lost(&self) -> TransportResult {
+        match self.lost.get() {
+            None => Ok(()),
+            Some(how) => {
+                Err(TransportError::Lost { device: self.uri.to_string(), how: how.clone() })
+            }
+        }
+    }
+
+    /// Takes all memory from the device, and then says that it is lost.
+    fn lose(&self, how: &str) -> TransportResult {
+        if let Err(why) = self.mappings.take_all(self.device.container()) {
+            return Err(self.refused("to take all memory from it", why));
+        }
+        let _ = self.lost.set(how.to_owned());
+        self.check_not_lost()
+    }
+
+    fn check_config(&self, offset: u16, len: usize) -> TransportResult {
+        let is_within = u64::from(offset) + len as u64 <= self.config.size;
+        if matches!(len, 1 | 2 | 4) && is_within {
+            return Ok(());
+        }
+        let why = format!("it has {:#x} bytes, and an access 1, 2 or 4", self.config.size);
+        let what = format!("an access of {len} bytes at {offset:#x} of configuration space");
+        Err(self.unsupported(what, why))
+    }
+
+    fn check_bar(&self, offset: u64, len: usize) -> TransportResult {
+        let is_within = offset.checked_add(len as u64).is_some_and(|end| end <= self.bar.size());
+        let what = || format!("an access of {len} bytes at {offset:#x} of BAR0");
+        if !matches!(len, 1 | 2 | 4 | 8) || !is_within {
+            let why = format!("it has {:#x} bytes, and an access 1, 2, 4 or 8", self.bar.size());
+            return Err(self.unsupported(what(), why));
+        }
+        if !self.answers.load(Ordering::Relaxed) {
+            let why = "memory space is disabled, or the function is not in D0";
+            return Err(self.refused(what(), why));
+        }
+        Ok(())
+    }
+
+    fn config_read16(&self, offset: u16) -> TransportResult<u16> {
+        let mut data = [0; 2];
+        self.config_read(offset, &mut data)?;
+        Ok(u16::from_le_bytes(data))
+    }
+
+    /// Judges an access of the kernel's.
+    fn done(
+        &self,
+        moved: nix::Result<usize>,
+        wanted: usize,
+        what: impl Fn() -> String,
+    ) -> TransportResult {
+        match moved {
+            Ok(moved) if moved == wanted => Ok(()),
+            Ok(moved) => Err(self.refused(what(), format!("{moved} of {wanted} bytes were moved"))),
+            Err(error) => Err(self.refused(what(), error)),
+        }
+    }
+
+    /// Polls until `ready` returns true.
+    fn wait_until(
+        &self,
+        deadline: Instant,
+        what: &str,
+        ready: impl Fn() -> TransportResult<bool>,
+    ) -> TransportResult {
+        while !ready()? {
+            if deadline < Instant::now() {
+                let (device, after) = (self.uri.to_string(), RESET_LIMIT);
+                return Err(TransportError::Silent { device, what: what.to_owned(), after });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn refused(&self, what: impl Into<String>, why: impl ToString) -> TransportError {
+        let (what, why) = (what.into(), why.to_string());
+        TransportError::Refused { device: self.uri.to_string(), what, why }
+    }
+
+    fn unsupported(&self, what: String, why: String) -> TransportError {
+        TransportError::Unsupported { device: self.uri.to_string(), what, why }
+    }
+}
+
+fn is_temporary(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EAGAIN | Errno::EINTR))
+}

@@ -1,0 +1,89 @@
+//! What the kernel is asked for that `vfio-ioctls` does not ask, or whose answer it ignores.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
+
+use nix::request_code_none;
+use vfio_bindings::bindings::vfio::VFIO_BASE;
+use vfio_bindings::bindings::vfio::VFIO_TYPE;
+use vfio_bindings::bindings::vfio::vfio_device_info;
+use vfio_bindings::bindings::vfio::vfio_iommu_type1_info;
+
+use super::irq_set::IrqSet;
+
+/// All requests of VFIO are numbered from one base, and their codes say nothing of a size: the kernel reads that from the
+/// argument.
+macro_rules! code {
+    ($number:literal) => {
+        request_code_none!(VFIO_TYPE, VFIO_BASE + $number)
+    };
+}
+
+mod raw {
+    use super::*;
+
+    nix::ioctl_readwrite_bad!(device_get_info, code!(7), vfio_device_info);
+    nix::ioctl_write_ptr_bad!(device_set_irqs, code!(10), u8);
+    nix::ioctl_none_bad!(device_reset, code!(11));
+    nix::ioctl_readwrite_bad!(iommu_get_info, code!(12), vfio_iommu_type1_info);
+}
+
+/// VFIO_DEVICE_GET_INFO: returns the flags of the device.
+pub(super) fn device_flags(device: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut info =
+        vfio_device_info { argsz: size_of::<vfio_device_info>() as u32, ..Default::default() };
+    // SAFETY: The kernel writes what `argsz` says that there is.
+    unsafe { raw::device_get_info(device.as_raw_fd(), &raw mut info) }?;
+    Ok(info.flags)
+}
+
+/// VFIO_DEVICE_SET_IRQS.
+///
+/// # Errors
+///
+/// Fails if the kernel does, and if it has fewer vectors to give than were asked for: it gives none then, and says how many it
+/// has in what is no negative number.
+pub(super) fn set_irqs(device: BorrowedFd<'_>, set: &IrqSet<'_>) -> io::Result<()> {
+    let bytes = set.bytes();
+    // SAFETY: The kernel reads as many bytes as `argsz`, their first field, says: these. The descriptors among them live
+    // as long as `set`, and the kernel keeps references of its own.
+    match unsafe { raw::device_set_irqs(device.as_raw_fd(), bytes.as_ptr()) }? {
+        0 => Ok(()),
+        has => Err(io::Error::other(format!(
+            "the kernel has {has} interrupts left, and not {}",
+            set.len()
+        ))),
+    }
+}
+
+/// VFIO_DEVICE_RESET.
+pub(super) fn reset(device: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: It takes no argument.
+    unsafe { raw::device_reset(device.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// The longest description of an IOMMU that is asked for, in bytes: some hundred ranges.
+const INFO_LIMIT: usize = 16 << 10;
+
+/// VFIO_IOMMU_GET_INFO: returns the structure and the capabilities behind it, as the kernel wrote them.
+pub(super) fn iommu_info(container: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut len = size_of::<vfio_iommu_type1_info>();
+    loop {
+        // In units that are aligned as the structure is.
+        let mut info = vec![0_u64; len.div_ceil(size_of::<u64>())];
+        let pointer = info.as_mut_ptr().cast::<vfio_iommu_type1_info>();
+        // SAFETY: There are at least so many bytes as the structure has, zeroed, and as `argsz` says; the kernel writes no
+        // more.
+        let needed = unsafe {
+            (*pointer).argsz = len as u32;
+            raw::iommu_get_info(container.as_raw_fd(), pointer)?;
+            (*pointer).argsz as usize
+        };
+        if needed <= len || INFO_LIMIT < needed {
+            return Ok(info.into_iter().flat_map(u64::to_ne_bytes).collect());
+        }
+        len = needed;
+    }
+}

@@ -1,0 +1,119 @@
+//! What is mapped for a device.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use nix::errno::Errno;
+use vfio_ioctls::VfioContainer;
+use vfio_ioctls::VfioError;
+
+use crate::transport::DmaRange;
+
+/// The lengths of what is mapped, by address, until the device is lost: then nothing is, nor ever will be.
+#[derive(Debug)]
+pub(super) struct Mappings(Mutex<Option<BTreeMap<u64, u64>>>);
+
+impl Mappings {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Some(BTreeMap::new())))
+    }
+
+    /// Maps memory.
+    ///
+    /// # Safety
+    ///
+    /// That of [`Function::dma_map`](crate::transport::Function::dma_map).
+    pub(super) unsafe fn map(
+        &self,
+        container: &VfioContainer,
+        memory: &DmaRange<'_>,
+    ) -> Result<(), String> {
+        let mut mapped = self.lock();
+        let Some(mapped) = &mut *mapped else { return Ok(()) };
+        let len = usize::try_from(memory.len).map_err(|error| error.to_string())?;
+        let host = std::ptr::with_exposed_provenance_mut(memory.host);
+        // SAFETY: The caller's.
+        unsafe { container.vfio_dma_map(memory.iova, len, host) }
+            .map_err(|error| reason(&error))?;
+        mapped.insert(memory.iova, memory.len);
+        Ok(())
+    }
+
+    /// Unmaps exactly what one call of [`map`](Self::map) mapped. The IOMMU has forgotten it when this returns.
+    pub(super) fn unmap(
+        &self,
+        container: &VfioContainer,
+        iova: u64,
+        len: u64,
+    ) -> Result<(), String> {
+        let mut mapped = self.lock();
+        // All was unmapped when the device was lost.
+        let Some(mapped) = &mut *mapped else { return Ok(()) };
+        if mapped.get(&iova) != Some(&len) {
+            return Err("it is not mapped".to_owned());
+        }
+        unmap(container, iova, len)?;
+        mapped.remove(&iova);
+        Ok(())
+    }
+
+    /// Unmaps all, for good. Fails if the kernel kept something.
+    pub(super) fn take_all(&self, container: &VfioContainer) -> Result<(), String> {
+        let mut state = self.lock();
+        let Some(mapped) = &mut *state else { return Ok(()) };
+        while let Some((&iova, &len)) = mapped.first_key_value() {
+            unmap(container, iova, len)?;
+            mapped.pop_first();
+        }
+        *state = None;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<u64, u64>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unmap(container: &VfioContainer, iova: u64, len: u64) -> Result<(), String> {
+    let len = usize::try_from(len).map_err(|error| error.to_string())?;
+    container.vfio_dma_unmap(iova, len).map_err(|error| reason(&error))
+}
+
+/// Says what the kernel's error means here.
+fn reason(error: &VfioError) -> String {
+    let errno = match error {
+        VfioError::IommuDmaMap(errno) | VfioError::IommuDmaUnmap(errno) => errno.errno(),
+        other => return other.to_string(),
+    };
+    let means = match Errno::from_raw(errno) {
+        Errno::ENOMEM => {
+            "the limit of locked memory is reached: raise it with `ulimit -l unlimited`, or run as root"
+        }
+        Errno::ENOSPC => {
+            "VFIO grants no more mappings: free buffers, or raise vfio_iommu_type1.dma_entry_limit"
+        }
+        Errno::EEXIST => "something else is mapped there",
+        Errno::EINVAL | Errno::EPERM => "the IOMMU does not translate these addresses",
+        Errno::EFAULT => "the kernel cannot pin this memory",
+        other => return other.desc().to_owned(),
+    };
+    means.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_that_fails_for_want_of_memory_names_the_limit() {
+        let error = |errno: Errno| {
+            let errno = std::io::Error::from_raw_os_error(errno as i32);
+            reason(&VfioError::IommuDmaMap(errno.into()))
+        };
+        assert!(error(Errno::ENOMEM).contains("ulimit -l"));
+        assert!(error(Errno::ENOSPC).contains("dma_entry_limit"));
+        assert_eq!(error(Errno::EIO), "I/O error");
+    }
+}

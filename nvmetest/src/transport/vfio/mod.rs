@@ -1,0 +1,87 @@
+//! Drives of this machine, through VFIO.
+//!
+//! [`Vfio`] has a PCI function from the kernel's driver vfio-pci: by the group that the IOMMU isolates it with, and a
+//! container (type 1, version 2) that its memory is mapped in. `cargo xtask bind` gives a drive to that driver, and gives
+//! it back.
+//!
+//! - Registers and doorbells are loads and stores of the width that was asked for, on BAR0 as it is mapped.
+//!   Configuration space goes through the kernel, which keeps parts of it to itself: MSI and MSI-X are set up by it, and what
+//!   is written there has no effect.
+//! - Each buffer is mapped by itself, with addresses around it that are not: [`DmaModel::PerBuffer`]. What is unmapped is
+//!   out of the drive's reach, for the IOMMU refuses the access: [`Abilities::revokes`].
+//! - BAR0 can be accessed only while memory space is enabled and the function is in D0. The kernel
+//!   has mapped accesses end in SIGBUS otherwise; so [`Vfio`] follows what is written to configuration space, and refuses
+//!   them with an error.
+//! - What the IOMMU refuses is told by the kernel's log, where this process may read that: as a trace, not as a count
+//!   ([`Abilities::dma_faults`]).
+//! - A drive that is pulled, that the kernel asks back, or that reports an error which the kernel does not recover from,
+//!   is [lost](TransportError::Lost). Before anybody is told, all memory is taken from it.
+//!
+//! Nothing is left behind when the process ends, however it ends: the kernel resets the function when its descriptor is
+//! closed, and unmaps the memory. vfio-pci keeps the drive until it is unbound.
+
+mod address;
+mod bar;
+mod device;
+mod function;
+mod host;
+mod ioctl;
+mod iommu;
+mod irq_set;
+mod kernel_log;
+mod mappings;
+mod notice;
+mod open;
+mod scheme;
+mod vectors;
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use self::bar::Bar;
+use self::device::Device;
+use self::kernel_log::KernelLog;
+use self::mappings::Mappings;
+use self::notice::Notices;
+use self::vectors::Vectors;
+use super::Abilities;
+use super::Claim;
+use super::DeviceUri;
+use super::Mmio;
+#[expect(unused_imports, reason = "for the links of the documentation")]
+use super::{DmaModel, TransportError};
+
+pub use address::MalformedPciAddress;
+pub use address::PciAddress;
+pub use scheme::SCHEME;
+
+/// A PCI function that vfio-pci has.
+#[derive(Debug)]
+pub struct Vfio {
+    uri: DeviceUri,
+    abilities: Abilities,
+    /// Why the device is lost, if it is: then no memory is mapped for it.
+    lost: OnceLock<String>,
+    /// Whether memory space is enabled, and the function in D0.
+    answers: AtomicBool,
+    /// The offset of the Power Management capability.
+    power_management: Option<u16>,
+    config: Window,
+    vectors: Vectors,
+    mappings: Mappings,
+    notices: Notices,
+    /// Where refused accesses are told of, if this process may read it.
+    log: Option<KernelLog>,
+    // From here on in this order: a mapping keeps the device open, and who waits for the claim finds it closed.
+    bar: Bar,
+    doorbells: Option<Mmio>,
+    device: Device,
+    _claim: Claim,
+}
+
+/// Where a region is in the file of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    offset: u64,
+    size: u64,
+}
