@@ -57,6 +57,17 @@ struct Checker {
 
 impl Check {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(if self.failures()? == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Boots all of them on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice) -> anyhow::Result<()> {
+        let failures = Self { kernel }.failures()?;
+        ensure!(failures == 0, "{failures} of the guests did not do as promised; see above");
+        Ok(())
+    }
+
+    fn failures(self) -> anyhow::Result<usize> {
         let qemu = Qemu::installed()?;
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
@@ -81,7 +92,7 @@ impl Check {
                 failed += 1;
             }
         }
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(failed)
     }
 }
 

@@ -62,7 +62,8 @@ pub fn make(kernel: &Kernel, payload: &Payload<'_>) -> anyhow::Result<File> {
     Ok(out.into_inner().map_err(std::io::IntoInnerError::into_error)?)
 }
 
-fn busybox() -> anyhow::Result<Vec<u8>> {
+/// Fetches the program that a guest's commands are, unless it was fetched before.
+pub fn busybox() -> anyhow::Result<Vec<u8>> {
     let folder = store::provide("busybox", |folder| {
         Packages::open(Suite::Own)?.unpack(&["busybox-static"], folder)
     })?;

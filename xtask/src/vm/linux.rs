@@ -8,6 +8,7 @@ use std::process::Command;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
@@ -38,6 +39,9 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(1200),
 };
 
+/// The exit code when a step failed.
+const FAILED: u8 = 1;
+
 /// The exit code when the guest was lost.
 const LOST: u8 = 3;
 
@@ -62,6 +66,17 @@ pub struct Linux {
 
 impl Linux {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(self.code()?.into())
+    }
+
+    /// Runs all steps on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice, short: bool) -> anyhow::Result<()> {
+        let code = Self { kernel, soft: OPTIONS.to_owned(), short }.code()?;
+        ensure!(code == 0, "Linux is not content; see above");
+        Ok(())
+    }
+
+    fn code(self) -> anyhow::Result<u8> {
         let binary = payload::soft_controller()?;
         let kernel = Kernel::provide(&self.kernel)?;
         let tools = Tools::provide()?;
@@ -104,14 +119,14 @@ impl Linux {
         println!("vm: what the guest left is in {}", remains.evidence.display());
         let end = soft.end()?;
         match remains.ending {
-            Ending::Code(code) if end.is_empty() => Ok(code.into()),
+            Ending::Code(code) if end.is_empty() => Ok(code),
             Ending::Code(_) => {
                 eprintln!("xtask: the soft controller complained: {end}");
-                Ok(ExitCode::FAILURE)
+                Ok(FAILED)
             }
             Ending::Lost(lost) => {
                 eprintln!("xtask: {lost}\n{end}");
-                Ok(LOST.into())
+                Ok(LOST)
             }
         }
     }

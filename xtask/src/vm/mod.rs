@@ -5,23 +5,28 @@
 
 mod acceleration;
 mod apt;
-mod check;
+pub mod check;
 mod cpio;
 mod drive;
 mod guest;
 mod initrd;
-mod kernel;
-mod linux;
+pub mod kernel;
+pub mod linux;
 mod modules;
 mod payload;
 mod qemu;
 mod store;
-mod test;
+pub mod test;
 mod tools;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+
+use kernel::Choice;
+use kernel::Kernel;
+use qemu::Qemu;
+use tools::Tools;
 
 /// Run the suites, or Linux's own NVMe driver, in a virtual machine
 #[derive(Subcommand)]
@@ -39,4 +44,27 @@ impl Vm {
             Self::Check(check) => check.run(),
         }
     }
+}
+
+/// Says what cannot be had here, if a guest of one of `kernels` cannot be run.
+pub fn missing(kernels: &[Choice]) -> Option<String> {
+    let fetch = || -> anyhow::Result<()> {
+        Qemu::installed()?;
+        initrd::busybox()?;
+        for kernel in kernels {
+            Kernel::provide(kernel)?;
+        }
+        Ok(())
+    };
+    fetch().err().map(|error| format!("{error:#}"))
+}
+
+/// Says what cannot be had here, if Linux cannot drive the soft controller.
+pub fn missing_for_linux(kernels: &[Choice]) -> Option<String> {
+    let fetch = || -> anyhow::Result<()> {
+        Tools::provide()?;
+        Qemu::with_vfio_user()?;
+        Ok(())
+    };
+    missing(kernels).or_else(|| fetch().err().map(|error| format!("{error:#}")))
 }

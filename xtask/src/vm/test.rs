@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
@@ -66,6 +67,19 @@ const LOST: u8 = 3;
 
 impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(self.code()?.into())
+    }
+
+    /// Runs all suites on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice) -> anyhow::Result<()> {
+        let device = format!("pci:{}", drive::BDF);
+        let test = Self { kernel, device, deadline: 1800, filters: vec![], options: vec![] };
+        let code = test.code()?;
+        ensure!(code == 0, "the suites end with exit code {code}; see above");
+        Ok(())
+    }
+
+    fn code(self) -> anyhow::Result<u8> {
         let runner = Program::Suites.build()?;
         let xtask = Program::Xtask.build()?;
         let kernel = Kernel::provide(&self.kernel)?;
@@ -96,10 +110,10 @@ impl Test {
         })?;
         println!("vm: what the guest left is in {}", remains.evidence.display());
         match remains.ending {
-            Ending::Code(code) => Ok(code.into()),
+            Ending::Code(code) => Ok(code),
             Ending::Lost(lost) => {
                 eprintln!("xtask: {lost}");
-                Ok(LOST.into())
+                Ok(LOST)
             }
         }
     }
