@@ -72,12 +72,13 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
             ("a drive is bound and given back", binds),
+            ("a drive that is pulled ends the run with a sentence", unplugs),
             ("a guest that is never up is ended", never_up),
         ];
         let mut failed = 0;
@@ -178,14 +179,22 @@ fn talks_on(checker: &Checker) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The job says what went wrong.
 fn binds(checker: &Checker) -> anyhow::Result<()> {
-    let xtask = Program::Xtask.build()?;
+    on_a_drive(checker, include_str!("guest/bind.sh"))
+}
+
+fn unplugs(checker: &Checker) -> anyhow::Result<()> {
+    on_a_drive(checker, include_str!("guest/unplug.sh"))
+}
+
+/// Runs a job that says what went wrong.
+fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
+    let [xtask, runner] = [Program::Xtask.build()?, Program::Suites.build()?];
     let payload = Payload {
-        job: &include_str!("guest/bind.sh").replace("@BDF@", drive::BDF),
+        job: &job.replace("@BDF@", drive::BDF),
         modules: &MODULES,
         tools: None,
-        files: &[("bin/xtask", &xtask)],
+        files: &[("bin/xtask", &xtask), ("bin/nvme", &runner)],
     };
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
     let said = String::from_utf8_lossy(&output);

@@ -161,6 +161,9 @@ fn attend(
             Ok(Event::PortEnded) => open = open.saturating_sub(1),
             Ok(Event::Word(word)) => {
                 heard = Some(Instant::now());
+                if word == "unplug" {
+                    conversation.unplug();
+                }
                 let word = word.strip_prefix("exit ").map(str::parse);
                 code = code.or(word.and_then(Result::ok));
             }
