@@ -5,6 +5,8 @@ mod ending;
 
 use std::fs;
 use std::fs::File;
+use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -69,6 +71,9 @@ pub struct Limits {
     pub total: Duration,
 }
 
+/// The exit code when a guest was lost, as the runner's when a device was.
+pub const LOST: u8 = 3;
+
 /// What a guest left.
 #[derive(Debug)]
 pub struct Remains {
@@ -78,6 +83,26 @@ pub struct Remains {
 }
 
 impl Guest<'_> {
+    /// Runs the guest to its end, with what its job says on the terminal. Returns the job's exit code, or [`LOST`].
+    ///
+    /// # Errors
+    ///
+    /// As those of [`run`](Self::run).
+    pub fn run_on_terminal(self) -> anyhow::Result<u8> {
+        let remains = self.run(&mut |bytes| {
+            // A terminal that went away is no reason to lose the run.
+            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+        })?;
+        println!("vm: what the guest left is in {}", remains.evidence.display());
+        match remains.ending {
+            Ending::Code(code) => Ok(code),
+            Ending::Lost(lost) => {
+                eprintln!("xtask: {lost}");
+                Ok(LOST)
+            }
+        }
+    }
+
     /// Runs the guest to its end. What the job says is given to `listener` as it comes.
     ///
     /// # Errors

@@ -2,8 +2,6 @@
 
 mod soft;
 
-use std::io;
-use std::io::Write;
 use std::process::Command;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,7 +11,6 @@ use clap::Args;
 
 use super::acceleration::Acceleration;
 use super::drive;
-use super::guest::Ending;
 use super::guest::Files;
 use super::guest::Guest;
 use super::guest::Limits;
@@ -41,9 +38,6 @@ const LIMITS: Limits = Limits {
 
 /// The exit code when a step failed.
 const FAILED: u8 = 1;
-
-/// The exit code when the guest was lost.
-const LOST: u8 = 3;
 
 /// Have Linux's own NVMe driver, nvme-cli and fio use the soft controller, in a virtual machine
 ///
@@ -112,22 +106,12 @@ impl Linux {
             iommu: false,
             limits: LIMITS,
         };
-        let remains = guest.run(&mut |bytes| {
-            // A terminal that went away is no reason to lose the run.
-            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
-        })?;
-        println!("vm: what the guest left is in {}", remains.evidence.display());
-        let end = soft.end()?;
-        match remains.ending {
-            Ending::Code(code) if end.is_empty() => Ok(code),
-            Ending::Code(_) => {
-                eprintln!("xtask: the soft controller complained: {end}");
-                Ok(FAILED)
-            }
-            Ending::Lost(lost) => {
-                eprintln!("xtask: {lost}\n{end}");
-                Ok(LOST)
-            }
+        let code = guest.run_on_terminal()?;
+        let complaints = soft.end()?;
+        if complaints.is_empty() {
+            return Ok(code);
         }
+        eprintln!("xtask: the soft controller complained: {complaints}");
+        Ok(code.max(FAILED))
     }
 }

@@ -5,6 +5,7 @@
 
 mod acceleration;
 mod apt;
+mod bench;
 pub mod check;
 mod cpio;
 mod drive;
@@ -33,6 +34,7 @@ use tools::Tools;
 pub enum Vm {
     Test(test::Test),
     Linux(linux::Linux),
+    Bench(bench::Bench),
     Check(check::Check),
 }
 
@@ -41,6 +43,7 @@ impl Vm {
         match self {
             Self::Test(test) => test.run(),
             Self::Linux(linux) => linux.run(),
+            Self::Bench(bench) => bench.run(),
             Self::Check(check) => check.run(),
         }
     }

@@ -34,6 +34,8 @@ pub fn soft_controller() -> anyhow::Result<PathBuf> {
 pub enum Program {
     /// The test target of the suites.
     Suites,
+    /// The benchmark.
+    Bench,
     /// The project's chores, of which a guest needs `bind`.
     Xtask,
 }
@@ -43,6 +45,9 @@ impl Program {
     pub fn build(self) -> anyhow::Result<PathBuf> {
         let (name, is_test, arguments) = match self {
             Self::Suites => ("nvme", true, "test --package nvmetest-suites --test nvme --no-run"),
+            Self::Bench => {
+                ("bench", false, "build --package nvmetest-fixtures --example bench --release")
+            }
             Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
         };
         let sh = Shell::new()?;

@@ -1,8 +1,6 @@
 //! `cargo xtask vm test`.
 
 use std::ffi::OsString;
-use std::io;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +9,6 @@ use clap::Args;
 
 use super::acceleration::Acceleration;
 use super::drive;
-use super::guest::Ending;
 use super::guest::Guest;
 use super::guest::Limits;
 use super::initrd;
@@ -62,9 +59,6 @@ pub struct Test {
     options: Vec<OsString>,
 }
 
-/// The exit code when the guest was lost, as the runner's when a device was.
-const LOST: u8 = 3;
-
 impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         Ok(self.code()?.into())
@@ -104,18 +98,7 @@ impl Test {
             iommu: true,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
-        let remains = guest.run(&mut |bytes| {
-            // A terminal that went away is no reason to lose the run.
-            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
-        })?;
-        println!("vm: what the guest left is in {}", remains.evidence.display());
-        match remains.ending {
-            Ending::Code(code) => Ok(code),
-            Ending::Lost(lost) => {
-                eprintln!("xtask: {lost}");
-                Ok(LOST)
-            }
-        }
+        guest.run_on_terminal()
     }
 
     /// What the guest does.
