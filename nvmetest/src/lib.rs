@@ -111,6 +111,7 @@ pub use controller::HmbError;
 pub use controller::HmbOptions;
 pub use controller::Identify;
 pub use controller::Interrupts;
+pub use controller::Intx;
 pub use controller::LogPage;
 pub use controller::PciFunction;
 pub use controller::Registers;

@@ -111,9 +111,11 @@ mod tests {
             revokes: false,
             dma_faults: false,
             function_reset: false,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            intx: false,
         };
         let controller = Box::new(IdentifyController::new_zeroed());
         Capabilities { cap: Cap::new(), vs: Vs::V1_4, controller, transport }
@@ -182,6 +184,8 @@ mod tests {
         assert!(has(&REVISION_2_0, |c| c.vs = Vs::V2_1));
 
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
+        assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
+        assert!(has(&INTX, |c| c.transport.intx = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));
         assert!(has(&DMA_REVOCATION, |c| c.transport.revokes = true));
     }

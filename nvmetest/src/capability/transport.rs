@@ -11,6 +11,14 @@ pub static FUNCTION_LEVEL_RESET: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.function_reset),
 };
 
+/// A hot reset: of all that is behind the port that the device is plugged into (PCIe 6.6.1).
+pub static HOT_RESET: Capability = Capability {
+    name: "hot reset",
+    field: "a reset of the link over this transport",
+    clause: "PCIe 6.6.1",
+    probe: |capabilities| possible(capabilities.transport.hot_reset),
+};
+
 /// The host can take the power from the device and give it back.
 pub static POWER_CYCLE: Capability = Capability {
     name: "power that the host can switch",
@@ -28,6 +36,14 @@ pub static MSIX: Capability = Capability {
         let vectors = capabilities.transport.msix_vectors;
         Presence { present: 0 < vectors, value: vectors.to_string() }
     },
+};
+
+/// INTx, the interrupt that is no message (PCIe 6.1.2), as far as the host can observe it.
+pub static INTX: Capability = Capability {
+    name: "INTx",
+    field: "INTx over this transport",
+    clause: "PCIe transport 3.5",
+    probe: |capabilities| possible(capabilities.transport.intx),
 };
 
 /// Memory that is taken back is out of the device's reach, whatever the device does.

@@ -42,9 +42,11 @@ impl Capabilities {
             revokes: false,
             dma_faults: false,
             function_reset: false,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            intx: false,
         };
         let controller = Box::new(IdentifyController::new_zeroed());
         Self { cap, vs: Vs::from(0), controller, transport }

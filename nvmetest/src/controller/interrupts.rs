@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::Result;
 use crate::spec::pci::MsixControl;
 use crate::spec::pci::MsixTableEntry;
 use crate::spec::pci::MsixVectorControl;
+use crate::transport::Function;
 
 use super::Controller;
 use super::pci::Msix;
@@ -106,29 +108,8 @@ impl Interrupts<'_> {
     ///
     /// Panics if the vector was not enabled.
     pub fn wait(&self, vector: u16, limit: Duration) -> Result<u64> {
-        let eventfd = self.vectors[usize::from(vector)].as_fd();
-        let start = Instant::now();
-        loop {
-            let fired = self.take(vector);
-            if fired != 0 {
-                return Ok(fired);
-            }
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(Error::Failed(format!(
-                    "vector {vector} did not fire within {limit:?}"
-                )));
-            }
-            self.controller.function().check_alive()?;
-            let time = PollTimeout::try_from(left.min(LOOK_EVERY)).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(eventfd, PollFlags::POLLIN)], time) {
-                Ok(_) | Err(Errno::EINTR) => (),
-                Err(error) => {
-                    let what = format!("the kernel does not wait for vector {vector}: {error}");
-                    return Err(Error::Blocked(what));
-                }
-            }
-        }
+        let eventfd = &self.vectors[usize::from(vector)];
+        signal(&**self.controller.function(), eventfd, &format!("vector {vector}"), limit)
     }
 
     /// Masks the vector: what it would signal is pending (PCIe 7.7.2.8).
@@ -215,6 +196,11 @@ impl Interrupts<'_> {
         Ok(())
     }
 
+    /// What the vector signals, if it is enabled.
+    pub(crate) fn eventfd(&self, vector: u16) -> Option<BorrowedFd<'_>> {
+        self.vectors.get(usize::from(vector)).map(AsFd::as_fd)
+    }
+
     fn set_mask(&self, vector: u16, mask: bool) -> Result {
         self.check(vector);
         let entry = size_of::<MsixTableEntry>() as u64 * u64::from(vector);
@@ -248,6 +234,37 @@ impl Interrupts<'_> {
     fn check(&self, vector: u16) {
         let enabled = self.vectors.len();
         assert!(usize::from(vector) < enabled, "vector {vector} of {enabled} that are enabled");
+    }
+}
+
+/// Sleeps until `eventfd` was signalled, and returns how often it was.
+pub(super) fn signal(
+    function: &dyn Function,
+    eventfd: &EventFd,
+    what: &str,
+    limit: Duration,
+) -> Result<u64> {
+    let start = Instant::now();
+    loop {
+        // An eventfd that was not written to says that it would block.
+        let fired = eventfd.read().unwrap_or(0);
+        if fired != 0 {
+            return Ok(fired);
+        }
+        let left = limit.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Err(Error::Failed(format!("{what} did not fire within {limit:?}")));
+        }
+        function.check_alive()?;
+        let time = PollTimeout::try_from(left.min(LOOK_EVERY)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(eventfd.as_fd(), PollFlags::POLLIN)], time) {
+            Ok(_) | Err(Errno::EINTR) => (),
+            Err(error) => {
+                return Err(Error::Blocked(format!(
+                    "the kernel does not wait for {what}: {error}"
+                )));
+            }
+        }
     }
 }
 

@@ -152,6 +152,29 @@ impl Controller {
         Ok(())
     }
 
+    /// Resets all that is behind the port that the device is plugged into (PCI Express 6.6.1, a hot reset) and enables
+    /// the controller again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the transport has no such reset, or if the controller does not come up again.
+    pub fn hot_reset(&mut self) -> Result {
+        self.hot_reset_only()?;
+        self.reset()
+    }
+
+    /// Resets all that is behind the port (PCI Express 6.6.1) and leaves the controller as that leaves it: disabled.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the transport has no such reset.
+    pub fn hot_reset_only(&mut self) -> Result {
+        self.shared.end_workers("the link was reset");
+        self.shared.function().hot_reset()?;
+        self.shared.retire_queues("the link was reset");
+        Ok(())
+    }
+
     /// Ends the process behind the device, as if the drive had been pulled. The session is over for it.
     ///
     /// # Errors

@@ -41,8 +41,7 @@
 //! | vfio-user, buffer by buffer | canary | no access, and nobody is told | no access |
 //! | vfio-user, the whole arena | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
 //! | QEMU | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
-//! | VFIO with an IOMMU | canary | no access; a fault where the kernel reports it | no access |
-//! | VFIO without an IOMMU | canary | canary page behind each buffer; freed memory is not watched | not taken: the controller is disabled |
+//! | `pci:` | canary | no access; a fault where the kernel's log tells of it | no access |
 //!
 //! No canary stands between adjacent parts of one buffer ([`Buffer::chunks_mut`]), and none finds a read that goes too
 //! far. A device that writes the very bytes of a canary is not found out; they differ from byte to byte.

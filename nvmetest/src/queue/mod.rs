@@ -27,21 +27,21 @@
 //!
 //! The rungs, the mildest first, and who has them. What was not ended by one is tried with the next.
 //!
-//! | rung | soft | vfio-user | QEMU | VFIO with an IOMMU | VFIO without one |
-//! | --- | --- | --- | --- | --- | --- |
-//! | wait until the time of the commands is up | yes | yes | yes | yes | yes |
-//! | Abort (Base 5.1.1), which a controller may ignore | yes | yes | yes | yes | yes |
-//! | delete the submission queue (Base 3.3.1.3), for I/O commands | yes | yes | yes | yes | yes |
-//! | unmap the memory for DMA | yes | where buffers are mapped one by one | no | yes | no |
-//! | disable the controller: CC.EN = 0 and CSTS.RDY = 0 (Base 3.7.2) | yes | yes | yes | yes | yes |
-//! | reset the function (PCIe 6.6.2, or what the transport has) | yes | if the server has it | if the device has it | if the kernel has it | if the kernel has it |
-//! | end the process of the device | yes | no | yes | no | no |
-//! | end this process | yes | yes | yes | yes | yes |
+//! | rung | soft | vfio-user | QEMU | `pci:` |
+//! | --- | --- | --- | --- | --- |
+//! | wait until the time of the commands is up | yes | yes | yes | yes |
+//! | Abort (Base 5.1.1), which a controller may ignore | yes | yes | yes | yes |
+//! | delete the submission queue (Base 3.3.1.3), for I/O commands | yes | yes | yes | yes |
+//! | unmap the memory for DMA | yes | where buffers are mapped one by one | no | yes |
+//! | disable the controller: CC.EN = 0 and CSTS.RDY = 0 (Base 3.7.2) | yes | yes | yes | yes |
+//! | reset the function (PCIe 6.6.2, or what the transport has) | yes | if the server has it | if the device has it | if the kernel has it |
+//! | end the process of the device | yes | no | yes | no |
+//! | end this process | yes | yes | yes | yes |
 //!
 //! Unmapping, and what ends a process, is enforced by somebody else than the device: it holds whatever the device does.
 //! The other rungs ask the device, and hold as far as it keeps the contract: one that says that it is disabled and
 //! writes on is found out by a canary, if at all. So a deletion that the controller reports is followed by unmapping,
-//! where there is that. VFIO stands here for what its rungs will be; it is not a transport yet.
+//! where there is that. VFIO without an IOMMU could take no memory from a drive, and is refused.
 //!
 //! [`Command::submit`]: crate::Command::submit
 

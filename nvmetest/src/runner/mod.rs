@@ -16,7 +16,7 @@
 //! }
 //! ```
 //!
-//! Every runner knows `vfio-user:` by itself.
+//! Every runner knows `vfio-user:` and `pci:` by itself.
 //!
 //! # Life of a run
 //!

@@ -136,10 +136,39 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
     /// (`first` is 0), disables it.
     fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult;
 
+    /// Has INTx, the interrupt that is no message (PCI Express 6.1.2), signal `eventfd`; without one, disables it. MSI-X is
+    /// disabled meanwhile.
+    ///
+    /// It is a level: it signals once, and is masked then until [`unmask_intx`](Self::unmask_intx).
+    fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
+        let _ = eventfd;
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "INTx".to_owned(),
+            why: "it is not delivered over this transport".to_owned(),
+        })
+    }
+
+    /// Has INTx signal again: at once, if the function still asserts it.
+    fn unmask_intx(&self) -> TransportResult {
+        self.set_intx(None)
+    }
+
     /// Resets the function (PCI Express 6.6.2, Function Level Reset, or what the transport has for it).
     ///
     /// Bus mastering, interrupts and BARs are again set up when it returns; the controller is disabled.
     fn reset(&self) -> TransportResult;
+
+    /// Resets all functions behind the port that the device is plugged into (PCI Express 6.6.1, a hot reset).
+    ///
+    /// Everything is as after [`reset`](Self::reset) when it returns.
+    fn hot_reset(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "a hot reset".to_owned(),
+            why: "no port that it is plugged into is known over this transport".to_owned(),
+        })
+    }
 
     /// Takes the power from the device, and gives it back: all that is volatile in it is lost, and commands in flight
     /// are interrupted.
@@ -229,12 +258,16 @@ pub struct Abilities {
     pub dma_faults: bool,
     /// Whether [`Function::reset`] works.
     pub function_reset: bool,
+    /// Whether [`Function::hot_reset`] works.
+    pub hot_reset: bool,
     /// Whether [`Function::power_cycle`] works.
     pub power_cycles: bool,
     /// Whether [`Function::terminate`] works.
     pub terminates: bool,
     /// The number of MSI-X vectors that can be observed.
     pub msix_vectors: u16,
+    /// Whether [`Function::set_intx`] works.
+    pub intx: bool,
 }
 
 /// How memory is given to a device.

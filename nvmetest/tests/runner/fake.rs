@@ -54,9 +54,11 @@ impl Scheme for Fake {
             revokes: false,
             dma_faults: true,
             function_reset: true,
+            hot_reset: false,
             power_cycles: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
+            intx: false,
         };
         let controller = Mutex::new(FakeController::new(arena));
         let dead = AtomicBool::new(false);

@@ -1,7 +1,9 @@
 //! MSI-X interrupts of completion queues (PCIe transport 3.5).
 
 mod coalescing;
+mod intx;
 mod masks;
+mod worker;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

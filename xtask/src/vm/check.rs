@@ -72,13 +72,14 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 7] = [
+        let cases: [Case; 8] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
             ("a drive is bound and given back", binds),
             ("a drive that is pulled ends the run with a sentence", unplugs),
+            ("the way to a drive keeps what it promises", reaches),
             ("a guest that is never up is ended", never_up),
         ];
         let mut failed = 0;
@@ -199,6 +200,21 @@ fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
     let said = String::from_utf8_lossy(&output);
     ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}: {said}", remains.ending);
+    Ok(())
+}
+
+fn reaches(checker: &Checker) -> anyhow::Result<()> {
+    let (xtask, vfio) = (Program::Xtask.build()?, Program::Vfio.build()?);
+    let payload = Payload {
+        job: &format!("xtask bind {0} && NVMETEST_PCI={0} vfio && xtask unbind {0}", drive::BDF),
+        modules: &MODULES,
+        tools: None,
+        files: &[("bin/xtask", &xtask), ("bin/vfio", &vfio)],
+    };
+    let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
+    let said = String::from_utf8_lossy(&output);
+    ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}: {said}", remains.ending);
+    ensure!(said.contains("0 ignored"), "the drive was not named to the tests: {said}");
     Ok(())
 }
 

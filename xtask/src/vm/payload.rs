@@ -36,6 +36,8 @@ pub enum Program {
     Suites,
     /// The benchmark.
     Bench,
+    /// The tests of the way to a drive.
+    Vfio,
     /// The project's chores, of which a guest needs `bind`.
     Xtask,
 }
@@ -48,6 +50,7 @@ impl Program {
             Self::Bench => {
                 ("bench", false, "build --package nvmetest-fixtures --example bench --release")
             }
+            Self::Vfio => ("vfio", true, "test --package nvmetest --test vfio --no-run"),
             Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
         };
         let sh = Shell::new()?;

@@ -22,6 +22,10 @@ use crate::suites::root;
 /// What the guest does.
 const JOB: &str = include_str!("guest/suites.sh");
 
+/// What QEMU does not outlast (seen with 10.0): its drive goes on with commands that it fetched while it was reset, of queues
+/// that are gone by then, and QEMU ends by SIGSEGV. On `qemu:`, where one thread does everything, the test runs.
+const SKIPPED: &str = "reset::a_reset_under_load_ends_all_commands";
+
 /// What is known to be wrong with QEMU's drive, however it is reached.
 const BASELINE: &str = "suites/baselines/qemu.toml";
 
@@ -104,7 +108,8 @@ impl Test {
     /// What the guest does.
     fn job(&self) -> String {
         let arguments = self.filters.iter().chain(&self.options);
-        let arguments: Vec<_> = arguments.map(|it| quoted(&it.to_string_lossy())).collect();
+        let mut arguments: Vec<_> = arguments.map(|it| quoted(&it.to_string_lossy())).collect();
+        arguments.extend(["--skip".to_owned(), quoted(SKIPPED)]);
         JOB.replace("@DEVICE@", &quoted(&self.device))
             .replace("@BDF@", drive::BDF)
             .replace("@ARGUMENTS@", &arguments.join(" "))

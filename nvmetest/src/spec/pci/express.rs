@@ -84,6 +84,104 @@ pub struct DeviceControl {
     pub initiate_flr: bool,
 }
 
+/// PCI Express Capabilities (PCIe 7.5.3.2).
+#[bitfield(u16)]
+#[derive(PartialEq, Eq)]
+pub struct ExpressCapabilities {
+    /// Capability Version: 2 since PCIe 2.0.
+    #[bits(4)]
+    pub version: u8,
+    /// Device/Port Type: 0h is an endpoint, 9h one that is integrated into the Root Complex and has no link.
+    #[bits(4)]
+    pub kind: u8,
+    /// Slot Implemented.
+    pub slot: bool,
+    /// Interrupt Message Number.
+    #[bits(5)]
+    pub interrupt_message: u8,
+    #[bits(2)]
+    __: u8,
+}
+
+/// Link Capabilities (PCIe 7.5.3.6).
+#[bitfield(u32)]
+#[derive(PartialEq, Eq)]
+pub struct LinkCapabilities {
+    /// Max Link Speed: 1 is 2.5 GT/s, 2 is 5 GT/s, 3 is 8 GT/s, 4 is 16 GT/s, 5 is 32 GT/s.
+    #[bits(4)]
+    pub max_speed: u8,
+    /// Maximum Link Width, in lanes.
+    #[bits(6)]
+    pub max_width: u8,
+    /// ASPM Support: bit 0 for L0s, bit 1 for L1.
+    #[bits(2)]
+    pub aspm: u8,
+    /// L0s Exit Latency.
+    #[bits(3)]
+    pub l0s_exit_latency: u8,
+    /// L1 Exit Latency.
+    #[bits(3)]
+    pub l1_exit_latency: u8,
+    /// Clock Power Management.
+    pub clock_power_management: bool,
+    /// Surprise Down Error Reporting Capable.
+    pub surprise_down: bool,
+    /// Data Link Layer Link Active Reporting Capable.
+    pub link_active_reporting: bool,
+    /// Link Bandwidth Notification Capability.
+    pub bandwidth_notification: bool,
+    /// ASPM Optionality Compliance.
+    pub aspm_optionality: bool,
+    __: bool,
+    /// Port Number.
+    pub port: u8,
+}
+
+/// Link Control (PCIe 7.5.3.7).
+#[bitfield(u16)]
+#[derive(PartialEq, Eq)]
+pub struct LinkControl {
+    /// ASPM Control: bit 0 for L0s, bit 1 for L1.
+    #[bits(2)]
+    pub aspm: u8,
+    __: bool,
+    /// Read Completion Boundary.
+    pub read_completion_boundary: bool,
+    /// Link Disable; reserved in an endpoint.
+    pub link_disable: bool,
+    /// Retrain Link; reserved in an endpoint.
+    pub retrain: bool,
+    /// Common Clock Configuration.
+    pub common_clock: bool,
+    /// Extended Synch.
+    pub extended_synch: bool,
+    #[bits(8)]
+    __: u8,
+}
+
+/// Link Status (PCIe 7.5.3.8).
+#[bitfield(u16)]
+#[derive(PartialEq, Eq)]
+pub struct LinkStatus {
+    /// Current Link Speed, as in [`LinkCapabilities::max_speed`].
+    #[bits(4)]
+    pub speed: u8,
+    /// Negotiated Link Width, in lanes.
+    #[bits(6)]
+    pub width: u8,
+    __: bool,
+    /// Link Training; reserved in an endpoint.
+    pub training: bool,
+    /// Slot Clock Configuration.
+    pub slot_clock: bool,
+    /// Data Link Layer Link Active.
+    pub link_active: bool,
+    /// Link Bandwidth Management Status; reserved in an endpoint.
+    pub bandwidth_management: bool,
+    /// Link Autonomous Bandwidth Status; reserved in an endpoint.
+    pub autonomous_bandwidth: bool,
+}
+
 /// Device Status (PCIe 7.5.3.5).
 #[bitfield(u16)]
 #[derive(PartialEq, Eq)]
@@ -114,6 +212,16 @@ mod tests {
         assert_eq!(u16::from(DeviceControl::new().with_initiate_flr(true)), 0x8000);
         assert!(DeviceCapabilities::from(1 << 15).role_based_error_reporting());
         assert_eq!(DeviceCapabilities::from(0xFF << 18).slot_power_limit_value(), 0xFF);
+    }
+
+    #[test]
+    fn speed_and_width_of_a_link_are_where_the_figures_have_them() {
+        let can = LinkCapabilities::from(0x0047_1c44);
+        assert_eq!((can.max_speed(), can.max_width(), can.aspm()), (4, 4, 0b11));
+        let is = LinkStatus::from(0x1043);
+        assert_eq!((is.speed(), is.width(), is.slot_clock()), (3, 4, true));
+        assert_eq!(LinkControl::from(0x0042).aspm(), 0b10);
+        assert_eq!(ExpressCapabilities::from(0x0092).kind(), 9);
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! The descriptors of a device, its container and its group, as long as they are open.
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 use vfio_ioctls::VfioContainer;
 use vfio_ioctls::VfioDevice;
 use vfio_ioctls::VfioError;
 
 use super::host::Place;
+use super::ioctl;
 
 /// A device that this process has from VFIO, and the container that its memory is mapped in.
 pub(super) struct Device {
@@ -22,13 +28,33 @@ pub(super) struct Device {
     sysfs: PathBuf,
     device: ManuallyDrop<VfioDevice>,
     container: Arc<VfioContainer>,
+    /// The group, which the kernel wants to see for a hot reset. It is not handed out by the crate, which opened it.
+    group: Option<OwnedFd>,
 }
 
 impl Device {
     pub(super) fn open(place: &Place) -> Result<Self, VfioError> {
         let container = Arc::new(VfioContainer::new(None)?);
         let device = VfioDevice::new(&place.sysfs, container.clone(), false)?;
-        Ok(Self { sysfs: place.sysfs.clone(), device: ManuallyDrop::new(device), container })
+        let group = find_open(&Path::new("/dev/vfio").join(place.group.to_string()));
+        Ok(Self { sysfs: place.sysfs.clone(), device: ManuallyDrop::new(device), container, group })
+    }
+
+    /// Whether the kernel delivers INTx.
+    pub(super) fn has_intx(&self) -> bool {
+        let info = self.device.get_irq_info(VFIO_PCI_INTX_IRQ_INDEX);
+        info.is_some_and(|irq| irq.count == 1 && irq.flags & VFIO_IRQ_INFO_EVENTFD != 0)
+    }
+
+    /// Whether the device is behind a port that can reset it, and nothing else is.
+    pub(super) fn can_hot_reset(&self) -> bool {
+        self.group.is_some() && matches!(ioctl::hot_reset_meets(self.as_fd()), Ok(1))
+    }
+
+    /// Resets what is behind the port. The kernel refuses if others have a part of it.
+    pub(super) fn hot_reset(&self) -> io::Result<()> {
+        let group = self.group.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        ioctl::hot_reset(self.as_fd(), group.as_fd())
     }
 
     pub(super) fn vfio(&self) -> &VfioDevice {
@@ -52,8 +78,21 @@ impl AsFd for Device {
     }
 }
 
+/// Finds a descriptor of this process's by what it is of, and duplicates it. The group of a device is open once: the kernel
+/// lets nobody open it again.
+fn find_open(node: &Path) -> Option<OwnedFd> {
+    let fds = fs::read_dir("/proc/self/fd").ok()?;
+    let is_it = |entry: &fs::DirEntry| fs::read_link(entry.path()).is_ok_and(|it| it == node);
+    let found = fds.filter_map(Result::ok).find(is_it)?;
+    let number = found.file_name().to_str()?.parse().ok()?;
+    // SAFETY: It is open, as the container that has it is.
+    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned().ok()
+}
+
 impl Drop for Device {
     fn drop(&mut self) {
+        // The group can be opened again only when nobody has it any more.
+        self.group = None;
         if self.sysfs.join("iommu_group").exists() {
             // SAFETY: It is dropped once, here, and not used any more.
             unsafe { ManuallyDrop::drop(&mut self.device) };

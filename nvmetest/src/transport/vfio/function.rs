@@ -11,10 +11,12 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::sys::uio::pread;
 use nix::sys::uio::pwrite;
+use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 
 use super::Vfio;
 use super::Window;
 use super::ioctl;
+use super::irq_set::IrqSet;
 use super::kernel_log::KernelLog;
 use crate::spec::Csts;
 use crate::spec::Property;
@@ -117,25 +119,38 @@ unsafe impl Function for Vfio {
         set.map_err(|why| self.refused(what(), why))
     }
 
-    fn reset(&self) -> TransportResult {
+    fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
         self.check_not_lost()?;
-        let deadline = Instant::now() + RESET_LIMIT;
-        // The kernel does not wait for its own lock of the function, and asks to be called again.
-        self.wait_until(deadline, "a function reset", || {
-            match ioctl::reset(self.device.as_fd()) {
-                Ok(()) => Ok(true),
-                Err(error) if is_temporary(&error) => Ok(false),
-                Err(error) => Err(self.refused("a function reset", error)),
+        let index = VFIO_PCI_INTX_IRQ_INDEX;
+        let set = match eventfd {
+            Some(_) => IrqSet::signal(index, 0, [eventfd]),
+            None => IrqSet::disable(index),
+        };
+        ioctl::set_irqs(self.device.as_fd(), &set).map_err(|why| self.refused("INTx", why))?;
+        let command = Command::from(self.config_read16(offset::COMMAND)?)
+            .with_interrupt_disable(eventfd.is_none());
+        (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
+    }
+
+    fn unmask_intx(&self) -> TransportResult {
+        self.check_not_lost()?;
+        let set = IrqSet::unmask(VFIO_PCI_INTX_IRQ_INDEX);
+        let unmasked = ioctl::set_irqs(self.device.as_fd(), &set);
+        unmasked.map_err(|why| self.refused("to unmask INTx", why))
+    }
+
+    fn reset(&self) -> TransportResult {
+        self.reset_by("a function reset", || ioctl::reset(self.device.as_fd()))
+    }
+
+    fn hot_reset(&self) -> TransportResult {
+        self.reset_by("a hot reset", || match self.device.hot_reset() {
+            Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => {
+                let why =
+                    "the link did not come back in the time that the kernel gives it (see `dmesg`)";
+                Err(io::Error::other(why))
             }
-        })?;
-        self.wait_until(deadline, "a function reset", || self.is_present())?;
-        // The kernel has restored what was in configuration space, and the MSI-X vectors.
-        self.arm()?;
-        self.wait_until(deadline, "a function reset (CSTS.RDY = 0)", || {
-            let mut csts = [0; 4];
-            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
-            // All ones, as long as the function is in reset, have RDY set.
-            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
+            other => other,
         })
     }
 
@@ -172,6 +187,27 @@ impl Vfio {
             .with_bus_master(true)
             .with_interrupt_disable(true);
         (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
+    }
+
+    /// Has the kernel reset the function, and sets it up again.
+    fn reset_by(&self, what: &str, reset: impl Fn() -> io::Result<()>) -> TransportResult {
+        self.check_not_lost()?;
+        let deadline = Instant::now() + RESET_LIMIT;
+        // The kernel does not wait for its own lock of the function, and asks to be called again.
+        self.wait_until(deadline, what, || match reset() {
+            Ok(()) => Ok(true),
+            Err(error) if is_temporary(&error) => Ok(false),
+            Err(error) => Err(self.refused(what, error)),
+        })?;
+        self.wait_until(deadline, what, || self.is_present())?;
+        // The kernel has restored what was in configuration space, and the MSI-X vectors.
+        self.arm()?;
+        self.wait_until(deadline, &format!("{what} (CSTS.RDY = 0)"), || {
+            let mut csts = [0; 4];
+            self.bar_read(Property::CSTS.0.into(), &mut csts)?;
+            // All ones, as long as the function is in reset, have RDY set.
+            Ok(!Csts::from(u32::from_le_bytes(csts)).rdy())
+        })
     }
 
     /// Returns the offset of a capability (PCIe 7.5.1.1.11).

@@ -4,11 +4,13 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 
+use nix::errno::Errno;
 use nix::request_code_none;
 use vfio_bindings::bindings::vfio::VFIO_BASE;
 use vfio_bindings::bindings::vfio::VFIO_TYPE;
 use vfio_bindings::bindings::vfio::vfio_device_info;
 use vfio_bindings::bindings::vfio::vfio_iommu_type1_info;
+use vfio_bindings::bindings::vfio::vfio_pci_hot_reset_info;
 
 use super::irq_set::IrqSet;
 
@@ -26,6 +28,9 @@ mod raw {
     nix::ioctl_readwrite_bad!(device_get_info, code!(7), vfio_device_info);
     nix::ioctl_write_ptr_bad!(device_set_irqs, code!(10), u8);
     nix::ioctl_none_bad!(device_reset, code!(11));
+    // On a device and on a container the same numbers mean different requests.
+    nix::ioctl_readwrite_bad!(get_hot_reset_info, code!(12), vfio_pci_hot_reset_info);
+    nix::ioctl_write_ptr_bad!(hot_reset, code!(13), [u32; 4]);
     nix::ioctl_readwrite_bad!(iommu_get_info, code!(12), vfio_iommu_type1_info);
 }
 
@@ -61,6 +66,27 @@ pub(super) fn set_irqs(device: BorrowedFd<'_>, set: &IrqSet<'_>) -> io::Result<(
 pub(super) fn reset(device: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: It takes no argument.
     unsafe { raw::device_reset(device.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: returns how many functions a hot reset would meet, or an error if there is none.
+pub(super) fn hot_reset_meets(device: BorrowedFd<'_>) -> io::Result<u32> {
+    let argsz = size_of::<vfio_pci_hot_reset_info>() as u32;
+    let mut info = vfio_pci_hot_reset_info { argsz, ..Default::default() };
+    // SAFETY: The kernel writes what `argsz` says that there is, and no list for which there is no room.
+    match unsafe { raw::get_hot_reset_info(device.as_raw_fd(), &raw mut info) } {
+        // No room for the list is how the kernel says that there is one.
+        Ok(_) | Err(Errno::ENOSPC) => Ok(info.count),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// VFIO_DEVICE_PCI_HOT_RESET: `group` shows that all functions that are met are this process's.
+pub(super) fn hot_reset(device: BorrowedFd<'_>, group: BorrowedFd<'_>) -> io::Result<()> {
+    // vfio_pci_hot_reset: argsz, flags, count, and the descriptors of the groups.
+    let request = [16, 0, 1, group.as_raw_fd() as u32];
+    // SAFETY: The kernel reads as many bytes as the first field says: these.
+    unsafe { raw::hot_reset(device.as_raw_fd(), &raw const request) }?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 
 use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_ACTION_TRIGGER;
+use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_ACTION_UNMASK;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_DATA_EVENTFD;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_DATA_NONE;
 
@@ -12,9 +13,12 @@ use vfio_bindings::bindings::vfio::VFIO_IRQ_SET_DATA_NONE;
 pub(super) struct IrqSet<'f> {
     /// The kind: VFIO_PCI_MSIX_IRQ_INDEX and the like.
     index: u32,
+    action: u32,
     start: u32,
     /// From `start` on; where there is none, the vector signals nobody.
     eventfds: Vec<Option<BorrowedFd<'f>>>,
+    /// How many are meant, where no eventfds say so.
+    count: Option<u32>,
 }
 
 impl<'f> IrqSet<'f> {
@@ -24,12 +28,20 @@ impl<'f> IrqSet<'f> {
         start: u16,
         eventfds: impl IntoIterator<Item = Option<BorrowedFd<'f>>>,
     ) -> Self {
-        Self { index, start: start.into(), eventfds: eventfds.into_iter().collect() }
+        let (action, eventfds) = (VFIO_IRQ_SET_ACTION_TRIGGER, eventfds.into_iter().collect());
+        Self { index, action, start: start.into(), count: None, eventfds }
     }
 
     /// Disables all interrupts of a kind.
     pub(super) fn disable(index: u32) -> Self {
-        Self { index, start: 0, eventfds: Vec::new() }
+        let action = VFIO_IRQ_SET_ACTION_TRIGGER;
+        Self { index, action, start: 0, count: None, eventfds: Vec::new() }
+    }
+
+    /// Unmasks the first interrupt of a kind.
+    pub(super) fn unmask(index: u32) -> Self {
+        let action = VFIO_IRQ_SET_ACTION_UNMASK;
+        Self { index, action, start: 0, count: Some(1), eventfds: Vec::new() }
     }
 
     /// How many vectors are named.
@@ -43,10 +55,11 @@ impl<'f> IrqSet<'f> {
             [] => VFIO_IRQ_SET_DATA_NONE,
             [..] => VFIO_IRQ_SET_DATA_EVENTFD,
         };
-        let count = self.eventfds.len() as u32;
+        let eventfds = self.eventfds.len() as u32;
         // vfio_irq_set: argsz, flags, index, start, count.
-        let argsz = (5 + count) * size_of::<u32>() as u32;
-        let header = [argsz, data | VFIO_IRQ_SET_ACTION_TRIGGER, self.index, self.start, count];
+        let argsz = (5 + eventfds) * size_of::<u32>() as u32;
+        let count = self.count.unwrap_or(eventfds);
+        let header = [argsz, data | self.action, self.index, self.start, count];
         let fds = self.eventfds.iter().map(|fd| fd.map_or(-1, |fd| fd.as_raw_fd()));
         let header = header.into_iter().flat_map(u32::to_ne_bytes);
         header.chain(fds.flat_map(i32::to_ne_bytes)).collect()
@@ -76,5 +89,10 @@ mod tests {
     #[test]
     fn a_kind_is_disabled_with_no_vectors_and_no_data() {
         assert_eq!(words(&IrqSet::disable(2)), [20, 0x21, 2, 0, 0]);
+    }
+
+    #[test]
+    fn one_interrupt_is_unmasked_without_data() {
+        assert_eq!(words(&IrqSet::unmask(0)), [20, 0x11, 0, 0, 1]);
     }
 }

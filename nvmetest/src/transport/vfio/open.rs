@@ -109,9 +109,11 @@ impl Vfio {
             revokes: true,
             dma_faults: log.is_some(),
             function_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
+            hot_reset: device.can_hot_reset(),
             power_cycles: false,
             terminates: false,
             msix_vectors: vectors.count,
+            intx: device.has_intx(),
         };
         let index = VFIO_PCI_CONFIG_REGION_INDEX;
         let config = Window {

@@ -90,9 +90,11 @@ impl Fake {
             revokes: dma == DmaModel::PerBuffer,
             dma_faults: true,
             function_reset: true,
+            hot_reset: false,
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            intx: false,
         };
         // SAFETY: It touches what commands name until they are completed or their memory is taken away. Where it is to
         // break that contract, the test looks at no buffer that it could reach.

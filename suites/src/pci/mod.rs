@@ -1,5 +1,11 @@
 //! The PCI function: configuration space, capabilities, Function Level Reset (PCIe transport 3.8).
 
+mod command;
+mod extended;
+mod hot_reset;
+mod link;
+mod power_state;
+
 use std::collections::BTreeSet;
 
 use nvmetest::prelude::*;

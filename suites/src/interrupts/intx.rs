@@ -1,0 +1,68 @@
+//! INTx, the interrupt that is a level (PCIe transport 3.5).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nvmetest::Intx;
+use nvmetest::prelude::*;
+
+use super::LIMIT;
+use super::queue;
+
+/// A level that is still asserted signals in much less time than this.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// A completion asserts INTx, and goes on to do so until the host has taken it.
+#[nvme_test(spec = "PCIe transport 3.5", requires(INTX))]
+fn intx_is_asserted_until_the_completion_is_taken(nvme: &Controller, ns: Namespace) -> Result {
+    let intx = nvme.intx()?;
+    let q = queue(nvme, 8, Some(0))?;
+    assert!(is_quiet(&intx)?, "no completion is left");
+    for _ in 0..5 {
+        q.scope(|io| {
+            let flush = ns.flush().submit(io);
+            intx.wait(LIMIT)?;
+            intx.unmask()?;
+            // Nobody has looked at the queue.
+            intx.wait(LIMIT)?;
+            flush.wait()
+        })?;
+        assert!(is_quiet(&intx)?, "it is asserted without a completion");
+    }
+    Ok(())
+}
+
+/// A queue without interrupts asserts nothing.
+#[nvme_test(spec = "PCIe transport 3.5", requires(INTX))]
+fn a_queue_without_interrupts_does_not_assert_intx(nvme: &Controller, ns: Namespace) -> Result {
+    let intx = nvme.intx()?;
+    let q = queue(nvme, 8, None)?;
+    assert!(is_quiet(&intx)?, "no completion is left");
+    q.scope(|io| {
+        let flush = ns.flush().submit(io);
+        let fires = fires(&intx);
+        flush.wait()?;
+        assert!(!fires, "no queue with interrupts has a completion");
+        Ok(())
+    })
+}
+
+/// Unmasks it, and says whether it stays away.
+fn is_quiet(intx: &Intx<'_>) -> Result<bool> {
+    // What signalled before is over: its completion was taken.
+    intx.take();
+    intx.unmask()?;
+    Ok(!fires(intx))
+}
+
+/// Says whether it signals in a time in which it would.
+fn fires(intx: &Intx<'_>) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < QUIET {
+        if intx.take() != 0 {
+            return true;
+        }
+        thread::yield_now();
+    }
+    false
+}

@@ -1,0 +1,53 @@
+//! The link to the port above (PCIe 7.5.3.6 to PCIe 7.5.3.8).
+
+use nvmetest::prelude::*;
+use nvmetest::spec::pci::{
+    CapabilityId, ExpressCapabilities, LinkCapabilities, LinkControl, LinkStatus, express,
+};
+
+/// The link runs, with a speed and a width that the function has.
+#[nvme_test(spec = "PCIe 7.5.3.8")]
+fn the_link_runs_as_the_function_can(nvme: &Controller) -> Result {
+    let at = the_link(nvme)?;
+    let can = LinkCapabilities::from(nvme.pci().read32(at + express::LINK_CAPABILITIES)?);
+    let is = LinkStatus::from(nvme.pci().read16(at + express::LINK_STATUS)?);
+    assert!(matches!(can.max_width(), 1 | 2 | 4 | 8 | 12 | 16 | 32), "{can:?}");
+    assert!((1..=7).contains(&can.max_speed()), "{can:?}");
+    assert!((1..=can.max_speed()).contains(&is.speed()), "{is:?} of {can:?}");
+    assert!((1..=can.max_width()).contains(&is.width()), "{is:?} of {can:?}");
+    assert!(!is.training(), "{is:?}");
+    Ok(())
+}
+
+/// Of ASPM only that is enabled which the function supports.
+#[nvme_test(spec = "PCIe 7.5.3.7")]
+fn aspm_is_enabled_only_as_far_as_it_is_supported(nvme: &Controller) -> Result {
+    let at = the_link(nvme)?;
+    let can = LinkCapabilities::from(nvme.pci().read32(at + express::LINK_CAPABILITIES)?);
+    let control = LinkControl::from(nvme.pci().read16(at + express::LINK_CONTROL)?);
+    assert_eq!(control.aspm() & !can.aspm(), 0, "{control:?} of {can:?}");
+    Ok(())
+}
+
+/// What only the port above has is not there in an endpoint.
+#[nvme_test(spec = "PCIe 7.5.3.7")]
+fn a_bit_of_the_link_that_is_the_ports_is_zero(nvme: &Controller) -> Result {
+    let at = the_link(nvme)?;
+    let control = LinkControl::from(nvme.pci().read16(at + express::LINK_CONTROL)?);
+    let status = LinkStatus::from(nvme.pci().read16(at + express::LINK_STATUS)?);
+    assert!(!control.link_disable() && !control.retrain(), "{control:?}");
+    assert!(!status.bandwidth_management() && !status.autonomous_bandwidth(), "{status:?}");
+    Ok(())
+}
+
+/// Returns the offset of the PCI Express capability of a function that has a link.
+fn the_link(nvme: &Controller) -> Result<u16> {
+    const INTEGRATED: u8 = 0x9;
+    let at = super::the_capability(nvme, CapabilityId::PCI_EXPRESS)?;
+    let kind = ExpressCapabilities::from(nvme.pci().read16(at + express::CAPABILITIES)?).kind();
+    if kind == INTEGRATED {
+        let why = "the endpoint is integrated into the Root Complex, and has no link";
+        return Err(Error::NotApplicable(why.to_owned()));
+    }
+    Ok(at)
+}
