@@ -15,32 +15,47 @@ use crate::outside;
 use crate::suites::Suites;
 use crate::suites::root;
 use crate::system;
+use crate::vm;
+use crate::vm::kernel::Choice;
 
 /// Do everything that has to pass before a change lands
 ///
 /// All steps are run, also if an earlier one fails, and the summary at the end has a line for each.
 #[derive(Args)]
-pub struct Ci {}
+pub struct Ci {
+    /// In virtual machines, run everything on two kernels, and guests that misbehave
+    #[arg(long)]
+    full: bool,
+}
 
 /// What a step says when it passed; most say nothing.
 type Outcome = anyhow::Result<String>;
 
-type Step = (&'static str, fn(&Shell) -> Outcome);
+type Step = (&'static str, fn(&Shell, Length) -> Outcome);
+
+/// How much of it is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Short,
+    Full,
+}
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 11] = [
-    ("system packages", system::provide_qemu),
-    ("rustfmt", rustfmt),
-    ("clippy", clippy),
-    ("rustdoc", rustdoc),
-    ("tests", tests),
-    ("suites on soft:", |_| suites("soft:")),
-    ("suites on qemu:", |_| suites("qemu:")),
-    ("suites under nextest", nextest),
-    ("a crate outside", outside::check),
-    ("cargo-deny", deny),
+const STEPS: [Step; 13] = [
+    ("system packages", |sh, _| system::provide_qemu(sh)),
+    ("rustfmt", |sh, _| rustfmt(sh)),
+    ("clippy", |sh, _| clippy(sh)),
+    ("rustdoc", |sh, _| rustdoc(sh)),
+    ("tests", |sh, _| tests(sh)),
+    ("suites on soft:", |_, _| suites("soft:")),
+    ("suites on qemu:", |_, _| suites("qemu:")),
+    ("suites over VFIO", |_, length| suites_over_vfio(length)),
+    ("Linux on the soft controller", |_, length| linux(length)),
+    ("suites under nextest", |sh, _| nextest(sh)),
+    ("a crate outside", |sh, _| outside::check(sh)),
+    ("cargo-deny", |sh, _| deny(sh)),
     // The longest, where it is run at all.
-    ("Miri", under_miri),
+    ("Miri", |sh, _| under_miri(sh)),
 ];
 
 impl Ci {
@@ -48,12 +63,13 @@ impl Ci {
         let sh = Shell::new()?;
         sh.change_dir(root());
         let start = Instant::now();
+        let length = if self.full { Length::Full } else { Length::Short };
         let mut summary = Vec::new();
         let mut failed = 0;
         for (name, step) in STEPS {
             println!("\n=== {name}");
             let since = Instant::now();
-            let outcome = step(&sh);
+            let outcome = step(&sh, length);
             failed += usize::from(outcome.is_err());
             let line = line(name, &outcome, since.elapsed());
             println!("=== {line}");
@@ -107,6 +123,41 @@ fn under_miri(sh: &Shell) -> Outcome {
 /// In the profile of the other tests: building a second one takes longer than the suites do.
 fn suites(device: &str) -> Outcome {
     Suites::build(false)?.check(device)?;
+    Ok(String::new())
+}
+
+impl Length {
+    /// The kernels of the guests.
+    fn kernels(self) -> &'static [Choice] {
+        match self {
+            Self::Short => &[Choice::Stable],
+            Self::Full => &[Choice::Stable, Choice::Backports],
+        }
+    }
+}
+
+/// In a virtual machine, on a drive that is bound to vfio-pci.
+fn suites_over_vfio(length: Length) -> Outcome {
+    if let Some(why) = vm::missing(length.kernels()) {
+        return Ok(format!("not run: {why}"));
+    }
+    for kernel in length.kernels() {
+        vm::test::Test::check(kernel.clone())?;
+    }
+    if length == Length::Full {
+        vm::check::Check::check(Choice::Stable)?;
+    }
+    Ok(String::new())
+}
+
+/// In a virtual machine, the kernel's own driver.
+fn linux(length: Length) -> Outcome {
+    if let Some(why) = vm::missing_for_linux(length.kernels()) {
+        return Ok(format!("not run: {why}"));
+    }
+    for kernel in length.kernels() {
+        vm::linux::Linux::check(kernel.clone(), length == Length::Short)?;
+    }
     Ok(String::new())
 }
 

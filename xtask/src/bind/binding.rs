@@ -5,7 +5,6 @@ use anyhow::ensure;
 
 use super::address::Address;
 use super::obstacles::is_in_use;
-use super::obstacles::memlock_warning;
 use super::obstacles::obstacles;
 use super::record;
 use super::record::Record;
@@ -31,9 +30,6 @@ pub fn bind(
         [] => {}
         [one] => bail!("{one}"),
         several => bail!("there is more than one obstacle:\n  {}", several.join("\n  ")),
-    }
-    if let Some(warning) = memlock_warning(system) {
-        eprintln!("xtask: {warning}");
     }
     let function = system.function(address);
     let driver = system.driver(&function);

@@ -50,6 +50,9 @@ impl Bind {
         binding::restore_abandoned(&system)?;
         let Some((program, arguments)) = self.command.split_first() else {
             let group = binding::bind(&system, &self.address, self.force, None)?;
+            if let Some(warning) = obstacles::memlock_warning(&system) {
+                eprintln!("xtask: {warning}");
+            }
             println!("{} is bound to vfio-pci, in IOMMU group {group}", self.address);
             println!("the suites: cargo xtask test --device pci:{}", self.address);
             println!("back again: cargo xtask unbind {}", self.address);

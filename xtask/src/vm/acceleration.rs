@@ -40,7 +40,7 @@ impl Acceleration {
             return Ok(known);
         }
         println!("vm: trying whether {DEVICE} runs {}", kernel.release);
-        let payload = Payload { job: "true", modules: &[], files: &[] };
+        let payload = Payload { job: "true", modules: &[], tools: None, files: &[] };
         let limits = Limits { boot: TRIAL, silence: TRIAL, total: TRIAL };
         let trial = Guest {
             name: "trial",
@@ -49,6 +49,7 @@ impl Acceleration {
             kernel,
             initrd: initrd::make(kernel, &payload)?,
             add_devices: &|_, _| Ok(()),
+            iommu: true,
             limits,
         };
         let found = match trial.run(&mut |_| {})?.ending {

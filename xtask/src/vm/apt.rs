@@ -35,7 +35,6 @@ pub enum Suite<'a> {
     /// Newer packages for the release that the machine runs.
     OwnBackports,
     /// A suite by its name, and another that has what it lacks.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`vm linux` will need it"))]
     Named { suite: &'a str, base: &'a str },
 }
 

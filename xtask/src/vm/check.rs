@@ -57,16 +57,28 @@ struct Checker {
 
 impl Check {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(if self.failures()? == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Boots all of them on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice) -> anyhow::Result<()> {
+        let failures = Self { kernel }.failures()?;
+        ensure!(failures == 0, "{failures} of the guests did not do as promised; see above");
+        Ok(())
+    }
+
+    fn failures(self) -> anyhow::Result<usize> {
         let qemu = Qemu::installed()?;
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 7] = [
+        let cases: [Case; 8] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
             ("a drive is bound and given back", binds),
+            ("a drive that is pulled ends the run with a sentence", unplugs),
             ("the way to a drive keeps what it promises", reaches),
             ("a guest that is never up is ended", never_up),
         ];
@@ -82,14 +94,18 @@ impl Check {
                 failed += 1;
             }
         }
-        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(failed)
     }
 }
 
 impl Checker {
     /// Boots a guest with a job. Returns also what the job said.
     fn boot(&self, job: &str, limits: Limits) -> anyhow::Result<(Remains, Vec<u8>)> {
-        self.boot_with(&Payload { job, modules: &[], files: &[] }, &|_, _| Ok(()), limits)
+        self.boot_with(
+            &Payload { job, modules: &[], tools: None, files: &[] },
+            &|_, _| Ok(()),
+            limits,
+        )
     }
 
     fn boot_with(
@@ -105,6 +121,7 @@ impl Checker {
             kernel: &self.kernel,
             initrd: initrd::make(&self.kernel, payload)?,
             add_devices,
+            iommu: true,
             limits,
         };
         let mut output = Vec::new();
@@ -163,13 +180,22 @@ fn talks_on(checker: &Checker) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The job says what went wrong.
 fn binds(checker: &Checker) -> anyhow::Result<()> {
-    let xtask = Program::Xtask.build()?;
+    on_a_drive(checker, include_str!("guest/bind.sh"))
+}
+
+fn unplugs(checker: &Checker) -> anyhow::Result<()> {
+    on_a_drive(checker, include_str!("guest/unplug.sh"))
+}
+
+/// Runs a job that says what went wrong.
+fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
+    let [xtask, runner] = [Program::Xtask.build()?, Program::Suites.build()?];
     let payload = Payload {
-        job: &include_str!("guest/bind.sh").replace("@BDF@", drive::BDF),
+        job: &job.replace("@BDF@", drive::BDF),
         modules: &MODULES,
-        files: &[("bin/xtask", &xtask)],
+        tools: None,
+        files: &[("bin/xtask", &xtask), ("bin/nvme", &runner)],
     };
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
     let said = String::from_utf8_lossy(&output);
@@ -182,6 +208,7 @@ fn reaches(checker: &Checker) -> anyhow::Result<()> {
     let payload = Payload {
         job: &format!("xtask bind {0} && NVMETEST_PCI={0} vfio && xtask unbind {0}", drive::BDF),
         modules: &MODULES,
+        tools: None,
         files: &[("bin/xtask", &xtask), ("bin/vfio", &vfio)],
     };
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;

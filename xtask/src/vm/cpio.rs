@@ -11,7 +11,6 @@ const TRAILER: &str = "TRAILER!!!";
 /// File types and permissions, as `stat(2)` has them.
 const FOLDER: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
-#[cfg(test)]
 const LINK: u32 = 0o120_777;
 
 /// An archive that is being written.
@@ -36,7 +35,6 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds a symbolic link.
-    #[cfg(test)]
     pub fn link(&mut self, name: &str, target: &str) -> io::Result<()> {
         self.parents(name)?;
         self.entry(name, LINK, target.as_bytes())

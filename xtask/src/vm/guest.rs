@@ -5,6 +5,8 @@ mod ending;
 
 use std::fs;
 use std::fs::File;
+use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
@@ -50,6 +52,8 @@ pub struct Guest<'a> {
     pub initrd: File,
     /// Adds devices to QEMU's command line.
     pub add_devices: AddDevices<'a>,
+    /// Whether it has an IOMMU.
+    pub iommu: bool,
     pub limits: Limits,
 }
 
@@ -67,6 +71,9 @@ pub struct Limits {
     pub total: Duration,
 }
 
+/// The exit code when a guest was lost, as the runner's when a device was.
+pub const LOST: u8 = 3;
+
 /// What a guest left.
 #[derive(Debug)]
 pub struct Remains {
@@ -76,6 +83,26 @@ pub struct Remains {
 }
 
 impl Guest<'_> {
+    /// Runs the guest to its end, with what its job says on the terminal. Returns the job's exit code, or [`LOST`].
+    ///
+    /// # Errors
+    ///
+    /// As those of [`run`](Self::run).
+    pub fn run_on_terminal(self) -> anyhow::Result<u8> {
+        let remains = self.run(&mut |bytes| {
+            // A terminal that went away is no reason to lose the run.
+            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
+        })?;
+        println!("vm: what the guest left is in {}", remains.evidence.display());
+        match remains.ending {
+            Ending::Code(code) => Ok(code),
+            Ending::Lost(lost) => {
+                eprintln!("xtask: {lost}");
+                Ok(LOST)
+            }
+        }
+    }
+
     /// Runs the guest to its end. What the job says is given to `listener` as it comes.
     ///
     /// # Errors
@@ -114,7 +141,9 @@ impl Guest<'_> {
         command.args(["-machine", "q35,kernel-irqchip=split,memory-backend=memory"]);
         command.args(["-object", "memory-backend-memfd,id=memory,size=2G,share=on"]);
         command.args(["-m", "2G", "-smp", "2"]);
-        command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        if self.iommu {
+            command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
+        }
         command.arg("-kernel").arg(&self.kernel.image).args(["-append", APPEND]);
         (self.add_devices)(&mut command, files)?;
         let initrd = files.add(self.initrd.try_clone()?);
@@ -157,6 +186,9 @@ fn attend(
             Ok(Event::PortEnded) => open = open.saturating_sub(1),
             Ok(Event::Word(word)) => {
                 heard = Some(Instant::now());
+                if word == "unplug" {
+                    conversation.unplug();
+                }
                 let word = word.strip_prefix("exit ").map(str::parse);
                 code = code.or(word.and_then(Result::ok));
             }

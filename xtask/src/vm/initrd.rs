@@ -13,6 +13,7 @@ use super::cpio::Archive;
 use super::kernel::Kernel;
 use super::modules;
 use super::store;
+use super::tools::Tools;
 
 /// The first process of the guest.
 const INIT: &str = include_str!("guest/init.sh");
@@ -26,6 +27,8 @@ pub struct Payload<'a> {
     pub job: &'a str,
     /// Modules of the kernel that are loaded.
     pub modules: &'a [&'a str],
+    /// Programs of Debian's with their libraries.
+    pub tools: Option<&'a Tools>,
     /// Files: their path in the guest, and where they are here.
     pub files: &'a [(&'a str, &'a Path)],
 }
@@ -52,11 +55,15 @@ pub fn make(kernel: &Kernel, payload: &Payload<'_>) -> anyhow::Result<File> {
         let content = fs::read(path).with_context(|| path.display().to_string())?;
         archive.file(name, &content)?;
     }
+    if let Some(tools) = payload.tools {
+        tools.add_to(&mut archive)?;
+    }
     let out = archive.finish()?;
     Ok(out.into_inner().map_err(std::io::IntoInnerError::into_error)?)
 }
 
-fn busybox() -> anyhow::Result<Vec<u8>> {
+/// Fetches the program that a guest's commands are, unless it was fetched before.
+pub fn busybox() -> anyhow::Result<Vec<u8>> {
     let folder = store::provide("busybox", |folder| {
         Packages::open(Suite::Own)?.unpack(&["busybox-static"], folder)
     })?;

@@ -16,11 +16,26 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Symbols stay, for backtraces; the rest would only be copied.
 const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
 
+/// Builds the soft controller for this machine. Returns where it is.
+pub fn soft_controller() -> anyhow::Result<PathBuf> {
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    let cargo = cmd!(
+        sh,
+        "cargo build --quiet --package nvmetest-fixtures --bin nvmetest-soft --message-format json-render-diagnostics"
+    );
+    let messages = cargo.quiet().read().context("the soft controller cannot be built")?;
+    executable(&messages, "nvmetest-soft", false)
+        .context("cargo did not say where the soft controller is")
+}
+
 /// A program of the workspace.
 #[derive(Debug, Clone, Copy)]
 pub enum Program {
     /// The test target of the suites.
     Suites,
+    /// The benchmark.
+    Bench,
     /// The tests of the way to a drive.
     Vfio,
     /// The project's chores, of which a guest needs `bind`.
@@ -32,6 +47,9 @@ impl Program {
     pub fn build(self) -> anyhow::Result<PathBuf> {
         let (name, is_test, arguments) = match self {
             Self::Suites => ("nvme", true, "test --package nvmetest-suites --test nvme --no-run"),
+            Self::Bench => {
+                ("bench", false, "build --package nvmetest-fixtures --example bench --release")
+            }
             Self::Vfio => ("vfio", true, "test --package nvmetest --test vfio --no-run"),
             Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
         };

@@ -1,17 +1,30 @@
 //! The program that plays the machine.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
+use anyhow::bail;
+use anyhow::ensure;
 
+use super::apt::Archive;
+use super::apt::Suite;
+use super::store;
 use crate::parent_death;
 use crate::system;
 
 /// What the package has.
 pub const BINARY: &str = "qemu-system-x86_64";
+
+/// The device that is in another process.
+pub const VFIO_USER: &str = "vfio-user-pci";
+
+/// Where to look for it, by names that stay when Debian releases, and what each of them is on top of.
+const SUITES: [(&str, &str); 3] =
+    [("stable-backports", "stable"), ("testing", "testing"), ("unstable", "unstable")];
 
 /// A QEMU.
 #[derive(Debug, Clone)]
@@ -33,11 +46,27 @@ impl Qemu {
         Ok(Self { program, prefix: Vec::new(), modules: None })
     }
 
+    /// Fetches a QEMU whose devices may be in another process, unless it was fetched before.
+    ///
+    /// It is unpacked beside the system's, with all that it needs.
+    pub fn with_vfio_user() -> anyhow::Result<Self> {
+        let folder = store::provide("qemu", |folder| {
+            let mut why = Vec::new();
+            for (suite, base) in SUITES {
+                match fetch(Suite::Named { suite, base }, folder) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => why.push(format!("{suite}: {error:#}")),
+                }
+            }
+            bail!("no suite of Debian's has a QEMU with {VFIO_USER}: {}", why.join("; "))
+        })?;
+        Ok(Self::unpacked(&folder))
+    }
+
     /// The QEMU in a folder that its packages were unpacked into, with all that they need.
     ///
     /// It runs with the C library in there, and nothing of the system's.
-    #[expect(dead_code, reason = "`vm linux` will need it")]
-    pub fn unpacked(folder: &Path) -> Self {
+    fn unpacked(folder: &Path) -> Self {
         let usr = folder.join("usr");
         let libraries = usr.join("lib/x86_64-linux-gnu");
         let mut path = libraries.clone().into_os_string();
@@ -64,9 +93,21 @@ impl Qemu {
     }
 
     /// Returns what it says to `arguments`.
-    #[expect(dead_code, reason = "`vm linux` will need it")]
-    pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
+    fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command()?.args(arguments).output().context("QEMU does not start")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Unpacks the QEMU of a suite, and asks it for the device.
+fn fetch(suite: Suite<'_>, folder: &Path) -> anyhow::Result<()> {
+    // What another suite left would be mixed with it.
+    fs::remove_dir_all(folder)?;
+    fs::create_dir(folder)?;
+    let archive = Archive::open(suite)?;
+    let needed = archive.needed_for(&["qemu-system-x86"])?;
+    archive.unpack(&needed.iter().map(String::as_str).collect::<Vec<_>>(), folder)?;
+    let devices = Qemu::unpacked(folder).ask(&["-device", "help"])?;
+    ensure!(devices.contains(VFIO_USER), "its QEMU has no {VFIO_USER}");
+    Ok(())
 }

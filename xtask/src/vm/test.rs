@@ -1,16 +1,14 @@
 //! `cargo xtask vm test`.
 
 use std::ffi::OsString;
-use std::io;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
 use super::drive;
-use super::guest::Ending;
 use super::guest::Guest;
 use super::guest::Limits;
 use super::initrd;
@@ -65,11 +63,21 @@ pub struct Test {
     options: Vec<OsString>,
 }
 
-/// The exit code when the guest was lost, as the runner's when a device was.
-const LOST: u8 = 3;
-
 impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(self.code()?.into())
+    }
+
+    /// Runs all suites on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice) -> anyhow::Result<()> {
+        let device = format!("pci:{}", drive::BDF);
+        let test = Self { kernel, device, deadline: 1800, filters: vec![], options: vec![] };
+        let code = test.code()?;
+        ensure!(code == 0, "the suites end with exit code {code}; see above");
+        Ok(())
+    }
+
+    fn code(self) -> anyhow::Result<u8> {
         let runner = Program::Suites.build()?;
         let xtask = Program::Xtask.build()?;
         let kernel = Kernel::provide(&self.kernel)?;
@@ -81,6 +89,7 @@ impl Test {
         let payload = Payload {
             job: &self.job(),
             modules: &drive::MODULES,
+            tools: None,
             files: &[("bin/nvme", &runner), ("bin/xtask", &xtask), ("baseline.toml", &baseline)],
         };
         let guest = Guest {
@@ -90,20 +99,10 @@ impl Test {
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &drive::add_nvme,
+            iommu: true,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
-        let remains = guest.run(&mut |bytes| {
-            // A terminal that went away is no reason to lose the run.
-            let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
-        })?;
-        println!("vm: what the guest left is in {}", remains.evidence.display());
-        match remains.ending {
-            Ending::Code(code) => Ok(code.into()),
-            Ending::Lost(lost) => {
-                eprintln!("xtask: {lost}");
-                Ok(LOST.into())
-            }
-        }
+        guest.run_on_terminal()
     }
 
     /// What the guest does.

@@ -22,7 +22,9 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use command_fds::CommandFdExt;
 use command_fds::FdMapping;
+use serde_json::json;
 
+use super::super::drive;
 use crate::parent_death;
 
 /// What a port ends with, as `init.sh` writes it.
@@ -69,6 +71,7 @@ pub struct Channels {
     output: UnixStream,
     archive: UnixStream,
     words: UnixStream,
+    monitor: UnixStream,
 }
 
 impl Channels {
@@ -83,6 +86,8 @@ impl Channels {
         let console = socket(command, "console")?;
         command.args(["-serial", "chardev:console"]);
         command.args(["-device", "virtio-serial-pci,id=ports"]);
+        let monitor = socket(command, "monitor")?;
+        command.args(["-mon", "chardev=monitor,mode=control"]);
         let mut port = |nr: u8, name: &str| {
             let ours = socket(command, name);
             command.arg("-device");
@@ -92,7 +97,7 @@ impl Channels {
         let output = port(1, "output")?;
         let archive = port(2, "archive")?;
         let words = port(3, "words")?;
-        Ok(Self { console, output, archive, words })
+        Ok(Self { console, output, archive, words, monitor })
     }
 
     /// Begins to listen. The console is kept in a file, and the archive unpacked into a folder.
@@ -156,8 +161,19 @@ impl Channels {
             String::from_utf8_lossy(&text).into_owned()
         });
 
-        let threads = [console, output, archive, words];
-        Ok(Conversation { events, answer, readers: Readers { threads, complaints, tar } })
+        let mut said = self.monitor.try_clone()?;
+        let monitor = thread::spawn(move || {
+            // What it answers is of no interest, and must be read.
+            let _ = copy(&mut said, &mut std::io::sink());
+        });
+
+        let threads = [console, output, archive, words, monitor];
+        Ok(Conversation {
+            events,
+            answer,
+            monitor: self.monitor,
+            readers: Readers { threads, complaints, tar },
+        })
     }
 }
 
@@ -165,10 +181,23 @@ impl Channels {
 pub struct Conversation {
     pub events: Receiver<Event>,
     answer: UnixStream,
+    monitor: UnixStream,
     pub readers: Readers,
 }
 
 impl Conversation {
+    /// Pulls the drive.
+    pub fn unplug(&mut self) {
+        let commands = [
+            json!({ "execute": "qmp_capabilities" }),
+            json!({ "execute": "device_del", "arguments": { "id": drive::ID } }),
+        ];
+        for command in commands {
+            // A QEMU that is gone has no drive any more.
+            let _ = writeln!(self.monitor, "{command}");
+        }
+    }
+
     /// Tells the guest that all is read.
     pub fn dismiss(&mut self) {
         // A guest that is gone already has powered off without it.
@@ -197,7 +226,7 @@ fn read_to_mark(mut port: UnixStream, mut keep: impl FnMut(&[u8])) -> bool {
 
 /// Those who listen.
 pub struct Readers {
-    threads: [JoinHandle<()>; 4],
+    threads: [JoinHandle<()>; 5],
     complaints: JoinHandle<String>,
     tar: Child,
 }

@@ -2,7 +2,7 @@
 # The first process of a guest: it prepares the system, runs /job, and hands out what that left.
 #
 # The host listens on three ports: 1 is for what the job says, 2 for an archive of /out, and 3 for words to the host,
-# a line each: "up" when the job begins, "exit N" when it has ended. A write may return before the host has the bytes,
+# a line each: "up" when the job begins, "unplug" when it wants the drive to be pulled, "exit N" when it has ended. A write may return before the host has the bytes,
 # so the first two end with a mark, and the power stays on until the host answers that it has read all.
 /bin/busybox mkdir -p /bin /sbin /proc /sys /dev /tmp /run /out /etc
 /bin/busybox --install -s /bin
@@ -32,7 +32,7 @@ done
 exec 3<>/dev/vport0p3 4>/dev/vport0p1 5>/dev/vport0p2
 echo up >&3
 cd /out
-sh /job >&4 2>&1 3>&- 5>&-
+sh /job >&4 2>&1 5>&-
 code=$?
 dmesg >/out/dmesg.txt
 mark() { printf '\0--end-of-the-port--\n'; }
@@ -40,5 +40,10 @@ mark >&4
 tar -c -C /out . >&5
 mark >&5
 echo "exit $code" >&3
-read -t 60 answer <&3
+# A read may end early, with a signal or while the port is not connected.
+tries=0
+until [ "$answer" = read ] || [ $tries = 600 ]; do
+    tries=$((tries + 1))
+    read -t 10 answer <&3 || usleep 100000
+done
 poweroff -f

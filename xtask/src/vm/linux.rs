@@ -1,0 +1,117 @@
+//! `cargo xtask vm linux`: Linux drives the soft controller.
+
+mod soft;
+
+use std::process::Command;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::Args;
+
+use super::acceleration::Acceleration;
+use super::drive;
+use super::guest::Files;
+use super::guest::Guest;
+use super::guest::Limits;
+use super::initrd;
+use super::initrd::Payload;
+use super::kernel::Choice;
+use super::kernel::Kernel;
+use super::payload;
+use super::qemu::Qemu;
+use super::qemu::VFIO_USER;
+use super::tools::Tools;
+use soft::Soft;
+
+/// What the guest does.
+const JOB: &str = include_str!("guest/linux.sh");
+
+/// The soft controller: several namespaces' worth of options would only take time here.
+const OPTIONS: &str = "size=1GiB,queues=4";
+
+const LIMITS: Limits = Limits {
+    boot: Duration::from_secs(180),
+    silence: Duration::from_secs(180),
+    total: Duration::from_secs(1200),
+};
+
+/// The exit code when a step failed.
+const FAILED: u8 = 1;
+
+/// Have Linux's own NVMe driver, nvme-cli and fio use the soft controller, in a virtual machine
+///
+/// The exit code is 0 if all is well, 1 if a step fails or the guest's kernel complains, and 3 if the guest was lost. What
+/// it left is in `target/vm/run/linux-KERNEL`.
+#[derive(Args)]
+pub struct Linux {
+    /// As that of `cargo xtask vm test`
+    #[arg(long, value_name = "KERNEL", default_value = "stable")]
+    kernel: Choice,
+
+    /// Options of the soft controller, as those of `soft:`
+    #[arg(long, value_name = "OPTIONS", default_value = OPTIONS)]
+    soft: String,
+
+    /// Fewer blocks and fewer resets
+    #[arg(long)]
+    short: bool,
+}
+
+impl Linux {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        Ok(self.code()?.into())
+    }
+
+    /// Runs all steps on a kernel, and fails unless all is as it should be.
+    pub fn check(kernel: Choice, short: bool) -> anyhow::Result<()> {
+        let code = Self { kernel, soft: OPTIONS.to_owned(), short }.code()?;
+        ensure!(code == 0, "Linux is not content; see above");
+        Ok(())
+    }
+
+    fn code(self) -> anyhow::Result<u8> {
+        let binary = payload::soft_controller()?;
+        let kernel = Kernel::provide(&self.kernel)?;
+        let tools = Tools::provide()?;
+        let qemu = Qemu::with_vfio_user()?;
+        let acceleration = Acceleration::find(&qemu, &kernel)?;
+        println!("vm: Linux {}, by {}", kernel.release, acceleration.name());
+
+        let payload = Payload {
+            job: &JOB.replace("@LENGTH@", if self.short { "short" } else { "full" }),
+            modules: &["nvme"],
+            tools: Some(&tools),
+            files: &[],
+        };
+        let soft = Soft::start(&binary, &self.soft)?;
+        let device = serde_json::json!({
+            "driver": VFIO_USER,
+            "id": drive::ID,
+            "bus": drive::PORT,
+            "socket": { "type": "unix", "path": soft.socket() },
+        });
+        let guest = Guest {
+            name: &format!("linux-{}", self.kernel),
+            qemu: &qemu,
+            acceleration,
+            kernel: &kernel,
+            initrd: initrd::make(&kernel, &payload)?,
+            add_devices: &|command: &mut Command, _: &mut Files| {
+                drive::add_port(command);
+                command.arg("-device").arg(device.to_string());
+                Ok(())
+            },
+            // Each page that the guest's driver maps would be a message to the soft controller.
+            iommu: false,
+            limits: LIMITS,
+        };
+        let code = guest.run_on_terminal()?;
+        let complaints = soft.end()?;
+        if complaints.is_empty() {
+            return Ok(code);
+        }
+        eprintln!("xtask: the soft controller complained: {complaints}");
+        Ok(code.max(FAILED))
+    }
+}
