@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -193,6 +194,11 @@ impl Interrupts<'_> {
             std::thread::yield_now();
         }
         Ok(())
+    }
+
+    /// What the vector signals, if it is enabled.
+    pub(crate) fn eventfd(&self, vector: u16) -> Option<BorrowedFd<'_>> {
+        self.vectors.get(usize::from(vector)).map(AsFd::as_fd)
     }
 
     fn set_mask(&self, vector: u16, mask: bool) -> Result {

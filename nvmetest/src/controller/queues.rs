@@ -122,7 +122,7 @@ impl Queues {
     /// The I/O queues that the device has: submission, and completion queues.
     ///
     /// Whether the host has taken their identifiers says nothing: a test may have forgotten the owner of one.
-    pub(super) fn live(&self) -> (Vec<u16>, Vec<u16>) {
+    pub(crate) fn live(&self) -> (Vec<u16>, Vec<u16>) {
         (self.submission.live(), self.completion.live())
     }
 }

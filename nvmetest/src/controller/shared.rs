@@ -249,8 +249,19 @@ impl Shared {
         is_time
     }
 
+    /// Whether there is a submission queue that is none of the driver's, or that the driver could not delete.
+    pub(crate) fn has_queues_by_hand(&self) -> bool {
+        let (submission, _) = self.queues.live();
+        let cores = self.cores.borrow();
+        let ours: Vec<u16> =
+            cores.iter().filter_map(Weak::upgrade).map(|core| core.sqid()).collect();
+        submission.iter().any(|id| !ours.contains(id))
+    }
+
     /// Starts a part of the command log that is about one test.
     pub(super) fn begin(&self, name: &str) {
+        self.verified.begin_test();
+        self.look_closely();
         self.log.mark(name);
         self.began_ns.set(now_ns());
         self.blamed.set(None);

@@ -10,6 +10,7 @@ use crate::Error;
 use crate::Namespace;
 use crate::Result;
 use crate::fixture::Fixture;
+use crate::spec::IdentifyNamespace;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
 
@@ -27,6 +28,10 @@ pub(crate) struct Verified {
     is_on: Cell<bool>,
     /// Somebody reads to learn what is there, and not to hear that it is wrong.
     is_paused: Cell<bool>,
+    /// It is to be that of all namespaces.
+    is_wanted: Cell<bool>,
+    /// But not of these, as long as the test runs that said so.
+    declined: RefCell<Vec<u32>>,
     /// How many miscompares were told with the commands that wrote the block.
     told: Cell<u32>,
 }
@@ -38,6 +43,8 @@ pub(crate) struct Checker {
     pub(crate) writer: Writer,
     /// Room for a block.
     pub(crate) scratch: RefCell<Vec<u8>>,
+    /// Entries that were made by hand had to do with it: there are blocks of which nothing will be known.
+    is_spoiled: Cell<bool>,
 }
 
 impl Verified {
@@ -65,15 +72,35 @@ impl Verified {
     fn add(&self, nsid: u32, table: &Table) -> Result<(), TableError> {
         self.remove(nsid);
         let scratch = RefCell::new(vec![0; table.block()]);
-        let checker = Rc::new(Checker { nsid, writer: table.writer()?, scratch });
+        let is_spoiled = Cell::new(false);
+        let checker = Rc::new(Checker { nsid, writer: table.writer()?, scratch, is_spoiled });
         self.all.borrow_mut().push(checker);
         self.is_on.set(true);
         Ok(())
     }
 
+    /// Whether that of a namespace is to be, and is not.
+    fn lacks(&self, nsid: u32) -> bool {
+        let is_verified = || self.all.borrow().iter().any(|checker| checker.nsid == nsid);
+        self.is_wanted.get() && !is_verified() && !self.declined.borrow().contains(&nsid)
+    }
+
+    /// Another test begins, with no queue of the last one left.
+    pub(crate) fn begin_test(&self) {
+        self.declined.borrow_mut().clear();
+        if self.is_wanted.get() {
+            // A new table will know more.
+            self.retain(|checker| !checker.is_spoiled.get());
+        }
+    }
+
     fn remove(&self, nsid: u32) {
+        self.retain(|checker| checker.nsid != nsid);
+    }
+
+    fn retain(&self, stays: impl Fn(&Checker) -> bool) {
         let mut all = self.all.borrow_mut();
-        all.retain(|checker| checker.nsid != nsid);
+        all.retain(|checker| stays(checker));
         self.is_on.set(!all.is_empty());
     }
 
@@ -92,9 +119,11 @@ impl Verified {
         let blocks = u64::from(sqe.cdw12.get() & 0xffff) + 1;
         match NvmOpcode(sqe.opcode()) {
             NvmOpcode::WRITE | NvmOpcode::WRITE_UNCORRECTABLE | NvmOpcode::WRITE_ZEROES => {
+                checker.is_spoiled.set(true);
                 table.lose_for_good(slba..slba.saturating_add(blocks))
             }
             NvmOpcode::DATASET_MANAGEMENT | NvmOpcode::COPY => {
+                checker.is_spoiled.set(true);
                 table.go_blind();
                 Ok(())
             }
@@ -131,6 +160,50 @@ impl Checker {
     }
 }
 
+impl Controller {
+    /// Has the driver verify the data of all namespaces from now on, or of none: each as
+    /// [`Namespace::verify_data`] has it, from when it is identified ([`namespace`](Self::namespace),
+    /// [`first_namespace`](Self::first_namespace)), and again after a format.
+    ///
+    /// Namespaces that cannot be verified are left out: those with metadata; and as long as I/O is in flight, an
+    /// IOWorker runs, or there are queues made by hand, of whose commands nobody took note.
+    ///
+    /// # Errors
+    ///
+    /// Fails to end it while an IOWorker runs.
+    pub fn verify_data(&self, on: bool) -> Result {
+        let shared = self.shared();
+        if !on && shared.verified().is_on() && !shared.workers().is_empty() {
+            return Err(Error::Failed(format!("the data {TOGETHER}")));
+        }
+        shared.verified().is_wanted.set(on);
+        if !on {
+            shared.verified().retain(|_| false);
+            shared.look_closely();
+        }
+        Ok(())
+    }
+
+    /// Why the data of a namespace cannot be verified now.
+    fn obstacle(&self) -> Option<&'static str> {
+        let shared = self.shared();
+        if shared.has_io_in_flight() {
+            Some("I/O commands are in flight, of which nobody took note: wait for them first")
+        } else if !shared.workers().is_empty() {
+            Some("an IOWorker has commands in flight, of which nobody takes note: join it first")
+        } else if shared.has_queues_by_hand() {
+            Some(
+                "there is a queue made by hand, of whose commands nobody took note: delete it first",
+            )
+        } else {
+            None
+        }
+    }
+}
+
+/// What must not end while a worker runs.
+const TOGETHER: &str = "is verified by an IOWorker, too, which would not know what is written without it: join it first";
+
 impl Namespace<'_> {
     /// Has the driver verify all data of the namespace from now on, or no more: see [`integrity`](crate::integrity).
     ///
@@ -142,19 +215,17 @@ impl Namespace<'_> {
     ///
     /// # Errors
     ///
-    /// Fails while I/O is in flight, which would not be noted, or an IOWorker runs; if blocks have metadata; and if there is
-    /// no memory for the table.
+    /// Fails while I/O is in flight, which would not be noted, an IOWorker runs, or there is a queue made by hand; if blocks
+    /// have metadata; and if there is no memory for the table.
     pub fn verify_data(&self, on: bool) -> Result {
         if on {
             return self.verify_with(Table::anonymous);
         }
         if self.verified_by().is_some() && !self.controller().shared().workers().is_empty() {
             let nsid = self.nsid();
-            return Err(Error::Failed(format!(
-                "the data of namespace {nsid} is verified by an IOWorker, too, which would not know what is written \
-                 without it: join it first"
-            )));
+            return Err(Error::Failed(format!("the data of namespace {nsid} {TOGETHER}")));
         }
+        self.controller().shared().verified().declined.borrow_mut().push(self.nsid());
         self.end_verification();
         Ok(())
     }
@@ -188,14 +259,7 @@ impl Namespace<'_> {
             let why = format!("the data of namespace {} has metadata", self.nsid());
             return Err(Error::NotApplicable(format!("{why}, which cannot be verified yet")));
         }
-        let why = if shared.has_io_in_flight() {
-            Some("I/O commands are in flight, of which nobody took note: wait for them first")
-        } else if !shared.workers().is_empty() {
-            Some("an IOWorker has commands in flight, of which nobody takes note: join it first")
-        } else {
-            None
-        };
-        if let Some(why) = why {
+        if let Some(why) = self.controller().obstacle() {
             let nsid = self.nsid();
             return Err(Error::Failed(format!(
                 "the data of namespace {nsid} cannot be verified: {why}"
@@ -203,31 +267,46 @@ impl Namespace<'_> {
         }
         // A file can be opened once.
         shared.verified().remove(self.nsid());
-        let added = self
-            .geometry()
-            .and_then(|geometry| Ok(shared.verified().add(self.nsid(), &table(&geometry)?)?));
+        let identify = self.controller().identify_namespace(self.nsid());
+        let added = identify.and_then(|identify| {
+            let table = table(&self.geometry(&identify))?;
+            Ok(shared.verified().add(self.nsid(), &table)?)
+        });
         shared.look_closely();
         added
     }
 
-    fn geometry(&self) -> Result<Geometry> {
-        let nvme = self.controller();
-        let identify = nvme.identify_namespace(self.nsid())?;
+    /// Begins to verify the data, if that of all namespaces is to be, and if nothing prevents it.
+    pub(crate) fn verify_if_wanted(&self, identify: &IdentifyNamespace) -> Result {
+        let shared = self.controller().shared();
+        if !shared.verified().lacks(self.nsid())
+            || self.has_metadata()
+            || self.controller().obstacle().is_some()
+        {
+            return Ok(());
+        }
+        let table = Table::anonymous(&self.geometry(identify))?;
+        shared.verified().add(self.nsid(), &table)?;
+        shared.look_closely();
+        Ok(())
+    }
+
+    fn geometry(&self, identify: &IdentifyNamespace) -> Geometry {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let identity = if identify.nguid != [0; 16] {
             format!("NGUID {}", hex(&identify.nguid))
         } else if identify.eui64 != [0; 8] {
             format!("EUI64 {}", hex(&identify.eui64))
         } else {
-            let serial = nvme.capabilities().controller.sn.text();
+            let serial = self.controller().capabilities().controller.sn.text();
             format!("serial {serial}, namespace {}", self.nsid())
         };
-        Ok(Geometry {
+        Geometry {
             block: self.block(),
             blocks: self.capacity(),
             drb: identify.dlfeat.drb(),
             identity,
-        })
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Work {
     pub(super) writer: Option<u32>,
     /// Which lane of the journal it has, if what it does is followed.
     pub(super) lane: Option<usize>,
+    /// Whether it waits for an interrupt, and does not poll.
+    pub(super) by_interrupt: bool,
     /// The line that started the worker, as an index into the sites of the command log.
     pub(super) site: u32,
 }
@@ -116,6 +118,7 @@ impl Work {
             timeout_ns: 20_000_000,
             writer: None,
             lane: None,
+            by_interrupt: false,
             site: 0,
         }
     }

@@ -29,13 +29,16 @@ pub(super) const STATISTICS: RawFd = 5;
 pub(super) const LOG: RawFd = 6;
 pub(super) const TABLE: RawFd = 7;
 pub(super) const JOURNAL: RawFd = 8;
+pub(super) const INTERRUPT: RawFd = 9;
 
-/// The files of what is noted of commands, where anything is.
-pub(super) struct Noted<'f> {
+/// What only some workers have.
+pub(super) struct Others<'f> {
     /// By which data is verified.
-    pub(super) table: Option<&'f File>,
+    pub(super) table: Option<BorrowedFd<'f>>,
     /// Of a durability record.
-    pub(super) journal: Option<&'f File>,
+    pub(super) journal: Option<BorrowedFd<'f>>,
+    /// What the vector of its queue signals.
+    pub(super) interrupt: Option<BorrowedFd<'f>>,
 }
 
 /// Starts a process for `job`.
@@ -45,7 +48,7 @@ pub(super) fn launch(
     doorbells: BorrowedFd<'_>,
     statistics: File,
     log: BorrowedFd<'_>,
-    noted: &Noted<'_>,
+    others: &Others<'_>,
 ) -> io::Result<Child> {
     let mut input = File::from(memfd_create(c"nvmetest-job", MFdFlags::MFD_CLOEXEC)?);
     input.write_all(&serde_json::to_vec(job)?)?;
@@ -64,9 +67,10 @@ pub(super) fn launch(
         (statistics.into(), STATISTICS),
         (log.try_clone_to_owned()?, LOG),
     ];
-    for (file, descriptor) in [(noted.table, TABLE), (noted.journal, JOURNAL)] {
+    let Others { table, journal, interrupt } = others;
+    for (file, descriptor) in [(table, TABLE), (journal, JOURNAL), (interrupt, INTERRUPT)] {
         if let Some(file) = file {
-            inherited.push((file.try_clone()?.into(), descriptor));
+            inherited.push((file.try_clone_to_owned()?, descriptor));
         }
     }
     let mapping = |(parent_fd, child_fd)| FdMapping { parent_fd, child_fd };

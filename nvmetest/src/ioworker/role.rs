@@ -38,6 +38,7 @@ use super::engine::Stop;
 use super::job::Job;
 use super::launch::ARENA;
 use super::launch::DOORBELLS;
+use super::launch::INTERRUPT;
 use super::launch::JOURNAL;
 use super::launch::LOG;
 use super::launch::STATISTICS;
@@ -107,8 +108,10 @@ fn work(page: &Page) -> Result<(), Stop> {
     let lane =
         job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));
     let lane = lane.transpose().map_err(cannot_map("the journal of what is written"))?;
+    let interrupt = job.work.by_interrupt.then(|| inherited(INTERRUPT)).transpose();
+    let interrupt = interrupt.map_err(cannot_map("its interrupt"))?;
     stay_on(job.work.cpu)?;
-    let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane };
+    let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane, interrupt };
     let mut engine = Engine::new(&job, reach, page);
     page.set_state(State::Ready);
     engine.run()

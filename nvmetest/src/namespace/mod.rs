@@ -38,7 +38,8 @@ impl Controller {
     /// # Errors
     ///
     /// Fails if it is not active, if it says of itself what cannot be, or while a command that may change it is in
-    /// flight (Format NVM, Namespace Management, Namespace Attachment).
+    /// flight (Format NVM, Namespace Management, Namespace Attachment); and if its data is to be
+    /// [verified](Self::verify_data) and there is no memory for that.
     #[track_caller]
     pub fn namespace(&self, nsid: u32) -> Result<Namespace<'_>> {
         if self.shared().is_changing() {
@@ -63,15 +64,19 @@ impl Controller {
             )));
         }
         match format.data_size() {
-            Some(block) if (512..=LARGEST_BLOCK).contains(&block) => Ok(Namespace {
-                nsid,
-                block: block as usize,
-                lbads: block.trailing_zeros(),
-                extended_block: block as usize + metadata,
-                blocks: identify.nsze.get(),
-                epoch,
-                controller: self,
-            }),
+            Some(block) if (512..=LARGEST_BLOCK).contains(&block) => {
+                let ns = Namespace {
+                    nsid,
+                    block: block as usize,
+                    lbads: block.trailing_zeros(),
+                    extended_block: block as usize + metadata,
+                    blocks: identify.nsze.get(),
+                    epoch,
+                    controller: self,
+                };
+                ns.verify_if_wanted(&identify)?;
+                Ok(ns)
+            }
             _ => nonsense(format!("LBADS {} of the LBA format in use", format.lbads())),
         }
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::env;
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +59,10 @@ pub(super) struct Options {
     #[arg(help_heading = "nvmetest")]
     pub(super) memory: usize,
 
+    /// Verify the data of all namespaces in all tests (or NVMETEST_VERIFY=1)
+    #[arg(long, help_heading = "nvmetest")]
+    pub(super) verify: bool,
+
     /// How long a test may take that does not say it itself
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     #[arg(help_heading = "nvmetest")]
@@ -97,6 +102,8 @@ impl Options {
         match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
             Ok(mut options) => {
                 options.devices_from_environment()?;
+                options.verify |=
+                    is_verified_by(&env::var_os("NVMETEST_VERIFY").unwrap_or_default())?;
                 Ok(options)
             }
             Err(error) if error.kind() == ErrorKind::DisplayHelp => {
@@ -140,6 +147,18 @@ impl Options {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns what NVMETEST_VERIFY asks for.
+fn is_verified_by(value: &OsStr) -> Result<bool, SetupError> {
+    match value.to_str() {
+        Some("" | "0") => Ok(false),
+        Some("1") => Ok(true),
+        _ => Err(SetupError::new(format!(
+            "NVMETEST_VERIFY is `{}`; give 1 or 0",
+            value.to_string_lossy()
+        ))),
     }
 }
 
@@ -205,6 +224,7 @@ mod tests {
         assert_eq!(options.more_filters, ["admin::", "reset"]);
         assert!(options.libtest.exact);
         assert_eq!(options.chosen_seed().unwrap(), Some(7));
+        assert!(!options.verify);
 
         // Without `=`, what follows is a filter.
         let options = parse(&["--shuffle", "7"]).unwrap();

@@ -18,12 +18,14 @@ const FAILURE: &str = "failure.txt";
 #[derive(Debug)]
 pub(super) struct Evidence {
     root: PathBuf,
+    /// Whether the run verifies the data of all namespaces.
+    verify: bool,
 }
 
 impl Evidence {
     /// Takes `chosen`, or a folder in the target directory that this executable was built in, or else one
     /// for temporary files. It is made when a test fails.
-    pub(super) fn new(chosen: Option<PathBuf>) -> Self {
+    pub(super) fn new(chosen: Option<PathBuf>, verify: bool) -> Self {
         let mut root = chosen.unwrap_or_else(|| {
             let executable = env::current_exe().unwrap_or_default();
             match executable.ancestors().find(|folder| folder.ends_with("target")) {
@@ -35,7 +37,7 @@ impl Evidence {
         if let Ok(run) = env::var("NEXTEST_RUN_ID") {
             root.push(plain(&run));
         }
-        Self { root: std::path::absolute(&root).unwrap_or(root) }
+        Self { root: std::path::absolute(&root).unwrap_or(root), verify }
     }
 
     /// Removes what an earlier run left of `test`.
@@ -63,31 +65,33 @@ impl Evidence {
             "test: {test}\ndevice: {device}\nverdict: {verdict}\nseed: {seed}\n\n{message}\n"
         );
         fs::write(folder.join(FAILURE), text)?;
-        fs::write(folder.join("rerun.txt"), rerun(test, device, seed) + "\n")?;
+        fs::write(folder.join("rerun.txt"), self.rerun(test, device) + "\n")?;
         if let Some(nvme) = nvme {
             nvme.evidence(&folder)?;
         }
         Ok(folder)
     }
 
+    /// Returns the command that runs exactly `test` again.
+    pub(super) fn rerun(&self, test: &str, device: &DeviceUri) -> String {
+        let folder = env::current_dir().unwrap_or_default();
+        let executable = env::current_exe().unwrap_or_else(|_| Path::new("nvme").to_owned());
+        // The device is no part of the name where there is only one.
+        let test = test.split_once('@').map_or(test, |(test, _device)| test);
+        format!(
+            "cd {} && {} --device {} --seed {}{} --include-ignored --exact {}",
+            quoted(&folder.to_string_lossy()),
+            quoted(&executable.to_string_lossy()),
+            quoted(&device.to_string()),
+            shuffle::seed(),
+            if self.verify { " --verify" } else { "" },
+            quoted(test),
+        )
+    }
+
     fn folder(&self, test: &str) -> PathBuf {
         self.root.join(plain(&test.replace("::", ".")))
     }
-}
-
-/// Returns the command that runs exactly `test` again.
-pub(super) fn rerun(test: &str, device: &DeviceUri, seed: u64) -> String {
-    let folder = env::current_dir().unwrap_or_default();
-    let executable = env::current_exe().unwrap_or_else(|_| Path::new("nvme").to_owned());
-    // The device is no part of the name where there is only one.
-    let test = test.split_once('@').map_or(test, |(test, _device)| test);
-    format!(
-        "cd {} && {} --device {} --seed {seed} --include-ignored --exact {}",
-        quoted(&folder.to_string_lossy()),
-        quoted(&executable.to_string_lossy()),
-        quoted(&device.to_string()),
-        quoted(test),
-    )
 }
 
 /// Makes one word of `text` for a shell.
@@ -113,7 +117,7 @@ mod tests {
     #[test]
     fn a_failure_leaves_its_reason_and_the_command_to_see_it_again() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let evidence = Evidence { root: folder.path().to_owned() };
+        let evidence = Evidence { root: folder.path().to_owned(), verify: false };
         let device: DeviceUri = "soft:lba=4096".parse().unwrap();
         let finding = Finding::new(Verdict::Fail, "the block differs");
 
@@ -135,7 +139,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_evidence_is_not_removed() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
-        let evidence = Evidence { root: folder.path().to_owned() };
+        let evidence = Evidence { root: folder.path().to_owned(), verify: false };
         fs::create_dir(folder.path().join("home"))?;
         evidence.clear("home");
         assert!(folder.path().join("home").is_dir());

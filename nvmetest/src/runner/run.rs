@@ -13,7 +13,6 @@ use libtest_mimic::Failed;
 use super::arguments::Options;
 use super::baseline::Baseline;
 use super::evidence::Evidence;
-use super::evidence::rerun;
 use super::main::LOST;
 use super::main::complain;
 use super::select::Planned;
@@ -48,7 +47,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(options: &Options, baseline: Baseline) -> Result<Self, SetupError> {
-        let evidence = Arc::new(Evidence::new(options.evidence.clone()));
+        let evidence = Arc::new(Evidence::new(options.evidence.clone(), options.verify));
         let tally = Arc::<Mutex<Tally>>::default();
         let current = Arc::default();
         let overrun = {
@@ -119,8 +118,8 @@ impl Run {
                 Ok(folder) => format!("\nevidence: {}", folder.display()),
                 Err(error) => format!("\nthe evidence could not be written: {error}"),
             };
-            finding.message +=
-                &format!("\nrun it again: {}", rerun(name, session.uri(), shuffle::seed()));
+            let rerun = self.evidence.rerun(name, session.uri());
+            finding.message += &format!("\nrun it again: {rerun}");
         }
         session.repair(attempt.repair, *test, &self.watchdog);
         self.watchdog.rest();
@@ -176,7 +175,7 @@ fn end_process(
             Ok(folder) => complain(&format!("evidence: {}", folder.display())),
             Err(error) => complain(&format!("the evidence could not be written: {error}")),
         }
-        complain(&format!("run it again: {}", rerun(&test, &device, shuffle::seed())));
+        complain(&format!("run it again: {}", evidence.rerun(&test, &device)));
     }
     let mut tally = locked(tally);
     tally.add(Verdict::Timeout);

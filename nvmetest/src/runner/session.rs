@@ -15,6 +15,7 @@ use super::registry::Test;
 use super::setup::SetupError;
 use super::watchdog::Watchdog;
 use crate::Controller;
+use crate::Error;
 use crate::Result;
 use crate::Shutdown;
 use crate::cmdlog::CmdLog;
@@ -33,6 +34,8 @@ pub(super) struct Supplies {
     pub(super) memory: usize,
     /// Where its commands are logged.
     pub(super) log: CmdLog,
+    /// Whether it verifies the data of all namespaces.
+    pub(super) verify: bool,
 }
 
 impl Supplies {
@@ -44,7 +47,7 @@ impl Supplies {
         };
         // The error says of a file what is wrong with it, and what to do.
         let log = log.map_err(|error| SetupError::new(format!("no command log: {error}")))?;
-        Ok(Self { memory: options.memory, log })
+        Ok(Self { memory: options.memory, log, verify: options.verify })
     }
 }
 
@@ -196,13 +199,18 @@ fn open(
     uri: &DeviceUri,
     supplies: &Supplies,
 ) -> Result<Controller, SetupError> {
-    let Supplies { memory, log } = supplies;
+    let Supplies { memory, log, verify } = supplies;
     let arena = Arena::new(*memory).map_err(|error| {
         SetupError::new(format!("cannot make {memory} bytes of shared memory for {uri}: {error}"))
     })?;
     let arena = Arc::new(arena);
     let function = scheme.open(uri, &arena)?;
-    Controller::open_with_log(function, arena, log.clone()).map_err(|error| {
+    let open = || {
+        let nvme = Controller::open_with_log(function, arena, log.clone())?;
+        nvme.verify_data(*verify)?;
+        Ok(nvme)
+    };
+    open().map_err(|error: Error| {
         SetupError::new(format!("cannot initialize the controller of {uri}: {error}"))
     })
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nvmetest::CreateIoCq;
+use nvmetest::CreateIoSq;
 use nvmetest::DsmAttributes;
 use nvmetest::DsmRange;
 use nvmetest::Format;
@@ -244,6 +246,69 @@ fn a_format_ends_it_and_it_can_begin_again() -> Result {
     ns.verify_data(true)?;
     let (q, mut data) = (drive.nvme.qpair(2)?, drive.nvme.buffer(ns.block()));
     ns.read(&mut data, 0).run(&q)?;
+    Ok(())
+}
+
+#[test]
+fn a_session_is_verified_from_the_first_namespace_on_and_after_resets_and_formats() -> Result {
+    let mut drive = Drive::new();
+    let nsid = drive.nvme.first_namespace()?.nsid();
+    drive.nvme.verify_data(true)?;
+    let finds_damage = |drive: &Drive| -> Result {
+        let nvme = &drive.nvme;
+        let (q, ns) = (nvme.qpair(2)?, nvme.first_namespace()?);
+        let mut data = nvme.buffer(BLOCK);
+        fill(&mut data, 4, 1);
+        ns.write(&data, 4).run(&q)?;
+        drive.damage(4, &[9; BLOCK]);
+        assert_eq!(miscompare(ns.read(&mut data, 4).run(&q)).lba, 4);
+        Ok(())
+    };
+    finds_damage(&drive)?;
+    drive.nvme.reset()?;
+    let written_before = {
+        let nvme = &drive.nvme;
+        // The namespace was identified before: what was known is known.
+        let (q, mut data) = (nvme.qpair(2)?, nvme.buffer(BLOCK));
+        miscompare(nvme.first_namespace()?.read(&mut data, 4).run(&q))
+    };
+    assert_eq!(written_before.lba, 4);
+    drive.nvme.format(nsid, Format::default()).run()?;
+    finds_damage(&drive)?;
+
+    drive.nvme.verify_data(false)?;
+    let nvme = &drive.nvme;
+    let (q, mut data) = (nvme.qpair(2)?, nvme.buffer(BLOCK));
+    nvme.first_namespace()?.read(&mut data, 4).run(&q)?;
+    Ok(())
+}
+
+#[test]
+fn a_test_may_decline_what_the_session_verifies() -> Result {
+    let drive = Drive::new();
+    let nvme = &drive.nvme;
+    nvme.verify_data(true)?;
+    nvme.first_namespace()?.verify_data(false)?;
+    assert!(nvme.first_namespace()?.verified_by().is_none());
+    nvme.first_namespace()?.verify_data(true)?;
+    assert!(nvme.first_namespace()?.verified_by().is_some());
+    Ok(())
+}
+
+#[test]
+fn it_does_not_begin_while_there_is_a_queue_made_by_hand() -> Result {
+    let drive = Drive::new();
+    let nvme = &drive.nvme;
+    nvme.verify_data(true)?;
+    let cq = nvme.raw_completion_queue(CreateIoCq::contiguous(1, 4))?;
+    let sq = nvme.raw_submission_queue(CreateIoSq::contiguous(1, 4, 1))?;
+    let ns = nvme.first_namespace()?;
+    assert!(ns.verified_by().is_none());
+    let error = ns.verify_data(true).unwrap_err().to_string();
+    assert!(error.contains("a queue made by hand"), "{error}");
+    drop(sq);
+    drop(cq);
+    assert!(nvme.first_namespace()?.verified_by().is_some());
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod leaks;
 mod losses;
 mod outcomes;
 mod repeated_losses;
+mod verifies;
 
 use std::env;
 use std::process::ExitCode;

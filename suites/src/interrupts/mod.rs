@@ -3,6 +3,7 @@
 mod coalescing;
 mod intx;
 mod masks;
+mod worker;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -79,6 +79,7 @@ impl IoWorkerBuilder<'_> {
             timeout_ns: self.ns.controller().shared().timeout_ns(),
             writer: None,
             lane: None,
+            by_interrupt: self.interrupt.is_some(),
             site,
         })
     }
@@ -121,6 +122,11 @@ impl IoWorkerBuilder<'_> {
 
     fn check_limits(&self, work: &Work) -> Result<(), String> {
         let mqes_z = self.ns.controller().capabilities().cap.mqes_z();
+        if let Some((interrupts, vector)) = self.interrupt
+            && interrupts.eventfd(vector).is_none()
+        {
+            return Err(format!("vector {vector} is not among the interrupts that are enabled"));
+        }
         if self.depth == 0 {
             return Err("a depth of 0 is no command at all".to_owned());
         }

@@ -21,7 +21,7 @@ use crate::ioworker::handle::Terms;
 use crate::ioworker::job::Job;
 use crate::ioworker::job::Lists;
 use crate::ioworker::job::Place;
-use crate::ioworker::launch::Noted;
+use crate::ioworker::launch::Others;
 use crate::ioworker::launch::launch;
 use crate::ioworker::page::Page;
 use crate::ioworker::page::State;
@@ -64,7 +64,10 @@ impl<'c> IoWorkerBuilder<'c> {
         let AllLists { of_sizes, blocks } = self.lists(&data, slot_bytes, &work)?;
         let entries = u32::from(work.depth) + 1;
         let sq = SqOptions { entries, priority: self.priority };
-        let qpair = nvme.qpair_with(sq, CqOptions { entries, vector: None })?;
+        let qpair = nvme.qpair_with(
+            sq,
+            CqOptions { entries, vector: self.interrupt.map(|(_, vector)| vector) },
+        )?;
         let queues = (qpair.id(), qpair.cq_id());
         let registers =
             [shared.sq_tail_doorbell(queues.0), shared.cq_head_doorbell(queues.1)].map(u64::from);
@@ -80,11 +83,12 @@ impl<'c> IoWorkerBuilder<'c> {
         work.lane = noted_in.as_ref().map(WorkerLane::number);
         let job = Job { work, place };
         let log = nvme.cmdlog();
-        let noted = Noted {
-            table: writer.as_ref().map(|writer| writer.table().file()),
-            journal: noted_in.as_ref().map(WorkerLane::file),
+        let others = Others {
+            table: writer.as_ref().map(|writer| writer.table().file().as_fd()),
+            journal: noted_in.as_ref().map(|lane| lane.file().as_fd()),
+            interrupt: self.interrupt.and_then(|(interrupts, vector)| interrupts.eventfd(vector)),
         };
-        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file(), &noted)
+        let child = launch(&job, data.arena_file(), doorbells.as_fd(), file, log.file(), &others)
             .inspect_err(|_| noted_in.iter().for_each(WorkerLane::end))
             .map_err(not_started)?;
         let terms = Terms {

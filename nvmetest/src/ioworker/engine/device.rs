@@ -95,6 +95,7 @@ impl Device {
             logs: log.clone(),
             writer: None,
             lane: None,
+            interrupt: None,
         };
         let mut engine = Engine::new(&job, reach, &page);
         let result = engine.run().map_err(|stop| stop.to_string());

@@ -10,10 +10,17 @@ mod verify;
 #[cfg(test)]
 mod device;
 
+use std::fs::File;
 use std::hint;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::ppoll;
 use nix::time::ClockId;
 use nix::time::clock_gettime;
 
@@ -89,6 +96,8 @@ pub(super) struct Reach {
     pub(super) writer: Option<Writer>,
     /// Where it is noted what it does to blocks, if that is followed.
     pub(super) lane: Option<Lane>,
+    /// What its completions signal, if it does not poll.
+    pub(super) interrupt: Option<File>,
 }
 
 /// The queue pair of a worker, and what is in flight.
@@ -219,7 +228,9 @@ impl<'w> Engine<'w> {
                 return Err(self.nothing_completes().into());
             }
             looks += 1;
-            if looks < SPINS {
+            if let Some(interrupt) = &self.reach.interrupt {
+                sleep_until_signalled(interrupt, until.saturating_sub(now))?;
+            } else if looks < SPINS {
                 hint::spin_loop();
             } else {
                 thread::yield_now();
@@ -254,6 +265,23 @@ fn sleep_until(now: u64, due: u64) {
     if SLEEP_FROM_NS < left {
         // Not longer than until the next sign of life.
         thread::sleep(Duration::from_nanos((left - SLEEP_FROM_NS / 2).min(BEAT_EVERY_NS)));
+    }
+}
+
+/// Sleeps until an eventfd is written to, but not longer than `limit_ns`, and takes what was written.
+///
+/// Who then looks at the queue finds what the signal announced: it was there before.
+fn sleep_until_signalled(mut eventfd: &File, limit_ns: u64) -> Result<(), String> {
+    let limit = Duration::from_nanos(limit_ns.min(BEAT_EVERY_NS));
+    let mut descriptors = [PollFd::new(eventfd.as_fd(), PollFlags::POLLIN)];
+    match ppoll(&mut descriptors, Some(limit.into()), None) {
+        Ok(0) | Err(Errno::EINTR) => Ok(()),
+        Ok(_) => {
+            // It does not block: at the worst somebody else has taken it.
+            let _ = eventfd.read(&mut [0; 8]);
+            Ok(())
+        }
+        Err(error) => Err(format!("it cannot wait for its interrupt: {error}")),
     }
 }
 

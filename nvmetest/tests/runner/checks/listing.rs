@@ -45,6 +45,9 @@ pub fn a_list_is_names_and_touches_no_device() -> Result<(), Failed> {
         repeated_losses::kills_the_device::c: test
         repeated_losses::kills_the_device::d: test
         repeated_losses::another_still_runs: test
+        verifies::says_so: test
+        verifies::loses_it: test
+        verifies::says_so_again: test
     "#]]
     .assert_eq(&list(&[])?);
     expect![[r#"
@@ -91,7 +94,7 @@ pub fn several_devices_run_each_test() -> Result<(), Failed> {
         test outcomes::needs_vectors@fake:       ... ignored (NotApplicable: the number of MSI-X vectors that can be observed (MSI-X, PCIe transport 3.5) is 0)
         test outcomes::needs_vectors@fake:msix=4 ... ok
 
-        test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 52 filtered out
+        test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 58 filtered out
 
         verdicts: 1 Pass, 1 NotApplicable
         device: fake: is Fake (serial 1, firmware 0.1)

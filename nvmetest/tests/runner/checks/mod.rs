@@ -4,6 +4,7 @@ mod listing;
 mod recovery;
 mod usage;
 mod verdicts;
+mod verifies;
 
 use std::io;
 use std::process::Command;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Trial> {
         verdicts::a_test_that_takes_too_long_is_a_timeout,
         verdicts::a_failure_leaves_a_folder_and_the_command_to_repeat_it,
         verdicts::a_baseline_expects_failures,
+        verifies::data_is_verified_if_that_is_asked_for_and_after_a_device_was_lost,
         recovery::a_leak_fails_its_test_and_not_the_next,
         recovery::a_lost_device_is_opened_again,
         recovery::a_device_that_stays_lost_blocks_the_rest,
@@ -52,7 +54,7 @@ struct Suite {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this executable has a path"));
     command.env(AS_SUITE, "1").args(arguments).stdin(Stdio::null());
-    for variable in ["NVMETEST_DEVICE", "NEXTEST_RUN_ID", "RUST_BACKTRACE"] {
+    for variable in ["NVMETEST_DEVICE", "NVMETEST_VERIFY", "NEXTEST_RUN_ID", "RUST_BACKTRACE"] {
         command.env_remove(variable);
     }
     command

@@ -50,7 +50,7 @@ pub fn a_leak_fails_its_test_and_not_the_next() -> Result<(), Failed> {
                 leaks::has_the_device_read_nowhere
                 leaks::has_it_read_nowhere_and_fails
 
-            test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured; 20 filtered out
+            test result: FAILED. 3 passed; 4 failed; 0 ignored; 0 measured; 23 filtered out
 
             verdicts: 3 Pass, 4 Fail
             device: fake: is Fake (serial 1, firmware 0.1)
@@ -87,7 +87,7 @@ pub fn a_lost_device_is_opened_again() -> Result<(), Failed> {
                 losses::kills_the_device
                 losses::kills_it_and_says_nothing
 
-            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 24 filtered out
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 27 filtered out
 
             verdicts: 1 Pass, 2 DutLost
             device: fake: is Fake (serial 1, firmware 0.1)
@@ -117,7 +117,7 @@ pub fn a_device_that_stays_lost_blocks_the_rest() -> Result<(), Failed> {
         failures:
             losses::kills_the_device
 
-        test result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 24 filtered out
+        test result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 27 filtered out
 
         verdicts: 1 DutLost, 2 Blocked
         device: fake:opens=1 is Fake (serial 1, firmware 0.1)

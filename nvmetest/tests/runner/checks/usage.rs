@@ -26,15 +26,19 @@ pub fn what_is_wrong_is_one_sentence_and_exit_code_2() -> Result<(), Failed> {
         assert_eq!(suite.stderr().lines().count(), 1, "{arguments:?}: {}", suite.stderr());
         said += &suite.stderr();
     }
+    let output = command(&["outcomes::passes"]).env("NVMETEST_VERIFY", "yes").output()?;
+    assert_eq!(output.status.code(), Some(2));
+    said += &String::from_utf8_lossy(&output.stderr);
     expect![[r#"
-        nvmetest: there is no device scheme `soft:`; this suite knows `fake:`, `vfio-user:`
-        nvmetest: invalid value '/dev/nvme0' for '--device <URI>': cannot open `/dev/nvme0`: it is not a device URI; a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`; `--help` lists the options
+        nvmetest: there is no device scheme `soft:`; this suite knows `fake:`, `vfio-user:`, `pci:`
+        nvmetest: invalid value '/dev/nvme0' for '--device <URI>': cannot open `/dev/nvme0`: it is not a device URI; a device is named as `soft:`, `qemu:`, `vfio-user:/path/to/socket`, `pci:0000:01:00.0`; `--help` lists the options
         nvmetest: cannot open `fake:opens=0`: the fake is worn out; buy another
         nvmetest: no test has a name with `no_such_test`; `--list` lists the tests
         nvmetest: no test is named `outcomes`; `--list` lists the tests
         nvmetest: unexpected argument '--shuffel' found; `--help` lists the options
         nvmetest: the baseline no/such/file is no use: No such file or directory (os error 2)
         nvmetest: the seed is 1 by `--seed` and 2 by `--shuffle`; give it once
+        nvmetest: NVMETEST_VERIFY is `yes`; give 1 or 0
     "#]].assert_eq(&said);
     Ok(())
 }

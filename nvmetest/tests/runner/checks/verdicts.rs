@@ -54,7 +54,7 @@ pub fn each_outcome_has_its_verdict() -> Result<(), Failed> {
             outcomes::panics
             outcomes::fails_by_question_mark
 
-        test result: FAILED. 3 passed; 3 failed; 3 ignored; 0 measured; 18 filtered out
+        test result: FAILED. 3 passed; 3 failed; 3 ignored; 0 measured; 21 filtered out
 
         verdicts: 3 Pass, 3 Fail, 1 NotApplicable, 2 Skipped
         device: fake: is Fake (serial 1, firmware 0.1)
@@ -142,7 +142,7 @@ pub fn a_baseline_expects_failures() -> Result<(), Failed> {
             test outcomes::passes ... ok
             test outcomes::fails  ... ignored (ExpectedFail: expected Fail: it is a fake (Base 1.2))
 
-            test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 25 filtered out
+            test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 28 filtered out
 
             verdicts: 1 Pass, 1 ExpectedFail
             device: fake: is Fake (serial 1, firmware 0.1)
