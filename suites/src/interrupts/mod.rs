@@ -140,7 +140,8 @@ fn under_load_no_interrupt_is_lost_and_none_is_spurious(
     ns: Namespace,
 ) -> Result {
     const ROUNDS: u64 = 40;
-    const DEPTH: u64 = 7;
+    // A queue is never full: a controller that has waited for room may signal again what nobody has taken yet.
+    const DEPTH: u64 = 6;
     let vectors = vectors(nvme, 9);
     let interrupts = nvme.interrupts(vectors)?;
     let queues: Vec<_> =
