@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::mem;
+use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 use std::time::Duration;
 use std::time::Instant;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         trial("what_a_worker_writes_is_read_back", writes),
         trial("workers_on_the_same_blocks_read_what_any_of_them_wrote", verified),
         trial("a_worker_that_reads_what_nobody_wrote_says_what_is_wrong", miscompare),
+        trial("a_compare_that_is_wrong_either_way_is_a_miscompare", wrong_compares),
         trial("what_a_killed_worker_had_in_flight_is_old_or_new", killed_while_verified),
         trial("commands_of_several_pages_have_prp_lists", prp_lists),
         trial("two_workers_run_at_once", two_workers),
@@ -263,6 +266,50 @@ fn miscompare() -> Result<(), Failed> {
         "{verdict}"
     );
     assert!(verdict.contains("; written last by Write (01h) on queue"), "{verdict}");
+    Ok(())
+}
+
+/// The device says that blocks differ which cannot, or that they are equal which cannot be.
+fn wrong_compares() -> Result<(), Failed> {
+    const PATTERN: u32 = 0x0403_0201;
+    const SEED: u64 = 7;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("media");
+    let nvme = soft::controller(&format!("soft:size=1MiB,file={}", path.display()))?;
+    let media = File::options().read(true).write(true).open(path)?;
+    let (ns, q) = (nvme.first_namespace()?, nvme.qpair(4)?);
+    ns.verify_data(true)?;
+    let work = ns.ioworker().sequential().io_blocks(1).region(8..16).count(8).depth(1).seed(SEED);
+    let work = work.pattern(DataPattern::Fixed(PATTERN)).mix([(NvmOpcode::COMPARE, 100)]);
+
+    let mut equal = nvme.buffer(8 * ns.block());
+    for (lba, block) in (8_u64..).zip(equal.chunks_exact_mut(ns.block())) {
+        block.chunks_exact_mut(4).for_each(|dword| dword.copy_from_slice(&PATTERN.to_le_bytes()));
+        block[..16].copy_from_slice([lba.to_le_bytes(), SEED.to_le_bytes()].as_flattened());
+    }
+    ns.write(&equal, 8).run(&q)?;
+    assert_eq!(work.clone().start()?.join()?.commands(), 8);
+    let at = 11 * ns.block() as u64;
+    media.write_all_at(&[0xee], at)?;
+    let verdict = |work: IoWorkerBuilder<'_>| -> Result<String, Failed> {
+        match worker_error(work.start()?.join()) {
+            IoWorkerError::Miscompare { verdict, .. } => Ok(verdict),
+            error => Err(format!("it is no miscompare: {error}").into()),
+        }
+    };
+    let found = verdict(work.clone())?;
+    assert!(found.contains("LBA 0xb") && found.contains("equal: it has what"), "{found}");
+    assert!(found.contains("; read by Compare (05h) of 1 blocks at LBA 0xb by process"), "{found}");
+    assert!(found.contains("; written last by Write (01h) on queue"), "{found}");
+
+    let mut other = nvme.buffer(ns.block());
+    other.fill(0x55);
+    ns.write(&other, 11).run(&q)?;
+    // That they differ is right, and no more than a command that failed.
+    assert!(matches!(worker_error(work.clone().start()?.join()), IoWorkerError::Commands { .. }));
+    media.write_all_at(&equal[3 * ns.block()..4 * ns.block()], at)?;
+    let found = verdict(work)?;
+    assert!(found.contains("LBA 0xb") && !found.contains("equal"), "{found}");
     Ok(())
 }
 
