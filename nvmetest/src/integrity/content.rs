@@ -129,6 +129,15 @@ impl Fills {
         }
     }
 
+    /// Whether a block that has `content` has this CRC32 whatever the device chooses.
+    pub(super) fn is_certain(&self, content: Content, crc: u32) -> bool {
+        match content {
+            Content::Data(own) => own == crc,
+            Content::Zeroes => crc == self.zeroes,
+            _ => false,
+        }
+    }
+
     fn is_deallocated(&self, crc: u32) -> bool {
         match self.drb {
             1 => crc == self.zeroes,

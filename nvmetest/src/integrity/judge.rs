@@ -99,6 +99,28 @@ impl Table {
         Ok(())
     }
 
+    /// Whether a read that began at `begin` could only return a block with this CRC32: then, what it may be.
+    pub(super) fn is_certain(&self, lba: u64, begin: u64, crc: u32) -> Option<Vec<Candidate>> {
+        let generation = self.memory.generation();
+        let (main, words) = (self.memory.main(lba)?, self.memory.bucket(lba)?);
+        if self.memory.is_blind() {
+            return None;
+        }
+        let bucket = Bucket::lock(&self.memory, words).ok()?;
+        let word = Word::from_bits(main.load(Acquire), generation);
+        // What was forgotten may have been there, too.
+        if word.tracking != Tracking::All || begin < bucket.horizon() {
+            return None;
+        }
+        let Some(record) = self.find(&bucket, main, lba, generation) else {
+            let candidate = Candidate { content: word.content, time: Time::Settled };
+            return self.fills.is_certain(word.content, crc).then(|| vec![candidate]);
+        };
+        let is_certain =
+            record.candidates(begin).all(|entry| self.fills.is_certain(entry.content, crc));
+        (is_certain && record.candidates(begin).next().is_some()).then(|| told(&record, begin))
+    }
+
     /// A read that began when nothing was in flight settles what writes that overlapped each other have left.
     fn note_read(
         &self,

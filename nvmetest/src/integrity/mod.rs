@@ -61,7 +61,7 @@
 //!
 //! **Entries by hand** ([`raw`](crate::raw)) are executed when the test says so, and complete without the driver: nothing is known of
 //! the blocks that they write until a new table is begun, and of none at all after a deallocation or a copy by hand. Such reads are
-//! counted as unjudged. After [`Command::raw`](crate::Command::raw) all is known; but vendor-specific commands are not looked at.
+//! counted as unjudged. Zone Management Send and Zone Append change blocks of which the driver does not know which: they make void what was known. After [`Command::raw`](crate::Command::raw) all is known; but vendor-specific commands are not looked at.
 //!
 //! The file of a table is a hole; room is reserved in pieces of 16 KiB before they are touched, so that a full disk is an error,
 //! and no signal. 8 bytes are needed for a block, 1 KiB for each bucket, of which there are 65,536 at most,
@@ -89,6 +89,7 @@ pub use place::Geometry;
 pub(crate) use session::Checker;
 pub(crate) use session::Verified;
 pub use session::Verify;
+pub(crate) use session::ZONED;
 pub use stamp::STAMP_BYTES;
 pub use stamp::Stamp;
 pub use table::Table;

@@ -13,6 +13,7 @@ use crate::fixture::Fixture;
 use crate::spec::IdentifyNamespace;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
+use crate::spec::command::WriteZeroesCdw12;
 
 use super::Content;
 use super::Geometry;
@@ -20,6 +21,9 @@ use super::Outcome;
 use super::Table;
 use super::TableError;
 use super::Writer;
+
+/// Zone Management Send and Zone Append of the Zoned Namespace Command Set: the driver knows no more of them.
+pub(crate) const ZONED: [u8; 2] = [0x79, 0x7d];
 
 /// The namespaces whose data is verified.
 #[derive(Debug, Default)]
@@ -118,11 +122,21 @@ impl Verified {
         let slba = u64::from(sqe.cdw11.get()) << 32 | u64::from(sqe.cdw10.get());
         let blocks = u64::from(sqe.cdw12.get() & 0xffff) + 1;
         match NvmOpcode(sqe.opcode()) {
+            NvmOpcode::WRITE_ZEROES if WriteZeroesCdw12::from(sqe.cdw12.get()).nsz() => {
+                checker.is_spoiled.set(true);
+                table.go_blind();
+                Ok(())
+            }
             NvmOpcode::WRITE | NvmOpcode::WRITE_UNCORRECTABLE | NvmOpcode::WRITE_ZEROES => {
                 checker.is_spoiled.set(true);
                 table.lose_for_good(slba..slba.saturating_add(blocks))
             }
             NvmOpcode::DATASET_MANAGEMENT | NvmOpcode::COPY => {
+                checker.is_spoiled.set(true);
+                table.go_blind();
+                Ok(())
+            }
+            NvmOpcode(opcode) if ZONED.contains(&opcode) => {
                 checker.is_spoiled.set(true);
                 table.go_blind();
                 Ok(())

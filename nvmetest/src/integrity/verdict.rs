@@ -80,6 +80,9 @@ pub enum Verdict {
     Zeroed,
     /// Data, where the read should have failed (Write Uncorrectable, NVM 3.3.7).
     Correctable,
+    /// What a Compare compared it with, and the Compare failed with Compare Failure (NVM 3.3.1). With several blocks, any
+    /// of them is what the device has wrong; the first is named.
+    Equal,
 }
 
 /// With more bits wrong than this a block is no longer the one that it looks like.
@@ -270,6 +273,9 @@ impl fmt::Display for Verdict {
             Self::Zeroed => f.write_str("zeroed: it has zeroes"),
             Self::Correctable => {
                 f.write_str("correctable: it was written as uncorrectable, and the read succeeded")
+            }
+            Self::Equal => {
+                f.write_str("equal: it has what it was compared with, and the comparison failed")
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Who writes and reads blocks, and tells the table.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::Ordering::Acquire;
 
@@ -9,6 +10,7 @@ use super::error::TableError;
 use super::record::Entry;
 use super::table::Table;
 use super::verdict::Miscompare;
+use super::verdict::Verdict;
 
 /// A writer: a process, or a worker, whose writes may be left behind together.
 #[derive(Debug, Clone)]
@@ -223,6 +225,32 @@ impl Writer {
             return Ok(());
         }
         self.judge(reading, lba, block, crc32fast::hash(block))
+    }
+
+    /// Looks at whole blocks of which a comparison said that they are not what is there, the first of which is that at
+    /// `slba`: after the completion was seen.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the first block if each of them could only be what is there.
+    pub(crate) fn compare_unequal<'b>(
+        &self,
+        reading: Reading,
+        slba: u64,
+        blocks: impl Iterator<Item = Cow<'b, [u8]>>,
+    ) -> Result<(), Box<Miscompare>> {
+        let mut first = None;
+        for (lba, block) in (slba..).zip(blocks) {
+            let crc = crc32fast::hash(&block);
+            let Some(candidates) = self.table.is_certain(lba, reading.begin, crc) else {
+                return Ok(());
+            };
+            first.get_or_insert_with(|| {
+                let miscompare = Miscompare::new(lba, &block, crc, candidates);
+                Box::new(Miscompare { verdict: Verdict::Equal, ..miscompare })
+            });
+        }
+        first.map_or(Ok(()), Err)
     }
 
     fn judge(

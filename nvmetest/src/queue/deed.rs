@@ -7,6 +7,7 @@ use crate::command::Plan;
 use crate::command::Terms;
 use crate::durability::is_harmless;
 use crate::integrity::Content;
+use crate::integrity::ZONED;
 use crate::memory::Places;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
@@ -19,8 +20,8 @@ use crate::spec::command::WriteZeroesCdw12;
 /// What a command does to blocks if it is executed. Of blocks that the namespace does not have, the device will
 /// complain.
 pub(super) enum Deed {
-    /// It reads from a block on; of so many the data can be told.
-    Reads { slba: u64, blocks: usize },
+    /// It reads from a block on; of so many the data can be told, which may be all that it names.
+    Reads { slba: u64, blocks: usize, are_all: bool },
     /// Each block gets content of its own.
     Writes { slba: u64, contents: Vec<Content>, fua: bool },
     /// All blocks get the same.
@@ -37,9 +38,6 @@ pub(super) struct Lent<'a> {
     pub(super) plan: &'a Plan,
     pub(super) terms: &'a Terms,
 }
-
-/// Zone Management Send and Zone Append of the Zoned Namespace Command Set: the driver knows no more of them.
-const ZONED: [u8; 2] = [0x79, 0x7d];
 
 impl Deed {
     /// Looks at an I/O command for a namespace of so many blocks of a size.
@@ -61,7 +59,8 @@ impl Deed {
         let fill = |range, content, fua| Self::Fills { ranges: vec![range], content, fua };
         let deed = match NvmOpcode(sqe.opcode()) {
             NvmOpcode::READ | NvmOpcode::COMPARE => {
-                Self::Reads { slba: of_command.start, blocks: blocks.min(with_data) }
+                let are_all = blocks as u64 == named && blocks <= with_data;
+                Self::Reads { slba: of_command.start, blocks: blocks.min(with_data), are_all }
             }
             NvmOpcode::WRITE => {
                 let mut data = vec![0; block];

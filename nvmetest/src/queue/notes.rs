@@ -1,6 +1,7 @@
 //! What is noted of a command that changes blocks, for the table that its data is verified by and for the record of what a
 //! power loss may leave, and checked of one that reads them.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -55,6 +56,8 @@ enum Checked {
         reading: Reading,
         slba: u64,
         blocks: usize,
+        /// They are all that the command names.
+        are_all: bool,
     },
     Writes(Vec<Writing>),
     /// Nobody knows which blocks.
@@ -186,9 +189,22 @@ impl Core {
                 _ => Outcome::Maybe,
             });
         }
-        let Some((checker, Checked::Reads { reading, slba, blocks })) = note.checked else {
+        let Some((checker, Checked::Reads { reading, slba, blocks, are_all })) = note.checked
+        else {
             return;
         };
+        let is_unequal = facts.opcode == NvmOpcode::COMPARE.0 && status == Status::COMPARE_FAILURE;
+        if is_unequal && are_all {
+            let block = checker.writer.table().block();
+            let data = (0..blocks).map(|number| {
+                let mut data = vec![0; block];
+                copy(places, number * block, &mut data);
+                Cow::Owned(data)
+            });
+            if let Err(miscompare) = checker.writer.compare_unequal(reading, slba, data) {
+                self.fail_with(key, facts, miscompare);
+            }
+        }
         if !status.is_success() {
             return;
         }
@@ -198,11 +214,15 @@ impl Core {
                 return;
             }
             if let Err(miscompare) = checker.writer.read_block(reading, lba, &scratch) {
-                let error = self.miscompare(key, facts, miscompare);
-                self.shared.blame(facts.logged);
-                return self.accounts.failed(facts.owner, Some(key), error);
+                return self.fail_with(key, facts, miscompare);
             }
         }
+    }
+
+    fn fail_with(&self, key: Key, facts: &Facts, miscompare: Box<Miscompare>) {
+        let error = self.miscompare(key, facts, miscompare);
+        self.shared.blame(facts.logged);
+        self.accounts.failed(facts.owner, Some(key), error);
     }
 
     /// Notes that nobody will know what came of a command, and that it is no longer in flight.
@@ -271,7 +291,9 @@ impl Note {
 fn check(checker: &Checker, deed: Deed) -> Result<Option<Checked>, TableError> {
     let writer = &checker.writer;
     let checked = match deed {
-        Deed::Reads { slba, blocks } => Checked::Reads { reading: writer.reading(), slba, blocks },
+        Deed::Reads { slba, blocks, are_all } => {
+            Checked::Reads { reading: writer.reading(), slba, blocks, are_all }
+        }
         Deed::Writes { slba, contents, .. } => {
             Checked::Writes(vec![writer.writing(slba, contents.into_iter())?])
         }

@@ -1,4 +1,4 @@
-//! Workers that cannot start. Those that do are in `tests/ioworker.rs`.
+//! Workers that cannot start. Those that do are in `tests/ioworker`.
 
 use nvmetest::IoWorkerError;
 use nvmetest::prelude::*;

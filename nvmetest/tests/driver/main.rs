@@ -1,6 +1,7 @@
 //! The driver: on the soft controller where that will do, and on one that does wrong where it must.
 
 mod canary;
+mod deeds;
 mod dma_faults;
 #[expect(dead_code, reason = "the soundness suite uses the rest")]
 mod fake;

@@ -132,6 +132,10 @@ impl<'c> IoWorkerBuilder<'c> {
     /// There may be Read, Write, Flush, Dataset Management (which deallocates one range), Write Zeroes, Compare, Verify and
     /// Write Uncorrectable (NVM 3.3). A Compare compares with what a write would write: that is what is on the
     /// medium only with a [fixed pattern](DataPattern::Fixed), and after a write of a worker with the same seed.
+    /// Where data is [verified](crate::integrity), a Compare is judged, too, whether it succeeds or ends with Compare Failure.
+    ///
+    /// WZSL, WUSL, VSL, DMRL, DMRSL and DMSL (NVM 4.1.5.4) are no limits of what is accepted here: an operation needs its bit
+    /// in ONCS, and where that is set they are recommendations only (Base 5.1.13.2.1, ONCS).
     pub fn mix(mut self, shares: impl IntoIterator<Item = (NvmOpcode, u32)>) -> Self {
         self.mix = Mix::Opcodes(shares.into_iter().collect());
         self

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use zerocopy::transmute;
 
 use crate::spec::Cqe;
+use crate::spec::Status;
 
 use super::Engine;
 use super::Pending;
@@ -73,18 +74,18 @@ impl Engine<'_> {
             let opcode = operation.opcode();
             recorder.failed(command, &FailedCommand { opcode, slba, blocks, status, token });
         }
-        if self.is_noted { self.note_end(cid, &pending, status.is_success()) } else { Ok(()) }
+        if self.is_noted { self.note_end(cid, &pending, status) } else { Ok(()) }
     }
 
     /// Notes how a command ended, and checks what it read.
-    fn note_end(&mut self, cid: u16, pending: &Pending, is_success: bool) -> Result<(), Stop> {
+    fn note_end(&mut self, cid: u16, pending: &Pending, status: Status) -> Result<(), Stop> {
         let &Pending { operation, blocks, bytes, slba, token, .. } = pending;
         if let Some(recording) = &mut self.recording {
-            recording.complete(cid, is_success);
+            recording.complete(cid, status.is_success());
         }
         let Self { verifier: Some(verifier), reach, .. } = self else { return Ok(()) };
         let data = reach.data.bytes(cid.into(), bytes as usize);
-        verifier.complete(cid, slba, is_success, data).map_err(|mut miscompare| {
+        verifier.complete(cid, slba, status, data).map_err(|mut miscompare| {
             miscompare.read_by = Some(format!(
                 "{} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
                 operation.opcode(),

@@ -1,5 +1,7 @@
 //! What a worker notes of its commands where data is verified: see [`integrity`](crate::integrity).
 
+use std::borrow::Cow;
+
 use crate::integrity::Content;
 use crate::integrity::Miscompare;
 use crate::integrity::Outcome;
@@ -9,6 +11,7 @@ use crate::integrity::TableError;
 use crate::integrity::Writer;
 use crate::integrity::Writing;
 use crate::ioworker::workload::Operation;
+use crate::spec::Status;
 
 /// The blocks that a command names.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +63,12 @@ impl Verifier {
         let range = slba..slba + u64::from(blocks);
         let fill = |content, leave_unknown| self.writer.filling(range, content, leave_unknown);
         let noted = match operation {
-            Operation::Read => Noted::Reads(self.writer.reading_from(slba)),
+            Operation::Read | Operation::Compare => Noted::Reads(self.writer.reading_from(slba)),
             Operation::Write => Noted::Writes(self.writer.writing(slba, self.contents.drain(..))?),
             Operation::WriteZeroes => Noted::Writes(fill(Content::Zeroes, false)?),
             Operation::WriteUncorrectable => Noted::Writes(fill(Content::Uncorrectable, false)?),
             Operation::DatasetManagement => Noted::Writes(fill(Content::Deallocated, true)?),
-            Operation::Flush | Operation::Compare | Operation::Verify => return Ok(()),
+            Operation::Flush | Operation::Verify => return Ok(()),
         };
         self.noted[usize::from(slot)] = Some(noted);
         Ok(())
@@ -81,24 +84,30 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// Fails with the first block that was read and has what it cannot have.
+    /// Fails with the first block that was read and has what it cannot have. What a Compare compared with, and was found
+    /// to be there, is as good as read.
     #[inline]
     pub(super) fn complete(
         &mut self,
         slot: u16,
         slba: u64,
-        is_success: bool,
+        status: Status,
         data: &[u8],
     ) -> Result<(), Box<Miscompare>> {
         let noted = &mut self.noted[usize::from(slot)];
         match *noted {
             None => return Ok(()),
-            Some(Noted::Reads(reading)) if is_success => {
+            Some(Noted::Reads(reading)) if status.is_success() => {
                 self.writer.read_blocks(reading, slba, data)?;
+            }
+            // Nothing else ends with it.
+            Some(Noted::Reads(reading)) if status == Status::COMPARE_FAILURE => {
+                let blocks = data.chunks_exact(self.writer.table().block()).map(Cow::Borrowed);
+                self.writer.compare_unequal(reading, slba, blocks)?;
             }
             Some(Noted::Reads(_)) => {}
             Some(Noted::Writes(writing)) => {
-                let outcome = if is_success { Outcome::Done } else { Outcome::Maybe };
+                let outcome = if status.is_success() { Outcome::Done } else { Outcome::Maybe };
                 self.writer.written(writing, outcome);
             }
         }
