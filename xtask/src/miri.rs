@@ -37,11 +37,12 @@ const MODELS: [(&str, &str); 2] =
 /// Safe code may leak, and some of the tests do: that is what they are about.
 const LEAKS: &str = "-Zmiri-ignore-leaks";
 
+type Tests = (&'static [&'static str], &'static [&'static str]);
+
 /// The tests, as `cargo test` is told of them, and which of them are run if nobody chooses others.
 ///
 /// The soundness suite is run in full; of the unit tests those of what the suite stands on.
-const TESTS: [(&[&str], &[&str]); 2] =
-    [(&["--test", "soundness"], &[]), (&["--lib"], &["memory::", "queue::"])];
+const TESTS: [Tests; 2] = [(&["--test", "soundness"], &[]), (&["--lib"], &["memory::", "queue::"])];
 
 /// Tests with random cases, of which there are too many for Miri.
 const SKIPPED: [&str; 8] = [
@@ -68,14 +69,30 @@ impl Miri {
     }
 }
 
-/// Runs the tests under Miri, with both models at once: each has a processor of its own, and takes minutes.
+/// Runs the tests under Miri, with both models.
 pub fn check(sh: &Shell, filters: &[OsString], options: &[OsString]) -> anyhow::Result<()> {
-    let [first, second] = MODELS;
+    at_once(sh, [&TESTS, &TESTS], filters, options)
+}
+
+/// Runs the tests under Miri in half the time: the soundness suite with one model, and the unit tests with the other.
+pub fn check_each_once(sh: &Shell) -> anyhow::Result<()> {
+    let (suite, units) = TESTS.split_at(1);
+    at_once(sh, [suite, units], &[], &[])
+}
+
+/// Runs tests with each model, both at once: each has a processor of its own, and takes minutes.
+fn at_once(
+    sh: &Shell,
+    tests: [&[Tests]; 2],
+    filters: &[OsString],
+    options: &[OsString],
+) -> anyhow::Result<()> {
+    let ([first, second], [one, two]) = (MODELS, tests);
     thread::scope(|scope| {
         let other_sh = sh.clone();
         let other =
-            scope.spawn(move || check_with(&other_sh, second, filters, options, Words::Kept));
-        let result = check_with(sh, first, filters, options, Words::Shown);
+            scope.spawn(move || check_with(&other_sh, second, two, filters, options, Words::Kept));
+        let result = check_with(sh, first, one, filters, options, Words::Shown);
         let other = other.join().map_err(|_| anyhow!("Miri with {} was not run", second.0))?;
         result.and(other)
     })
@@ -92,12 +109,13 @@ enum Words {
 fn check_with(
     sh: &Shell,
     (model, flag): (&str, &str),
+    tests: &[Tests],
     filters: &[OsString],
     options: &[OsString],
     words: Words,
 ) -> anyhow::Result<()> {
     let flags = std::env::var("MIRIFLAGS").unwrap_or_default();
-    for (target, all) in TESTS {
+    for (target, all) in tests.iter().copied() {
         let test = cmd!(sh, "cargo +nightly miri test --package nvmetest --locked {target...} --");
         let test = if filters.is_empty() { test.args(all) } else { test.args(filters) };
         let test = test.args(SKIPPED).args(options);
