@@ -12,13 +12,22 @@ use super::lock::unlock;
 use super::memory::Memory;
 use super::place::BUCKET;
 use super::place::NODE;
+use super::record::Entry;
 use super::record::Record;
 use super::record::Slot;
+
+/// So many nodes of what was superseded are kept in a bucket.
+const MOST_PASSED: u64 = 2048;
 
 // The first line of a bucket.
 const LOCK: usize = 0;
 const HORIZON: usize = 1;
 const STOPPED: usize = 2;
+// The first node that has what was superseded; how many were added since it was looked for what is old, and how many
+// were left then.
+const PASSED: usize = 3;
+const ADDED: usize = 4;
+const LEFT: usize = 5;
 // The second one: the first node that the bucket has from the pool, and whose its own nodes are.
 const CHAIN: usize = 8;
 const TAGS: usize = 9;
@@ -27,10 +36,14 @@ const OWN: usize = 7;
 /// Two lines are as long as a node.
 const FIRST: usize = 1;
 
-// A node of the pool: whose it is, and the next one of the bucket. A bucket's own have that in the bucket.
+// A node of the pool: whose it is, the next one of the bucket, and, where it has what was superseded, that no read may
+// return it that began at this stamp or later. A bucket's own have the first in the bucket, and the rest not at all.
 const TAG: usize = 0;
 const NEXT: usize = 1;
+const MARK: usize = 2;
 const SLOTS: usize = 4;
+/// The entries of a node, of three words each.
+const ENTRIES: usize = (NODE - SLOTS) / 3;
 
 const _: () = assert!(TAGS + OWN == NODE && (FIRST + OWN) * NODE == BUCKET);
 
@@ -58,11 +71,22 @@ impl<'t> Node<'t> {
         self.tag.load(Relaxed)
     }
 
+    /// Writes what it has before it is anybody's.
+    pub(super) fn begin(&self, entries: &[Entry]) {
+        self.slots().for_each(|slot| slot.clear());
+        self.slots().zip(entries).for_each(|(slot, entry)| slot.put(entry));
+    }
+
     /// Gives the node to a record, or takes it from one.
     pub(super) fn name(&self, tag: u64) {
         self.tag.store(tag, Release);
     }
 
+    fn mark(&self) -> u64 {
+        self.words[MARK].load(Relaxed)
+    }
+
+    #[inline]
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot<'t>> + use<'t> {
         self.words[SLOTS..].as_chunks().0.iter().map(Slot)
     }
@@ -105,31 +129,85 @@ impl<'t> Bucket<'t> {
     }
 
     /// The record of a block, if any node is its.
+    #[inline]
     pub(super) fn find(&self, tag: u64) -> Option<Record<'_, 't>> {
-        self.nodes().any(|node| node.tag() == tag).then_some(Record { bucket: self, tag })
+        let is_there = self.own().chain(self.chain(CHAIN)).any(|node| node.tag() == tag);
+        is_there.then_some(Record { bucket: self, tag })
     }
 
-    /// All nodes, whosever; those that were added last come first.
+    /// All nodes, whosever, but for those of what was superseded; those that were added last come first.
     #[inline]
     pub(super) fn nodes(&self) -> impl Iterator<Item = Node<'t>> + use<'t> {
-        let words = self.words;
-        let own = words.as_chunks().0[FIRST..].iter().zip(&words[TAGS..]);
-        let own = own.map(|(words, tag)| Node { tag, words, index: 0 });
-        self.chain().chain(own)
+        self.chain(CHAIN).chain(self.own())
     }
 
-    /// The nodes that it has from the pool.
+    /// The nodes that have what was superseded, whosever, the latest first, as far as a read that began at `since` may
+    /// return what they have.
     #[inline]
-    fn chain(&self) -> impl Iterator<Item = Node<'t>> + use<'t> {
+    pub(super) fn passed(&self, since: u64) -> impl Iterator<Item = Node<'t>> + use<'t> {
+        self.chain(PASSED).take_while(move |node| since < node.mark())
+    }
+
+    #[inline]
+    fn own(&self) -> impl Iterator<Item = Node<'t>> + use<'t> {
+        let words = self.words;
+        let own = words.as_chunks().0[FIRST..].iter().zip(&words[TAGS..]);
+        own.map(|(words, tag)| Node { tag, words, index: 0 })
+    }
+
+    /// Nodes that it has from the pool: those to which this word leads.
+    #[inline]
+    fn chain(&self, first: usize) -> impl Iterator<Item = Node<'t>> + use<'t> {
         let memory = self.memory;
         let node = |index: u64| {
             let words = memory.node(index)?;
             Some(Node { tag: &words[TAG], words, index })
         };
-        let first = node(self.words[CHAIN].load(Acquire));
+        let first = node(self.words[first].load(Acquire));
         let chain = iter::successors(first, move |last| node(last.words[NEXT].load(Acquire)));
         // A file may be damaged, and be a ring.
         chain.take(memory.nodes() as usize)
+    }
+
+    /// Keeps what was superseded for reads that began before the stamp `mark`. Returns whether there was room.
+    pub(super) fn pass(&self, tag: u64, entries: &[[Entry; ENTRIES]], mark: u64) -> bool {
+        // The marks never rise along the list, so that a read need not look farther than to the first that is not
+        // behind its beginning.
+        let mark = self.passed(0).next().map_or(mark, |node| node.mark().max(mark));
+        for entries in entries {
+            let Ok(Some(index)) = self.memory.take_node(NEXT) else { return false };
+            let Some(words) = self.memory.node(index) else { return false };
+            let node = Node { tag: &words[TAG], words, index };
+            node.begin(entries);
+            words[MARK].store(mark, Relaxed);
+            node.name(tag);
+            words[NEXT].store(self.words[PASSED].load(Relaxed), Relaxed);
+            self.words[PASSED].store(index, Release);
+            self.words[ADDED].store(self.words[ADDED].load(Relaxed).wrapping_add(1), Relaxed);
+        }
+        if 4 + self.words[LEFT].load(Relaxed) / 8 < self.words[ADDED].load(Relaxed) {
+            self.forget_passed(self.memory.old());
+        }
+        true
+    }
+
+    /// Gives back what no read may return that began at `old`, or later, and what is too much.
+    fn forget_passed(&self, old: u64) {
+        let (mut link, mut left) = (&self.words[PASSED], 0);
+        for node in self.passed(old).take(MOST_PASSED as usize) {
+            (link, left) = (&node.words[NEXT], left + 1);
+        }
+        let follow = || self.memory.node(link.load(Acquire));
+        if let Some(words) = follow() {
+            self.raise_horizon(words[MARK].load(Relaxed));
+        }
+        for _ in 0..self.memory.nodes() {
+            let (index, Some(words)) = (link.load(Acquire), follow()) else { break };
+            link.store(words[NEXT].load(Relaxed), Release);
+            self.memory.give_node(index, NEXT);
+        }
+        self.words[LEFT].store(left, Relaxed);
+        self.words[ADDED].store(0, Relaxed);
     }
 
     /// Takes a node from the pool, if it has one.
@@ -149,7 +227,7 @@ impl<'t> Bucket<'t> {
     /// Gives what is nobody's back to the pool.
     pub(super) fn shrink(&self, is_void: impl Fn(u64) -> bool) {
         let mut link = &self.words[CHAIN];
-        for node in self.chain().collect::<Vec<_>>() {
+        for node in self.chain(CHAIN).collect::<Vec<_>>() {
             if is_void(node.tag()) {
                 link.store(node.words[NEXT].load(Relaxed), Release);
                 self.memory.give_node(node.index, NEXT);
@@ -157,6 +235,7 @@ impl<'t> Bucket<'t> {
                 link = &node.words[NEXT];
             }
         }
+        self.forget_passed(self.memory.old());
     }
 }
 

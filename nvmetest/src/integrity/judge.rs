@@ -51,7 +51,7 @@ impl Table {
         if word.tracking != Tracking::All {
             return unjudged();
         }
-        let Some(record) = self.find(&bucket, main, lba, generation) else {
+        let Some(record) = self.find(&bucket, lba, generation) else {
             let content = word.content;
             if content == Content::Lost {
                 return unjudged();
@@ -73,7 +73,7 @@ impl Table {
         let floor = record.floor(begin);
         let (mut is_admitted, mut is_lost, mut has_choice) = (false, false, false);
         let (mut is_in_flight, mut last) = (false, 0);
-        for entry in record.entries() {
+        for entry in record.entries(begin) {
             is_in_flight |= entry.is_in_flight();
             last = last.max(entry.end);
             if !entry.is_past(floor) {
@@ -95,7 +95,9 @@ impl Table {
             self.note_read((&bucket, main), &record, lba, crc, last);
         } else if last < self.memory.old() && self.settle(&record, false) {
             bucket.shrink(|tag| tag == 0 || (tag >> 48) as u16 != generation);
+            return Ok(());
         }
+        self.quiet(main, &record);
         Ok(())
     }
 
@@ -162,7 +164,6 @@ fn told(record: &Record<'_, '_>, begin: u64) -> Vec<Candidate> {
     };
     let candidate = |entry: Entry| Candidate { content: entry.content, time: time(&entry) };
     let (past, may): (Vec<_>, Vec<_>) =
-        record.entries().map(candidate).partition(|it| it.time == Time::Past);
-    let last = past.len().saturating_sub(MOST_TOLD);
-    may.into_iter().take(MOST_TOLD).chain(past.into_iter().skip(last)).collect()
+        record.entries(0).map(candidate).partition(|it| it.time == Time::Past);
+    may.into_iter().take(MOST_TOLD).chain(past.into_iter().take(MOST_TOLD)).collect()
 }

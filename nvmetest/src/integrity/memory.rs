@@ -32,7 +32,7 @@ use super::place::place_of;
 const MOST_WARM: usize = 256 << 20;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"nvmetblT");
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// The longest identity, in bytes.
 const IDENTITY: usize = 128;
 

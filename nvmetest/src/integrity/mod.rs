@@ -40,18 +40,21 @@
 //! lock. A block that is being written has a record of its candidates, with their stamps, in a bucket, found by the
 //! block's number. A bucket has a lock of its own; blocks that follow each other are in different buckets. It has room for 28 contents,
 //! and takes more from a pool, a list without a lock, of which only what is used costs anything.
-//! A record stays when its writes are complete, for reads that may still be in flight.
+//! A record stays when its writes are complete, for reads that may still be in flight; but then the word says again what was
+//! written last, as one content, and who reads that has passed: what nothing supersedes may be read by all. What was superseded
+//! is put away, into a list of the bucket, the latest first, with the stamp from which on it was superseded: only a read
+//! that began before looks through it, and no farther than to what was superseded when it began.
 //!
 //! **A read is judged** unless one of these holds; then it is counted:
 //!
 //! - While it was in flight, 32,768 stamps were taken (two for each write; 16 workers can have 16,384 commands in flight), or more than
-//!   1,000 writes of its block superseded each other, or 32 other blocks of its bucket were written: what it may return may be forgotten.
+//!   4,000 writes of its bucket superseded each other, or 32 other blocks of its bucket were written: what it may return may be forgotten.
 //! - 32,768 contents of its block were in question, or 33 million of all blocks: what was not judged then is
 //!   judged again when the writes are over, or their writers are gone, and the block is written again ([`Table::degraded`]).
 //! - Entries by hand have to do with it, or the process that has its bucket is stopped (both below).
 //!
-//! What a block had in this time is looked through with each read and write of it: a block that is written again and again costs
-//! some microseconds each time.
+//! What is in flight of a block is looked through with each write of it: a block with thousands of writes in flight costs some
+//! microseconds each time.
 //!
 //! **A process that is killed wedges nobody.** A lock has the identifier of its process. Each store under a lock leaves
 //! the bucket in order, so that who finds that the process is gone goes on where it was; a node of the pool may be lost with it.

@@ -8,8 +8,8 @@ use super::bucket::Bucket;
 use super::bucket::Node;
 use super::content::Content;
 
-/// A record of so many contents forgets what was superseded, however lately.
-const MANY: usize = 2048;
+/// So many nodes that a record no longer needs go back to the pool.
+const MANY_EMPTY: usize = 8;
 
 /// A content that a block has, had, or is about to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,12 @@ impl Entry {
 
     /// Whether a write that began at `floor` supersedes it.
     pub(super) fn is_past(&self, floor: u64) -> bool {
-        !self.is_in_flight() && self.end.max(self.begin) < floor
+        !self.is_in_flight() && self.superseded_from() < floor
+    }
+
+    /// The writes that begin later supersede it.
+    fn superseded_from(&self) -> u64 {
+        self.end.max(self.begin)
     }
 }
 
@@ -106,17 +111,25 @@ pub(super) struct Record<'b, 't> {
 }
 
 impl<'t> Record<'_, 't> {
+    #[inline]
     fn nodes(&self) -> impl Iterator<Item = Node<'t>> + use<'t> {
         let tag = self.tag;
         self.bucket.nodes().filter(move |node| node.tag() == tag)
     }
 
-    /// Takes the record from its block.
-    pub(super) fn clear(&self) {
-        self.nodes().for_each(|node| node.name(0));
+    #[inline]
+    fn passed(&self, since: u64) -> impl Iterator<Item = Node<'t>> + use<'t> {
+        let tag = self.tag;
+        self.bucket.passed(since).filter(move |node| node.tag() == tag)
     }
 
-    /// The contents, in no order, and where they stand.
+    /// Takes the record from its block.
+    pub(super) fn clear(&self) {
+        self.passed(0).chain(self.nodes()).for_each(|node| node.name(0));
+    }
+
+    /// The contents, in no order, and where they stand, but for those that were put away as superseded.
+    #[inline]
     pub(super) fn slots(&self) -> impl Iterator<Item = (Slot<'t>, Entry)> + use<'t> {
         let memory = self.bucket.memory();
         let slots = self.nodes().flat_map(|node| node.slots());
@@ -131,70 +144,89 @@ impl<'t> Record<'_, 't> {
         })
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + use<'t> {
-        self.slots().map(|(_, entry)| entry)
+    /// The contents that are of any concern to a read that began at `since`, the superseded ones last.
+    #[inline]
+    pub(super) fn entries(&self, since: u64) -> impl Iterator<Item = Entry> + use<'t> {
+        let passed = self.passed(since).flat_map(|node| node.slots());
+        self.slots().map(|(_, entry)| entry).chain(passed.filter_map(|slot| slot.entry()))
     }
 
     pub(super) fn free_slot(&self) -> Option<Slot<'t>> {
         self.nodes().flat_map(|node| node.slots()).find(|slot| slot.entry().is_none())
     }
 
-    /// When the latest write began of those that were complete at `since`: what had ended before is superseded for a
+    /// Which write began last of those that were complete at `since`: what had ended before it began is superseded for a
     /// read that began at `since`.
-    pub(super) fn floor(&self, since: u64) -> u64 {
+    #[inline]
+    fn last(&self, since: u64) -> Option<Entry> {
         let entries = self
-            .entries()
+            .entries(since)
             .filter(|entry| !entry.maybe && !entry.is_in_flight() && entry.end <= since);
-        entries.map(|entry| entry.begin).max().unwrap_or(0)
+        entries.max_by_key(|entry| entry.begin)
+    }
+
+    /// When that write began.
+    #[inline]
+    pub(super) fn floor(&self, since: u64) -> u64 {
+        self.last(since).map_or(0, |entry| entry.begin)
     }
 
     /// What a read that began at `since` may return.
     pub(super) fn candidates(&self, since: u64) -> impl Iterator<Item = Entry> + use<'t> {
         let floor = self.floor(since);
-        self.entries().filter(move |entry| !entry.is_past(floor))
+        self.entries(since).filter(move |entry| !entry.is_past(floor))
     }
 
     /// Whether a write is in flight, and when the last one was complete.
     pub(super) fn ends(&self) -> (bool, u64) {
-        let ends = self.entries().map(|entry| (entry.is_in_flight(), entry.end));
+        let ends = self.slots().map(|(_, entry)| (entry.is_in_flight(), entry.end));
         ends.fold((false, 0), |(any, last), (it, end)| (any || it, last.max(end)))
     }
 
-    /// Makes room by forgetting what no read that began at `old`, or later, may return, and what is there twice.
-    /// Returns how many contents are left.
-    pub(super) fn prune(&self, now: u64, old: u64) -> usize {
+    /// Whether it has more nodes than are worth keeping.
+    pub(super) fn is_large(&self) -> bool {
+        self.nodes().nth(MANY_EMPTY).is_some()
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.slots().any(|(_, entry)| entry.is_in_flight())
+    }
+
+    /// Makes room by forgetting what no read that began at `old`, or later, may return, and what is there twice, and by
+    /// putting away what was superseded later. Returns how many contents are left.
+    pub(super) fn prune(&self, old: u64) -> usize {
         self.forget(old);
         if self.free_slot().is_some() {
             return 0;
         }
+        self.put_away();
         let (mut count, mut perhaps) = (0, 0);
-        for entry in self.entries() {
+        for (_, entry) in self.slots() {
             count += 1;
             perhaps += usize::from(entry.maybe && !entry.is_in_flight());
         }
         if count < 2 * perhaps {
             self.forget_twins();
         }
-        if MANY < count {
-            let ends = self.entries().map(|entry| entry.end);
-            let oldest = ends.filter(|&end| 1 < end).min().unwrap_or(now);
-            let middle = oldest + now.saturating_sub(oldest) / 2;
-            self.forget(middle);
-        }
         let nodes: Vec<_> = self.nodes().collect();
         let is_empty = |node: &&Node<'_>| node.slots().all(|slot| slot.entry().is_none());
         // One stays, for the block has this record.
-        nodes.iter().skip(1).filter(is_empty).for_each(|node| node.name(0));
-        self.entries().count()
+        let empty: Vec<_> = nodes.iter().skip(1).filter(is_empty).collect();
+        empty.iter().for_each(|node| node.name(0));
+        if MANY_EMPTY <= empty.len() {
+            self.bucket.shrink(|tag| tag == 0);
+        }
+        self.slots().count()
     }
 
-    /// A write that may not have been executed adds nothing to one of the same content that ended later.
+    /// A write that may not have been executed adds nothing to one of the same content that is superseded no earlier.
     fn forget_twins(&self) {
-        let mut all: Vec<_> = self.slots().collect();
-        all.sort_by_key(|(_, entry)| (entry.content.pack(), entry.end, !entry.maybe));
+        let mut all: Vec<_> = self.slots().filter(|(_, entry)| !entry.is_in_flight()).collect();
+        let key = |entry: &Entry| (entry.content.pack(), entry.superseded_from(), !entry.maybe);
+        all.sort_by_key(|(_, entry)| key(entry));
         for pair in all.windows(2) {
             let ((slot, first), (_, second)) = (&pair[0], &pair[1]);
-            if first.maybe && !first.is_in_flight() && first.content == second.content {
+            if first.maybe && first.content == second.content {
                 slot.clear();
             }
         }
@@ -207,6 +239,19 @@ impl<'t> Record<'_, 't> {
                 self.bucket.raise_horizon(since);
                 slot.clear();
             }
+        }
+    }
+
+    /// Puts what was superseded where only reads look for it that began before it was.
+    fn put_away(&self) {
+        let Some(last) = self.last(u64::MAX) else { return };
+        let is_past = |(_, entry): &(_, Entry)| entry.is_past(last.begin);
+        let (slots, entries): (Vec<_>, Vec<_>) = self.slots().filter(is_past).unzip();
+        // Only as many as fill nodes: where few are written of many blocks, each would have a node of its own.
+        let (entries, _) = entries.as_chunks();
+        // What stands there twice meanwhile is superseded here and there.
+        if self.bucket.pass(self.tag, entries, last.end) {
+            slots.iter().take(entries.as_flattened().len()).for_each(|slot| slot.clear());
         }
     }
 }

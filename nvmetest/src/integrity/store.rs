@@ -31,20 +31,32 @@ impl Table {
     }
 
     /// The record of a block.
+    #[inline]
     pub(super) fn find<'b, 't>(
         &self,
         bucket: &'b Bucket<'t>,
-        main: &AtomicU64,
         lba: u64,
         generation: u16,
     ) -> Option<Record<'b, 't>> {
-        let record = bucket.find(Self::tag(lba, generation))?;
-        if !Word::from_bits(main.load(Acquire), generation).has_record {
-            // The remains of one that was about to be taken from its block.
-            record.clear();
-            return None;
+        bucket.find(Self::tag(lba, generation))
+    }
+
+    /// Has the word of a block say what it holds, if no write is in flight and that is one content: who reads that need
+    /// not look at the record, which stays for those who read something else.
+    pub(super) fn quiet(&self, main: &AtomicU64, record: &Record<'_, '_>) {
+        let generation = (record.tag >> 48) as u16;
+        let word = Word::from_bits(main.load(Acquire), generation);
+        if !word.has_record || word.tracking != Tracking::All || record.is_in_flight() {
+            return;
         }
-        Some(record)
+        if record.is_large() {
+            // A read is to look at it, and to give back its nodes when they are of age.
+            return;
+        }
+        let content = self.merged(record).filter(|content| *content != Content::Lost);
+        if let Some(content) = content {
+            main.store(Word { content, has_record: false, ..word }.bits(generation), Release);
+        }
     }
 
     /// All that a block may hold now as one content, if there is one.
@@ -100,14 +112,15 @@ impl Table {
             // What is in flight is the youngest.
             others.push((if is_in_flight { u64::MAX } else { last }, record));
         }
-        let old = if others.len() < KEPT { self.memory.old() } else { u64::MAX };
+        let is_full = KEPT <= others.len();
+        let old = if is_full { u64::MAX } else { self.memory.old() };
         others.retain(|(last, _)| *last != u64::MAX);
         others.sort_by_key(|(last, _)| *last);
         let of_age = others.iter().take_while(|(last, _)| *last <= old).take(LOOKED_AT);
-        for (_, record) in of_age {
-            if self.settle(record, false) {
-                return Ok(free());
-            }
+        let settled = of_age.filter(|(_, record)| self.settle(record, false));
+        // Of what nobody needs any more, as many as may be, for the next ones who look for room.
+        if settled.take(if is_full { 1 } else { LOOKED_AT }).count() != 0 {
+            return Ok(free());
         }
         if let Some(node) = bucket.grow()? {
             return Ok(Some(node));
@@ -128,12 +141,16 @@ impl Table {
         entry: &Entry,
     ) -> Result<bool, TableError> {
         let tag = Self::tag(lba, generation);
-        if let Some(record) = self.find(bucket, main, lba, generation) {
+        if let Some(record) = self.find(bucket, lba, generation) {
+            let word = Word::from_bits(main.load(Acquire), generation);
+            if !word.has_record {
+                main.store(Word { has_record: true, ..word }.bits(generation), Release);
+            }
             let put = || record.free_slot().map(|slot| slot.put(entry)).is_some();
             if put() {
                 return Ok(true);
             }
-            let left = record.prune(self.memory.now(), self.memory.old());
+            let left = record.prune(self.memory.old());
             if put() {
                 return Ok(true);
             }
@@ -141,12 +158,12 @@ impl Table {
                 return Ok(false);
             }
             if let Some(node) = self.room(bucket, tag)? {
-                begin_node(node, &[entry]);
+                node.begin(&[*entry]);
                 node.name(tag);
                 return Ok(true);
             }
             // Rather than nothing at all, what reads in flight may return is forgotten.
-            record.prune(self.memory.now(), self.memory.now());
+            record.prune(self.memory.now());
             if put() {
                 return Ok(true);
             }
@@ -157,7 +174,7 @@ impl Table {
         }
         let Some(node) = self.room(bucket, tag)? else { return Ok(false) };
         let word = Word::from_bits(main.load(Acquire), generation);
-        begin_node(node, &[&Entry::settled(word.content, FIRST_STAMP), entry]);
+        node.begin(&[Entry::settled(word.content, FIRST_STAMP), *entry]);
         main.store(Word { has_record: true, ..word }.bits(generation), Release);
         node.name(tag);
         Ok(true)
@@ -218,7 +235,7 @@ impl Table {
         };
         // If somebody is stopped with the bucket, the write stays in flight until its writer is gone.
         let Ok(bucket) = Bucket::lock(&self.memory, words) else { return };
-        let Some(record) = self.find(&bucket, main, lba, generation) else { return };
+        let Some(record) = self.find(&bucket, lba, generation) else { return };
         let is_it = |entry: &Entry| entry.begin == begin && entry.writer == writer & 0xffff;
         let Some((slot, entry)) = record.slots().find(|(_, entry)| is_it(entry)) else { return };
         match end {
@@ -229,6 +246,7 @@ impl Table {
                 slot.end(&Entry { end, maybe, ..entry });
             }
         }
+        self.quiet(main, &record);
     }
 
     /// Notes that blocks are written by somebody who will not say when that is over: nothing is known of them until all
@@ -241,15 +259,10 @@ impl Table {
             self.memory.count_degraded();
             let word = Word { content: Content::Lost, has_record: false, tracking: Tracking::None };
             main.store(word.bits(generation), Release);
-            // What is left of its record goes.
-            self.find(&bucket, main, lba, generation);
+            if let Some(record) = self.find(&bucket, lba, generation) {
+                record.clear();
+            }
         }
         Ok(())
     }
-}
-
-/// Writes what a node has before it is anybody's.
-fn begin_node(node: Node<'_>, entries: &[&Entry]) {
-    node.slots().for_each(|slot| slot.clear());
-    node.slots().zip(entries).for_each(|(slot, entry)| slot.put(entry));
 }

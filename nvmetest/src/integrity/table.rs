@@ -111,7 +111,7 @@ impl Table {
             return word().content;
         }
         let Ok(bucket) = Bucket::lock(&self.memory, words) else { return Content::Unknown };
-        let Some(record) = self.find(&bucket, main, lba, generation) else { return word().content };
+        let Some(record) = self.find(&bucket, lba, generation) else { return word().content };
         self.merged(&record).unwrap_or(Content::Unknown)
     }
 

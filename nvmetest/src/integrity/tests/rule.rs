@@ -107,6 +107,46 @@ fn a_read_settles_what_overlapping_writes_left() {
     }
 }
 
+/// A read has settled the last of them, which may be deallocated late; then some fail that may have been executed.
+#[test]
+fn what_a_read_has_settled_stays_when_there_is_much_to_forget() {
+    let (_, writer) = table();
+    let versions = [data(1, 3), data(2, 3)];
+    let hole = writer.filling(3..4, Content::Deallocated, false).unwrap();
+    let in_flight: Vec<_> = versions.iter().map(|block| writing(&writer, 3, block)).collect();
+    writer.written(hole, Outcome::Done);
+    in_flight.into_iter().for_each(|writing| writer.written(writing, Outcome::Done));
+    assert!(is_ok(&writer, 3, &versions[1]));
+    for version in 3..40 {
+        writer.written(writing(&writer, 3, &data(version, 3)), Outcome::Maybe);
+    }
+    assert!(!is_ok(&writer, 3, &versions[0]));
+    assert!(is_ok(&writer, 3, &versions[1]), "none of those that failed supersedes it");
+}
+
+/// What one has as its word, others that began earlier have not.
+#[test]
+fn a_block_that_is_quiet_is_judged_as_one_that_is_written() {
+    let (table, writer) = table();
+    let before = writer.reading();
+    write(&writer, 3, &data(1, 3));
+    let between = writer.reading();
+    for version in 2..100 {
+        write(&writer, 3, &data(version, 3));
+    }
+    let judge = |reading, version| writer.read_block(reading, 3, &data(version, 3)).is_ok();
+    for version in [1, 2, 50, 98, 99] {
+        assert!(judge(before, version) && judge(between, version), "version {version}");
+        assert_eq!(judge(writer.reading(), version), version == 99, "version {version}");
+    }
+    assert!(judge(before, 100) && !judge(between, 100), "nothing is known of what was before");
+    let writing = writing(&writer, 3, &data(100, 3));
+    assert!(judge(writer.reading(), 99) && judge(writer.reading(), 100));
+    writer.written(writing, Outcome::Done);
+    assert!(!judge(writer.reading(), 99) && judge(writer.reading(), 100));
+    assert_eq!((table.degraded(), table.unjudged()), (0, 0));
+}
+
 #[test]
 fn a_write_that_failed_or_was_left_behind_is_old_or_new() {
     let (table, writer) = table();
