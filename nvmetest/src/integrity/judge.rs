@@ -114,7 +114,7 @@ impl Table {
         if word.tracking != Tracking::All || begin < bucket.horizon() {
             return None;
         }
-        let Some(record) = self.find(&bucket, main, lba, generation) else {
+        let Some(record) = self.find(&bucket, lba, generation) else {
             let candidate = Candidate { content: word.content, time: Time::Settled };
             return self.fills.is_certain(word.content, crc).then(|| vec![candidate]);
         };
