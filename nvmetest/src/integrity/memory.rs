@@ -448,11 +448,13 @@ impl Memory {
         self.words.at(word).load(Acquire) & bit != 0
     }
 
-    /// Has the kernel map the pieces that are there now, and not while commands are timed: those that are first in the file.
+    /// Has the kernel map the pieces that are there now, and not while commands are timed: first those of the words of
+    /// blocks, which each read looks at.
     pub(super) fn warm(&self) {
-        let places = (self.place.buckets..self.place.end.min(MOST_WARM)).step_by(CHUNK);
-        for chunk in places.filter(|chunk| self.is_present(*chunk)) {
-            for page in (chunk..chunk + CHUNK).step_by(PAGE_SIZE) {
+        let Place { buckets, main, end, .. } = self.place;
+        let pieces = (main..end).step_by(CHUNK).chain((buckets..main).step_by(CHUNK));
+        for piece in pieces.filter(|piece| self.is_present(*piece)).take(MOST_WARM / CHUNK) {
+            for page in (piece..piece + CHUNK).step_by(PAGE_SIZE) {
                 black_box(self.words.at(page).load(Relaxed));
             }
         }
