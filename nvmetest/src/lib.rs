@@ -70,6 +70,8 @@
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
 
+#[doc = include_str!("a_real_drive.md")]
+pub mod a_real_drive {}
 pub mod capability;
 pub mod cmdlog;
 pub mod command;
