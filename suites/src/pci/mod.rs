@@ -187,6 +187,23 @@ fn the_msix_tables_share_their_pages_with_nothing(nvme: &Controller) -> Result {
 #[nvme_test(spec = "Base 3.7.2", requires(FUNCTION_LEVEL_RESET))]
 fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result {
     nvme.function_level_reset_only()?;
+    properties_are_clear(nvme)
+}
+
+/// After a Function Level Reset the controller works as before, and has what was written to it.
+#[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
+fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
+    data_survives(nvme, (11, 3), Controller::function_level_reset)
+}
+
+/// A Function Level Reset deletes the I/O queues.
+#[nvme_test(spec = "PCIe transport 3.3", requires(FUNCTION_LEVEL_RESET))]
+fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
+    io_queues_are_deleted(nvme, Controller::function_level_reset)
+}
+
+/// Looks at the properties of a controller that was reset and not enabled, and enables it.
+fn properties_are_clear(nvme: &mut Controller) -> Result {
     let registers = nvme.registers();
     let (cc, csts) = (registers.cc()?, registers.csts()?);
     let (aqa, mask) = (registers.aqa()?, registers.read32(Property::INTMS)?);
@@ -200,28 +217,32 @@ fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result
     Ok(())
 }
 
-/// After a Function Level Reset the controller works as before, and has what was written to it.
-#[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
-fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
+/// Writes blocks at `slba`, whose bytes count up from `first`, and reads them after a reset.
+fn data_survives(
+    nvme: &mut Controller,
+    (slba, first): (u64, u8),
+    reset: impl FnOnce(&mut Controller) -> Result,
+) -> Result {
     let block = nvme.first_namespace()?.block();
     let mut data = nvme.buffer(8 * block);
-    data.iter_mut().zip((3..=250).cycle()).for_each(|(byte, value)| *byte = value);
+    data.iter_mut().zip((first..=250).cycle()).for_each(|(byte, value)| *byte = value);
     let mut back = nvme.buffer(data.len());
-    nvme.first_namespace()?.write(&data, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.write(&data, slba).run(&nvme.qpair(1)?)?;
     nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
 
-    nvme.function_level_reset()?;
+    reset(nvme)?;
 
-    nvme.first_namespace()?.read(&mut back, 11).run(&nvme.qpair(1)?)?;
+    nvme.first_namespace()?.read(&mut back, slba).run(&nvme.qpair(1)?)?;
     assert_eq!(back[..], data[..]);
     Ok(())
 }
 
-/// A Function Level Reset deletes the I/O queues.
-#[nvme_test(spec = "PCIe transport 3.3", requires(FUNCTION_LEVEL_RESET))]
-fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
+fn io_queues_are_deleted(
+    nvme: &mut Controller,
+    reset: impl FnOnce(&mut Controller) -> Result,
+) -> Result {
     crate::reset::create_queue_pair_1(nvme)?;
-    nvme.function_level_reset()?;
+    reset(nvme)?;
     // A queue that is still there cannot be created.
     crate::reset::create_queue_pair_1(nvme)?;
     crate::reset::delete_queue_pair_1(nvme)
