@@ -67,6 +67,7 @@
 //! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
+//! | [`qualify`] | qualification runs: several devices, results on disk, modes |
 //! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
@@ -84,6 +85,7 @@ pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
+pub mod qualify;
 pub mod queue;
 pub mod raw;
 pub mod results;
