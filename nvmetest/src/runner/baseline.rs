@@ -137,7 +137,7 @@ impl File {
             }
             if !verdict.is_failure() {
                 return Err(format!(
-                    "`{test}` expects {verdict}, which is no failure; write Fail, Timeout or DutLost"
+                    "`{test}` expects {verdict}, which is no failure; write Fail, Crash, Timeout or DutLost"
                 ));
             }
             if seen.insert((test, firmware, device), verdict).is_some() {

@@ -3,17 +3,20 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::Serialize;
 
 use crate::Error;
 
 /// What became of a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The controller does what the test asks for.
     Pass,
     /// It does not; or the test left something behind.
     Fail,
+    /// The process that ran the test ended in it.
+    Crash,
     /// The test as a whole took longer than it may.
     Timeout,
     /// The controller was lost: it reports a fatal status, answers all ones, or its process died.
@@ -30,17 +33,22 @@ pub enum Verdict {
     ExpectedFail,
     /// The test passed, and the baseline says that it fails.
     UnexpectedPass,
+    /// The test was run several times, with several verdicts.
+    Flake,
 }
 
 impl Verdict {
     /// Returns whether a run with this verdict can still end well.
     pub fn is_as_expected(self) -> bool {
-        matches!(self, Self::Pass | Self::NotApplicable | Self::Skipped | Self::ExpectedFail)
+        matches!(
+            self,
+            Self::Pass | Self::NotApplicable | Self::Skipped | Self::ExpectedFail | Self::Flake
+        )
     }
 
     /// Returns whether the controller or the test did something wrong, which a baseline may expect.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Fail | Self::Timeout | Self::DutLost)
+        matches!(self, Self::Fail | Self::Crash | Self::Timeout | Self::DutLost)
     }
 }
 
