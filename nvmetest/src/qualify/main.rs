@@ -114,6 +114,17 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
     })
 }
 
+/// Reads the command line of an earlier run.
+pub(super) fn earlier_run(command: &[String]) -> Option<Run> {
+    // A suite was told by its first argument that it is this.
+    let is_suite = command.get(1).is_some_and(|first| first == "qualify");
+    let words = command.iter().enumerate().filter(|(index, _)| !(is_suite && *index == 1));
+    match Cli::try_parse_from(words.map(|(_, word)| word)).ok()?.subcommand {
+        Command::Run(run) => Some(*run),
+        Command::Test(_) => None,
+    }
+}
+
 /// The command line as text, for the record.
 fn words(arguments: &[OsString]) -> Vec<String> {
     arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect()

@@ -1,5 +1,8 @@
 //! `run`: the qualification itself.
 
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,12 +10,16 @@ use std::time::Duration;
 use clap::Args;
 use clap::ValueEnum;
 
+use super::engine::FILE;
 use super::engine::Job;
 use super::engine::Plan;
 use super::engine::Pool;
 use super::engine::run_job;
 use super::main::Program;
+use super::main::earlier_run;
+use crate::results;
 use crate::results::Mode;
+use crate::results::Results;
 use crate::runner::arguments::memory;
 use crate::runner::arguments::scheme;
 use crate::runner::arguments::seconds;
@@ -35,6 +42,14 @@ pub(super) struct Run {
     /// The folder for the results, which has none yet
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Go on with the run in this folder: what has no verdict yet is run, as the run was told
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+
+    /// The results of an earlier run, for the time that is left [default: the newest beside `--out`]
+    #[arg(long, value_name = "DIR")]
+    durations: Option<PathBuf>,
 
     /// What is done about what is not as expected [default: ci]
     #[arg(long, value_enum)]
@@ -113,11 +128,83 @@ impl From<ModeName> for Mode {
 
 impl Run {
     pub(super) fn run(self, program: &Program<'_>) -> Result<ExitCode, SetupError> {
-        let Some(out) = self.out.clone() else {
-            return Err(SetupError::new("give the folder for the results with `--out DIR`"));
+        let job = match (&self.out, &self.resume) {
+            (_, Some(folder)) => {
+                let folder = folder.clone();
+                self.resumed(program, folder)?
+            }
+            (Some(out), None) => {
+                let out = out.clone();
+                self.job(program, out)?
+            }
+            (None, None) => {
+                return Err(SetupError::new("give the folder for the results with `--out DIR`"));
+            }
         };
-        let job = self.job(program, out)?;
         run_job(&job)
+    }
+
+    /// What is left of the run in `folder`.
+    fn resumed(self, program: &Program<'_>, folder: PathBuf) -> Result<Job, SetupError> {
+        let results = Results::read(&folder.join(FILE))
+            .map_err(|error| SetupError::new(error.to_string()))?;
+        let [first, ..] = &results.runs[..] else {
+            return Err(SetupError::new(format!("there is no run in {}", folder.display())));
+        };
+        let earlier = earlier_run(&first.command).ok_or_else(|| {
+            let command = first.command.join(" ");
+            SetupError::new(format!(
+                "the run in {} was started in a way that this program does not know: {command}",
+                folder.display()
+            ))
+        })?;
+        self.agrees_with(&earlier, first)?;
+        let devices = results.devices.values().map(|device| device.uri.parse());
+        let earlier = Self {
+            devices: devices.collect::<Result<_, _>>()?,
+            seed: Some(first.seed),
+            quiet: self.quiet,
+            ..earlier
+        };
+        let mut job = earlier.job(program, folder)?;
+        if job.plan.suite().hash != first.suite.hash {
+            return Err(SetupError::new(format!(
+                "the run was begun with other tests than those of this program (suite {} and not {}); go on with the program that began it, or begin another run",
+                first.suite.hash,
+                job.plan.suite().hash
+            )));
+        }
+        job.earlier = Some(results);
+        Ok(job)
+    }
+
+    /// Fails if this asks for something else than what the run in the folder was told.
+    fn agrees_with(&self, earlier: &Self, run: &results::Run) -> Result<(), SetupError> {
+        let differs = |what: &str, now: String, then: String| {
+            Err(SetupError::new(format!(
+                "the {what} is {now} now, and the run began with {then}; leave it out, or begin another run"
+            )))
+        };
+        if let Some(seed) = self.seed.filter(|seed| *seed != run.seed) {
+            return differs("seed", seed.to_string(), run.seed.to_string());
+        }
+        let mode = self.mode.map(Mode::from).filter(|mode| *mode != run.mode);
+        if let Some(mode) = mode {
+            return differs("mode", format!("{mode:?}"), format!("{:?}", run.mode));
+        }
+        if !self.devices.is_empty() && self.devices != earlier.devices {
+            let text = |devices: &[DeviceUri]| {
+                let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+                devices.join(" ")
+            };
+            return differs("device", text(&self.devices), text(&earlier.devices));
+        }
+        if !self.filters.is_empty() || !self.skip.is_empty() {
+            return Err(SetupError::new(
+                "a run goes on with the tests that it began with; give no filter with `--resume`",
+            ));
+        }
+        Ok(())
     }
 
     fn job(self, program: &Program<'_>, out: PathBuf) -> Result<Job, SetupError> {
@@ -130,6 +217,7 @@ impl Run {
         }
         let plan = Plan::new(&self.filters, self.exact, &self.skip, self.shuffle.then(seed))?;
         let baseline = Baseline::read(&self.baseline, |test| plan.exists(test))?;
+        let durations = durations(self.durations.as_deref(), &out)?;
         Ok(Job {
             devices,
             out,
@@ -138,6 +226,9 @@ impl Run {
             profile: "default".to_owned(),
             baseline,
             plan,
+            seed: seed(),
+            earlier: None,
+            durations,
             include_ignored: self.include_ignored,
             memory: self.memory,
             verify: self.verify,
@@ -148,6 +239,31 @@ impl Run {
             runner: program.runner.clone(),
         })
     }
+}
+
+/// How long the tests took in the run in `folder`; or, if there is none, in the newest one beside `out`.
+fn durations(
+    folder: Option<&Path>,
+    out: &Path,
+) -> Result<HashMap<String, u64>, SetupError> {
+    let results = match folder {
+        Some(folder) => Some(
+            Results::read(&folder.join(FILE))
+                .map_err(|error| SetupError::new(error.to_string()))?,
+        ),
+        // Nobody asked for it: if it is no use, it is not used.
+        None => newest_beside(out).and_then(|path| Results::read(&path).ok()),
+    };
+    let attempts = results.map(|results| results.attempts).unwrap_or_default();
+    Ok(attempts.into_iter().map(|attempt| (attempt.test, attempt.took_us)).collect())
+}
+
+fn newest_beside(out: &Path) -> Option<PathBuf> {
+    let out = std::path::absolute(out).ok()?;
+    let entries = fs::read_dir(out.parent()?).ok()?;
+    let files = entries.filter_map(Result::ok).map(|entry| entry.path().join(FILE));
+    let dated = files.filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)));
+    dated.max().map(|(_, path)| path)
 }
 
 /// The devices of the command line, or those of the environment, or the soft controller.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use super::lane::Phase;
 use super::lane::Running;
 use super::lane::Work;
 use super::lane::milliseconds;
+use super::done::Done;
 use super::record::Record;
 use super::record::now_ms;
 use super::signals::Signals;
@@ -43,6 +46,7 @@ use crate::results::EndReason;
 use crate::results::Health;
 use crate::results::Mode;
 use crate::results::Moment;
+use crate::results::Results;
 use crate::results::Run;
 use crate::results::SCHEMA;
 use crate::results::Subject;
@@ -52,7 +56,6 @@ use crate::runner::evidence;
 use crate::runner::main::LOST;
 use crate::runner::main::SETUP;
 use crate::runner::main::UNEXPECTED;
-use crate::runner::seed;
 use crate::runner::setup::SetupError;
 use crate::runner::verdict::Finding;
 
@@ -72,7 +75,9 @@ const INTERRUPTION: Duration = Duration::from_secs(5);
 pub(in crate::qualify) fn run_job(job: &Job) -> Result<ExitCode, SetupError> {
     let mut signals = Signals::take()
         .map_err(|error| SetupError::new(format!("signals cannot be waited for: {error}")))?;
-    Record::check(&job.out)?;
+    if job.earlier.is_none() {
+        Record::check(&job.out)?;
+    }
     let started = Instant::now();
     let mut coordinator = Coordinator::open(job, &mut signals)?;
     let done = coordinator.run(&mut signals);
@@ -86,7 +91,9 @@ pub(in crate::qualify) fn run_job(job: &Job) -> Result<ExitCode, SetupError> {
     };
     coordinator.end(coordinator.reason(), code, started)?;
     coordinator.terminal.finish();
-    print!("{}", Summary::of(job, &coordinator.record.results));
+    let summary = Summary::of(job, &coordinator.record.results);
+    // A reader that went away has seen enough.
+    let _ = write!(io::stdout(), "{summary}");
     Ok(ExitCode::from(code))
 }
 
@@ -101,7 +108,7 @@ struct Coordinator<'j> {
     kills: HashMap<(&'static str, u32), u32>,
     /// The signal that interrupted the run.
     interrupted: Option<&'static str>,
-    terminal: Terminal,
+    terminal: Terminal<'j>,
 }
 
 impl<'j> Coordinator<'j> {
@@ -109,7 +116,7 @@ impl<'j> Coordinator<'j> {
     fn open(job: &'j Job, signals: &mut Signals) -> Result<Self, SetupError> {
         let mut lanes: Vec<Lane> = (0..)
             .zip(&job.devices)
-            .map(|(index, uri)| Lane::new(index, uri.clone(), job, seed()))
+            .map(|(index, uri)| Lane::new(index, uri.clone(), job))
             .collect();
         for lane in &mut lanes {
             lane.start().map_err(|error| {
@@ -128,8 +135,14 @@ impl<'j> Coordinator<'j> {
         if job.pool == Pool::Shard {
             are_alike(&lanes)?;
         }
-        let record = Record::create(&job.out)?;
-        let terminal = Terminal::new(job.quiet);
+        let record = match &job.earlier {
+            None => Record::create(&job.out)?,
+            Some(earlier) => {
+                are_the_same(&lanes, earlier)?;
+                Record::append(&job.out, earlier.clone())?
+            }
+        };
+        let terminal = Terminal::new(job);
         let mut coordinator = Self {
             job,
             record,
@@ -147,14 +160,16 @@ impl<'j> Coordinator<'j> {
     fn begin(&mut self) -> Result<(), SetupError> {
         let job = self.job;
         let started_ms = now_ms();
+        let earlier = job.earlier.as_ref();
+        let id = earlier.and_then(|earlier| earlier.runs.first()).map(|run| run.id.clone());
         self.record.write(Run {
             schema: SCHEMA,
-            id: format!("{started_ms:x}-{:x}", std::process::id()),
+            id: id.unwrap_or_else(|| format!("{started_ms:x}-{:x}", std::process::id())),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             suite: job.plan.suite.clone(),
             profile: job.profile.clone(),
             mode: job.mode,
-            seed: seed(),
+            seed: job.seed,
             shard: None,
             host: host(),
             command: job.command.clone(),
@@ -163,27 +178,48 @@ impl<'j> Coordinator<'j> {
         for lane in 0..self.lanes.len() {
             self.write_device(lane)?;
         }
-        let everything = || (0..job.plan.tests.len()).map(|item| Work { item, attempt: 1 });
-        match job.pool {
-            Pool::Shard => {
-                for item in &job.plan.tests {
-                    self.record.write(item.planned(None))?;
-                }
-                self.queue = everything().collect();
-            }
-            Pool::Matrix => {
-                for lane in &mut self.lanes {
-                    for item in &job.plan.tests {
-                        self.record.write(item.planned(Some(lane.device)))?;
-                    }
-                    lane.queue = everything().collect();
-                }
-            }
+        self.plan()?;
+        self.terminal.begin(&self.record.results);
+        if earlier.is_some() {
+            let left = self.queue.len() + self.lanes.iter().map(|it| it.queue.len()).sum::<usize>();
+            let text = format!("the run goes on, with {left} of what was planned");
+            self.terminal.note(&text);
+            self.record.note(Subject::Resumed, None, None, text)?;
+            return (0..self.lanes.len()).try_for_each(|lane| self.next(lane));
         }
-        let total = self.record.results.planned.len();
-        self.terminal.begin(total);
         for lane in &mut self.lanes {
             lane.ask(&Request::Health, Phase::Repairing, AFTERWARDS);
+        }
+        Ok(())
+    }
+
+    /// Writes what is planned, as far as it is not, and has it done, as far as it was not.
+    fn plan(&mut self) -> Result<(), SetupError> {
+        let job = self.job;
+        let done = Done::of(&self.record.results);
+        for note in &self.record.results.notes {
+            let test = note.test.as_ref().filter(|_| note.about == Subject::Lost);
+            let item = test.and_then(|test| job.plan.tests.iter().find(|it| it.name == *test));
+            if let Some(item) = item {
+                *self.kills.entry(item.place()).or_default() += 1;
+            }
+        }
+        let devices = match job.pool {
+            Pool::Shard => vec![None],
+            Pool::Matrix => self.lanes.iter().map(|lane| Some(lane.device)).collect(),
+        };
+        for device in devices {
+            for (index, item) in job.plan.tests.iter().enumerate() {
+                if !done.is_planned(device, &item.name) {
+                    self.record.write(item.planned(device))?;
+                }
+                let Some(attempt) = done.next(device, &item.name, job.mode) else { continue };
+                let work = Work { item: index, attempt };
+                match device {
+                    None => self.queue.push_back(work),
+                    Some(device) => self.lanes[device as usize].queue.push_back(work),
+                }
+            }
         }
         Ok(())
     }
@@ -204,7 +240,7 @@ impl<'j> Coordinator<'j> {
                 }
                 self.look_at_the_clock(lane)?;
             }
-            self.terminal.show(&self.lanes, &self.job.plan);
+            self.terminal.show(&self.lanes, &self.queue);
         }
         Ok(())
     }
@@ -294,8 +330,7 @@ impl<'j> Coordinator<'j> {
     /// A test came back.
     fn ran(&mut self, index: usize, running: Running, ran: Ran) -> Result<(), SetupError> {
         let lane = &mut self.lanes[index];
-        let item = &self.job.plan.tests[running.work.item];
-        lane.last = Some(item.name.clone());
+        lane.last = Some(running.work.item);
         let printed = lane.process.as_mut().map(|process| process.take_printed());
         if self.interrupted.is_some() && ran.verdict.is_failure() {
             return self.cut(index, &running);
@@ -313,7 +348,7 @@ impl<'j> Coordinator<'j> {
         if let Some(folder) = folder {
             leave_output(&self.job.out.join(folder), printed.as_deref().unwrap_or_default());
         }
-        let (found, lost) = (finding.verdict, finding.verdict == Verdict::DutLost);
+        let lost = finding.verdict == Verdict::DutLost;
         let attempt = Attempt {
             took_us,
             evidence: folder.map(|folder| folder.display().to_string()),
@@ -322,7 +357,7 @@ impl<'j> Coordinator<'j> {
             ..self.attempt(index, running.work, running.started_ms, finding)
         };
         if lost {
-            self.killed(index, running.work, found, "it lost the device")?;
+            self.killed(index, running.work.item, "the device was lost")?;
         }
         self.judged(index, running.work, attempt)
     }
@@ -406,7 +441,7 @@ impl<'j> Coordinator<'j> {
                 let left = left.and_then(|()| {
                     fs::write(folder.join("cmdlog.txt"), dump.text().to_string())?;
                     let file = fs::File::create(folder.join("cmdlog.jsonl"))?;
-                    dump.write_json_lines(std::io::BufWriter::new(file))
+                    dump.write_json_lines(io::BufWriter::new(file))
                 });
                 let folder = left.is_ok().then(|| running.evidence.display().to_string());
                 let took_us = u64::try_from(running.started.elapsed().as_micros());
@@ -415,8 +450,8 @@ impl<'j> Coordinator<'j> {
                     evidence: folder,
                     ..self.attempt(index, running.work, running.started_ms, finding)
                 };
-                self.lanes[index].last = Some(item.name.clone());
-                self.killed(index, running.work, verdict, how)?;
+                self.lanes[index].last = Some(running.work.item);
+                self.killed(index, running.work.item, &format!("{verdict}: {how}"))?;
                 self.judged(index, running.work, attempt)?;
             }
             Phase::Done | Phase::Closing => {
@@ -435,8 +470,11 @@ impl<'j> Coordinator<'j> {
             }
             Phase::Idle | Phase::Repairing => {
                 let text = format!("{uri} was lost between two tests: {how}");
-                let last = self.lanes[index].last.clone();
-                self.record.note(Subject::Lost, Some(device), last.as_deref(), text)?;
+                match self.lanes[index].last {
+                    // What it left behind was too much for the repair.
+                    Some(item) => self.killed(index, item, &text)?,
+                    None => self.record.note(Subject::Lost, Some(device), None, text)?,
+                }
             }
         }
         self.restart(index)
@@ -454,19 +492,13 @@ impl<'j> Coordinator<'j> {
     }
 
     /// A test killed its device, or the process that drove it.
-    fn killed(
-        &mut self,
-        index: usize,
-        work: Work,
-        verdict: Verdict,
-        how: &str,
-    ) -> Result<(), SetupError> {
-        let item = &self.job.plan.tests[work.item];
+    fn killed(&mut self, index: usize, item: usize, how: &str) -> Result<(), SetupError> {
+        let item = &self.job.plan.tests[item];
         let kills = self.kills.entry(item.place()).or_default();
         *kills += 1;
         let kills = *kills;
         let device = Some(self.lanes[index].device);
-        let text = format!("{} in `{}`: {how}", verdict, item.name);
+        let text = format!("in `{}`: {how}", item.name);
         self.record.note(Subject::Lost, device, Some(&item.name), text)?;
         if kills == KILLS {
             let name = item.test.function.name;
@@ -481,10 +513,10 @@ impl<'j> Coordinator<'j> {
         lane.phase = Phase::Done;
         lane.lost = Some(why.to_owned());
         let left: Vec<Work> = lane.queue.drain(..).collect();
-        let (device, last) = (lane.device, lane.last.clone());
+        let device = lane.device;
         let text = format!("{} is lost for good: {why}", lane.uri);
         self.terminal.note(&text);
-        self.record.note(Subject::Lost, Some(device), last.as_deref(), text)?;
+        self.record.note(Subject::Lost, Some(device), None, text)?;
         if self.job.pool == Pool::Shard && self.lanes.iter().any(|lane| !lane.is_done()) {
             self.queue.extend(left);
         }
@@ -695,6 +727,22 @@ fn are_alike(lanes: &[Lane]) -> Result<(), SetupError> {
         name(first),
         name(other)
     )))
+}
+
+/// Refuses other devices than those of the run that goes on.
+fn are_the_same(lanes: &[Lane], earlier: &Results) -> Result<(), SetupError> {
+    for Lane { device, uri, found, .. } in lanes {
+        let (Some(then), Some(now)) = (earlier.devices.get(device), found) else { continue };
+        let same = (&then.model, &then.serial, &then.firmware)
+            == (&now.model, &now.serial, &now.firmware);
+        if !same {
+            return Err(SetupError::new(format!(
+                "{uri} is {} (serial {}, firmware {}) now, and was {} (serial {}, firmware {}) when the run began; begin another run",
+                now.model, now.serial, now.firmware, then.model, then.serial, then.firmware
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until there is something to hear, a deadline passes, or `tick` is over.

@@ -1,5 +1,6 @@
 //! What a run is to do.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use clap::ValueEnum;
 
 use super::plan::Plan;
 use crate::results::Mode;
+use crate::results::Results;
 use crate::runner::baseline::Baseline;
 use crate::transport::DeviceUri;
 
@@ -22,6 +24,12 @@ pub(in crate::qualify) struct Job {
     pub(in crate::qualify) profile: String,
     pub(in crate::qualify) baseline: Baseline,
     pub(in crate::qualify) plan: Plan,
+    /// The seed of everything that is random.
+    pub(in crate::qualify) seed: u64,
+    /// What an earlier part of the run has left, if this goes on with it.
+    pub(in crate::qualify) earlier: Option<Results>,
+    /// How long the tests took in another run, in microseconds.
+    pub(in crate::qualify) durations: HashMap<String, u64>,
     /// Whether tests run that have a reason to be ignored.
     pub(in crate::qualify) include_ignored: bool,
     /// How much memory the tests of a device may lend to it, in bytes.

@@ -35,7 +35,7 @@ pub(super) struct Lane {
     /// Why it was lost for good.
     pub(super) lost: Option<String>,
     /// The test that it ran last, for what happens between tests.
-    pub(super) last: Option<String>,
+    pub(super) last: Option<usize>,
 }
 
 /// What a device does.
@@ -79,12 +79,12 @@ pub(super) struct Running {
 }
 
 impl Lane {
-    pub(super) fn new(device: u32, uri: DeviceUri, job: &Job, seed: u64) -> Self {
+    pub(super) fn new(device: u32, uri: DeviceUri, job: &Job) -> Self {
         let open = Open {
             uri: uri.to_string(),
             memory: job.memory,
             verify: job.verify,
-            seed,
+            seed: job.seed,
             grace_ms: milliseconds(job.grace),
             runner: job.runner.clone(),
         };

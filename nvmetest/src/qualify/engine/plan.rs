@@ -62,6 +62,11 @@ impl Plan {
         Ok(Self { tests, suite, known })
     }
 
+    /// Which tests are linked in.
+    pub(in crate::qualify) fn suite(&self) -> &Suite {
+        &self.suite
+    }
+
     /// Whether there is a test of this name, to run or not.
     pub(in crate::qualify) fn exists(&self, name: &str) -> bool {
         self.known.iter().any(|known| known == name)

@@ -1,6 +1,8 @@
 //! What is written of a run.
 
 use std::fs;
+use std::fs::File;
+use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,13 +17,15 @@ use crate::results::Writer;
 use crate::runner::setup::SetupError;
 
 /// The name of the file, in the folder of a run.
-pub(super) const FILE: &str = "results.jsonl";
+pub(in crate::qualify) const FILE: &str = "results.jsonl";
 
 /// The results of a run: in a file, and here.
 #[derive(Debug)]
 pub(super) struct Record {
     path: PathBuf,
     writer: Writer,
+    /// It is locked as long as this process writes to it.
+    _lock: File,
     pub(super) results: Results,
 }
 
@@ -45,7 +49,16 @@ impl Record {
             io::ErrorKind::AlreadyExists => has_one(folder),
             _ => cannot_write(&path, &error),
         })?;
-        Ok(Self { path, writer, results: Results::default() })
+        let _lock = lock(&path)?;
+        Ok(Self { path, writer, _lock, results: Results::default() })
+    }
+
+    /// Goes on with the results in `folder`, which are `results`.
+    pub(super) fn append(folder: &Path, results: Results) -> Result<Self, SetupError> {
+        let path = folder.join(FILE);
+        let _lock = lock(&path)?;
+        let writer = Writer::append(&path).map_err(|error| cannot_write(&path, &error))?;
+        Ok(Self { path, writer, _lock, results })
     }
 
     /// Writes a line. When this returns it survives this process.
@@ -66,6 +79,19 @@ impl Record {
     ) -> Result<(), SetupError> {
         let test = test.map(str::to_owned);
         self.write(Note { about, device, test, text: text.into(), at_ms: now_ms() })
+    }
+}
+
+/// Keeps another process from writing to the same results.
+fn lock(path: &Path) -> Result<File, SetupError> {
+    let file = File::open(path).map_err(|error| cannot_write(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SetupError::new(format!(
+            "the run that writes {} goes on in another process; wait for it, or end it",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot_write(path, &error)),
     }
 }
 
