@@ -67,6 +67,7 @@
 //! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
+//! | [`report`] | the page that is made of a qualification run |
 //! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
@@ -86,6 +87,7 @@ pub mod memory;
 mod namespace;
 pub mod queue;
 pub mod raw;
+pub mod report;
 pub mod results;
 pub mod runner;
 pub mod spec;
