@@ -47,12 +47,15 @@
 //! | 3 | a device was lost for good |
 //! | 130 | the run was interrupted |
 
+mod bisect;
 mod choices;
 mod device;
 mod engine;
 mod health;
 mod main;
+pub mod profile;
 mod run;
+pub mod shard;
 
 pub(crate) use main::begin;
 pub use main::main;

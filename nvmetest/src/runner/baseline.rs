@@ -13,7 +13,7 @@ use crate::results::Waiver;
 use crate::transport::DeviceUri;
 
 /// The failures that are expected, of all files that were given.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Baseline {
     files: Vec<File>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Baseline {
 /// firmware = ["10.", "11.0"]   # optional: only for firmware revisions that begin so
 /// device = "qemu:"             # optional: as above, for this entry
 /// ```
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     model: Option<String>,
