@@ -48,7 +48,7 @@ impl Verifier {
         // Version 0 is that of a block that nobody wrote.
         let (writer, seed) = (self.writer.id(), self.seed);
         Stamp { lba, version: version + 1, writer, seed }.write(block);
-        let crc = crc32fast::hash(block);
+        let crc = self.writer.table().crc(block);
         self.contents.push(Content::Data(crc));
         crc
     }
