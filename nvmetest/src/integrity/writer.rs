@@ -188,23 +188,24 @@ impl Writer {
         // Most blocks are not being written, and one look at the word that such a block has says all: it is this one,
         // with the CRC32 of the block above it.
         let settled = Word::settled(Content::Data(0)).bits(memory.generation());
-        let mut blocks = data.chunks_exact(memory.block());
-        let end = slba.saturating_add(blocks.len() as u64).min(memory.blocks());
-        let mut lba = slba;
-        while lba < end {
-            let (next, is_present) = memory.blocks_of_chunk(lba);
-            let next = next.min(end);
+        let (size, blocks) = (memory.block(), memory.blocks());
+        let (mut lba, mut rest) = (slba, data);
+        while lba < blocks && size <= rest.len() {
+            let (end, is_present) = memory.blocks_of_chunk(lba);
+            let end = end.min(blocks);
             if !is_present {
                 // Nothing is known of them.
-                blocks.by_ref().take((next - lba) as usize).for_each(drop);
-                lba = next;
+                rest = rest.get((end - lba) as usize * size..).unwrap_or_default();
+                lba = end;
                 continue;
             }
-            for (word, block) in memory.words(lba..next).iter().zip(&mut blocks) {
+            for word in memory.words(lba..end) {
+                let Some((block, others)) = rest.split_at_checked(size) else { return Ok(()) };
                 let crc = self.table.crc(block);
                 if word.load(Acquire) != settled | Word::of_crc(crc) {
                     self.judge(reading, lba, block, crc)?;
                 }
+                rest = others;
                 lba += 1;
             }
         }

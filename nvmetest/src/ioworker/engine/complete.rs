@@ -114,7 +114,7 @@ impl Engine<'_> {
             }
             return Ok(());
         };
-        verifier.complete(cid, slba, status, data).map_err(|mut miscompare| {
+        verifier.complete(cid, (operation, slba), status, data).map_err(|mut miscompare| {
             miscompare.read_by = Some(format!(
                 "{} of {blocks} blocks at LBA {slba:#x} by process {} ({token})",
                 operation.opcode(),

@@ -53,7 +53,10 @@ pub(super) use stop::Stop;
 use verify::Named;
 use verify::Verifier;
 
-/// After so many looks at an empty queue the processor is offered to others.
+/// So many looks at an empty queue come first, one directly behind the other.
+const QUICK_LOOKS: u32 = 256;
+
+/// After so many further looks the processor is offered to others.
 const SPINS: u32 = 64;
 
 /// How often the worker shows that it is alive.
@@ -253,6 +256,11 @@ impl<'w> Engine<'w> {
             _ => {}
         }
         let due = due.filter(|_| self.slots.has_free());
+        // While there is nothing else to do: what is logged next has to be fetched, too.
+        self.reach.log.fetch_next();
+        if due.is_none() && !is_idle && self.reach.interrupt.is_none() && self.is_there_soon() {
+            return Ok(Some(now));
+        }
         let until = beat_at.min(due.unwrap_or(u64::MAX));
         let mut looks = 0_u32;
         while now < until && !self.is_completion_there() {
@@ -271,6 +279,13 @@ impl<'w> Engine<'w> {
             }
         }
         Ok(Some(now))
+    }
+
+    /// Looks often for a moment. A completion comes in less time, mostly, than one clock is read in and the processor
+    /// told to rest.
+    #[inline(always)]
+    fn is_there_soon(&self) -> bool {
+        (0..QUICK_LOOKS).any(|_| self.is_completion_there())
     }
 
     /// Has the controller fetch what was submitted.
