@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::setup::SetupError;
 use super::verdict::Finding;
 use super::verdict::Verdict;
+use crate::results::Waiver;
 use crate::transport::DeviceUri;
 
 /// The failures that are expected, of all files that were given.
 #[derive(Debug, Default)]
-pub(super) struct Baseline {
+pub(crate) struct Baseline {
     files: Vec<File>,
 }
 
@@ -53,17 +54,17 @@ struct Expected {
 
 /// What decides which entries apply.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dut<'a> {
-    pub(super) uri: &'a DeviceUri,
+pub(crate) struct Dut<'a> {
+    pub(crate) uri: &'a DeviceUri,
     /// MN of Identify Controller.
-    pub(super) model: &'a str,
+    pub(crate) model: &'a str,
     /// FR of Identify Controller.
-    pub(super) firmware: &'a str,
+    pub(crate) firmware: &'a str,
 }
 
 impl Baseline {
     /// Reads the files. Each entry has to be for a test that `exists`.
-    pub(super) fn read(
+    pub(crate) fn read(
         paths: &[impl AsRef<Path>],
         exists: impl Fn(&str) -> bool,
     ) -> Result<Self, SetupError> {
@@ -80,7 +81,7 @@ impl Baseline {
     }
 
     /// Compares what was found with what is expected of `test` on `dut`.
-    pub(super) fn judge(&self, dut: Dut<'_>, test: &str, finding: Finding) -> Finding {
+    pub(crate) fn judge(&self, dut: Dut<'_>, test: &str, finding: Finding) -> Finding {
         let Some(expected) = self.expected(dut, test) else { return finding };
         let Expected { verdict, clause, reason, .. } = expected;
         match finding.verdict {
@@ -100,6 +101,12 @@ impl Baseline {
             ),
             _ => finding,
         }
+    }
+
+    /// Returns the entry for `test` on `dut`, if there is one.
+    pub(crate) fn waiver(&self, dut: Dut<'_>, test: &str) -> Option<Waiver> {
+        let Expected { verdict, clause, reason, .. } = self.expected(dut, test)?.clone();
+        Some(Waiver { verdict, clause, reason, link: None, expires: None })
     }
 
     fn expected(&self, dut: Dut<'_>, test: &str) -> Option<&Expected> {
