@@ -1,4 +1,6 @@
 //! Qualification runs: what to run, on how many machines, and what becomes of the results.
 
+pub mod baseline;
+pub mod merge;
 pub mod profile;
 pub mod shard;

@@ -55,18 +55,18 @@
 
 mod arguments;
 mod attempt;
-mod baseline;
+pub(crate) mod baseline;
 mod evidence;
 mod main;
 mod panics;
-mod registry;
+pub(crate) mod registry;
 mod run;
 mod select;
 mod session;
-mod setup;
+pub(crate) mod setup;
 mod shuffle;
 mod tally;
-mod verdict;
+pub(crate) mod verdict;
 mod watchdog;
 
 pub use main::main;
