@@ -68,6 +68,7 @@
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
 //! | [`qualify`] | qualification runs: profiles, shards |
+//! | [`report`] | the page that is made of a qualification run |
 //! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
@@ -89,6 +90,7 @@ mod namespace;
 pub mod qualify;
 pub mod queue;
 pub mod raw;
+pub mod report;
 pub mod results;
 pub mod runner;
 pub mod spec;

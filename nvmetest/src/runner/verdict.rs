@@ -9,6 +9,7 @@ use crate::Error;
 
 /// What became of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Verdict {
     /// The controller does what the test asks for.
