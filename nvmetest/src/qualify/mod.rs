@@ -47,11 +47,13 @@
 //! | 3 | a device was lost for good |
 //! | 130 | the run was interrupted |
 
+pub mod baseline;
 mod choices;
 mod device;
 mod engine;
 mod health;
 mod main;
+pub mod merge;
 pub mod profile;
 mod run;
 pub mod shard;
