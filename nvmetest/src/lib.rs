@@ -67,6 +67,7 @@
 //! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
+//! | [`qualify`] | qualification runs: profiles, shards |
 //! | [`report`] | the page that is made of a qualification run |
 //! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |
@@ -78,6 +79,7 @@ pub mod capability;
 pub mod cmdlog;
 pub mod command;
 mod controller;
+mod document;
 pub mod durability;
 mod error;
 mod fixture;
@@ -85,6 +87,7 @@ pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
+pub mod qualify;
 pub mod queue;
 pub mod raw;
 pub mod report;

@@ -65,6 +65,12 @@ pub struct Shard {
     pub index: u32,
     /// Of how many.
     pub count: u32,
+    /// How many tests all of them have together, each on one device; 0, if that is not known.
+    #[serde(default)]
+    pub tests: u64,
+    /// Which test is in which shard, as a CRC-32: two shards with another one were cut by other weights, or from another list.
+    #[serde(default)]
+    pub cut: u32,
 }
 
 /// A drive that was found.
