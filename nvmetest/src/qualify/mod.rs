@@ -47,12 +47,14 @@
 //! | 3 | a device was lost for good |
 //! | 130 | the run was interrupted |
 
+pub mod baseline;
 mod bisect;
 mod choices;
 mod device;
 mod engine;
 mod health;
 mod main;
+pub mod merge;
 pub mod profile;
 mod run;
 pub mod shard;

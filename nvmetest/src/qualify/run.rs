@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
@@ -280,7 +281,7 @@ impl Run {
             out,
             pool: self.pool,
             profile,
-            baseline,
+            baseline: Rc::new(baseline),
             plan,
             seed: seed(),
             earlier: None,

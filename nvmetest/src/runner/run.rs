@@ -157,6 +157,11 @@ impl Run {
         for session in &self.sessions {
             text += &format!("\ndevice: {} is {}", session.uri(), session.identity());
         }
+        let unexplained = self.baseline.unexplained();
+        if !unexplained.is_empty() {
+            let tests: Vec<&str> = unexplained.into_iter().collect();
+            text += &format!("\nexpected, and not explained yet: {}", tests.join(", "));
+        }
         text + &format!("\nseed: {}", shuffle::seed())
     }
 }

@@ -1,6 +1,7 @@
 //! What a run is to do.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -20,7 +21,7 @@ pub(in crate::qualify) struct Job {
     pub(in crate::qualify) out: PathBuf,
     pub(in crate::qualify) pool: Pool,
     pub(in crate::qualify) profile: Profile,
-    pub(in crate::qualify) baseline: Baseline,
+    pub(in crate::qualify) baseline: Rc<Baseline>,
     pub(in crate::qualify) plan: Plan,
     /// The seed of everything that is random.
     pub(in crate::qualify) seed: u64,
