@@ -13,6 +13,7 @@ mod deaths;
 mod meetings;
 mod outcomes;
 mod state;
+mod trivial;
 
 use std::env;
 use std::process::ExitCode;

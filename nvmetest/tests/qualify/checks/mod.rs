@@ -1,6 +1,7 @@
 //! The tests of the engine.
 
 mod bisect;
+mod costs;
 mod ends;
 mod modes;
 mod pools;
@@ -35,7 +36,8 @@ pub fn all() -> Vec<Trial> {
             vec![$(Trial::test(stringify!($check), $module::$check)),*]
         };
     }
-    checks![
+    let costs = Trial::test("the_engine_takes_little_time", costs::the_engine_takes_little_time);
+    let mut all = checks![
         processes::each_outcome_is_in_the_results,
         processes::a_crash_costs_one_verdict_and_leaves_its_commands,
         processes::a_test_that_does_not_come_back_is_ended_with_its_process,
@@ -58,7 +60,10 @@ pub fn all() -> Vec<Trial> {
         bisect::what_makes_a_test_fail_is_found,
         usage::what_is_wrong_is_one_sentence_and_exit_code_2,
         usage::the_plain_runner_is_a_subcommand,
-    ]
+    ];
+    // A measurement: `cargo xtask bench -- qualify`.
+    all.push(costs.with_ignored_flag(true));
+    all
 }
 
 /// How long anything may take here, on a machine that has a lot to do.
