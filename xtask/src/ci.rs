@@ -10,6 +10,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::lab;
 use crate::miri;
 use crate::outside;
 use crate::suites::Suites;
@@ -41,7 +42,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 16] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -52,6 +53,9 @@ const STEPS: [Step; 13] = [
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),
+    ("a lab with Slurm", |sh, _| lab::slurm::check(sh)),
+    ("a lab with Kubernetes", |sh, _| lab::kubernetes::check(sh)),
+    ("100,000 results", |_, _| lab::merge::check(false)),
     ("a crate outside", |sh, _| outside::check(sh)),
     ("cargo-deny", |sh, _| deny(sh)),
     // The longest, where it is run at all.

@@ -3,10 +3,13 @@
 mod bench;
 mod bind;
 mod ci;
+mod dist;
 mod guards;
+mod lab;
 mod miri;
 mod outside;
 mod parent_death;
+mod qualify;
 mod soak;
 mod suites;
 mod system;
@@ -30,12 +33,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Test(test::Test),
+    Qualify(qualify::Qualify),
     Bench(bench::Bench),
     Bind(bind::Bind),
     Unbind(bind::Unbind),
     Guards(guards::Guards),
     Miri(miri::Miri),
     Soak(soak::Soak),
+    #[command(subcommand)]
+    Lab(lab::Lab),
+    Dist(dist::Dist),
     Ci(ci::Ci),
     #[command(subcommand)]
     Vm(vm::Vm),
@@ -46,12 +53,15 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
+        Some(Task::Qualify(qualify)) => qualify.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
         Some(Task::Unbind(unbind)) => unbind.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),
+        Some(Task::Lab(lab)) => lab.run(),
+        Some(Task::Dist(dist)) => dist.run(),
         Some(Task::Ci(ci)) => ci.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),
