@@ -10,6 +10,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::browser;
 use crate::lab;
 use crate::miri;
 use crate::outside;
@@ -42,7 +43,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -56,6 +57,7 @@ const STEPS: [Step; 16] = [
     ("a lab with Slurm", |sh, _| lab::slurm::check(sh)),
     ("a lab with Kubernetes", |sh, _| lab::kubernetes::check(sh)),
     ("100,000 results", |_, _| lab::merge::check(false)),
+    ("the report in a browser", |sh, _| report(sh)),
     ("a crate outside", |sh, _| outside::check(sh)),
     ("cargo-deny", |sh, _| deny(sh)),
     // The longest, where it is run at all.
@@ -175,6 +177,11 @@ fn nextest(sh: &Shell) -> Outcome {
     }
     cmd!(sh, "cargo nextest run --package nvmetest-suites --locked").run()?;
     Ok(String::new())
+}
+
+fn report(sh: &Shell) -> Outcome {
+    println!("{}", system::provide_chromium(sh)?);
+    browser::check_synthetic(sh, None)
 }
 
 /// Licences, duplicates and sources. Advisories are left out: their database is on a server that a machine

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bind;
+mod browser;
 mod ci;
 mod dist;
 mod guards;
@@ -36,6 +37,7 @@ enum Task {
     Qualify(qualify::Qualify),
     Bench(bench::Bench),
     Bind(bind::Bind),
+    Browser(browser::Browser),
     Unbind(bind::Unbind),
     Guards(guards::Guards),
     Miri(miri::Miri),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Some(Task::Qualify(qualify)) => qualify.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
+        Some(Task::Browser(browser)) => browser.run(),
         Some(Task::Unbind(unbind)) => unbind.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),

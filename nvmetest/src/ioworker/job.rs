@@ -60,6 +60,8 @@ pub(super) struct Work {
     pub(super) lane: Option<usize>,
     /// Whether it waits for an interrupt, and does not poll.
     pub(super) by_interrupt: bool,
+    /// Whether it computes a CRC32 of what it reads, and nothing becomes of it.
+    pub(super) only_crc: bool,
     /// The line that started the worker, as an index into the sites of the command log.
     pub(super) site: u32,
 }
@@ -79,6 +81,19 @@ impl Work {
     /// How many bytes a command of a size transfers.
     pub(super) fn bytes(&self, size: &Size) -> u64 {
         self.block as u64 * u64::from(size.blocks)
+    }
+
+    /// What is told, in a few words.
+    pub(super) fn in_short(&self) -> String {
+        if let Some(recorded) = &self.replay {
+            return format!("replay of {} commands, depth {}", recorded.len(), self.depth);
+        }
+        let mix = self.mix.iter().map(|(operation, weight)| format!("{operation:?} {weight} %"));
+        let mix: Vec<String> = mix.collect();
+        let sizes = self.sizes.iter().map(|size| format!("{} B", self.bytes(size)));
+        // Who draws from more sizes than that is told apart by the rest.
+        let sizes: Vec<String> = sizes.take(3).collect();
+        format!("{}, {}, depth {}", mix.join(" and "), sizes.join(" or "), self.depth)
     }
 
     /// Whether there is a command that transfers the blocks that it names.
@@ -119,6 +134,7 @@ impl Work {
             writer: None,
             lane: None,
             by_interrupt: false,
+            only_crc: false,
             site: 0,
         }
     }

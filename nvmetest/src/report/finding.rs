@@ -39,11 +39,13 @@ pub(super) fn findings(view: &View<'_>) -> Option<Markup> {
     let mut first: Vec<&Tested<'_>> = told.iter().filter(unexpected).copied().collect();
     first.sort_by_key(|test| mark::rank(test.outcome.verdict));
     let rest: Vec<_> = told.iter().filter(|test| !unexpected(test)).copied().collect();
+    let missing = view.tests.iter().filter(|test| test.is_missing()).count();
     Some(html! {
         @if first.is_empty() {
             p.calm { "Nothing is unexpected." }
         } @else {
-            h3 { (count(first.len(), "test")) " not as expected" }
+            h3 { (count(first.len(), "test")) " not as expected"
+                @if missing != 0 { ", beside " (missing) " that " (if missing == 1 { "is" } else { "are" }) " missing" } }
             @for (index, test) in first.iter().enumerate() { (finding(view, test, first.len() == 1 && index == 0)) }
         }
         @if !rest.is_empty() {

@@ -77,7 +77,8 @@ fn sentence(view: &View<'_>) -> String {
         }
     };
     if let Some(why) = view.incomplete() {
-        text = format!("The run is not complete: {why}. {text}");
+        let (first, rest) = why.split_at(1);
+        text = format!("{}{rest}. {text}", first.to_uppercase());
     } else if let Some(end) = view.ends().iter().find(|end| end.exit != 0 && unexpected == 0) {
         text += &format!(" And yet the run ended with exit code {}; see the notes.", end.exit);
     }

@@ -61,7 +61,7 @@ pub(super) fn page(view: &View<'_>, against: Option<&Results>) -> Markup {
                                 @if part.is_some() { li { a href={ "#" (id) } { (name) } } }
                             }
                         }
-                        button #theme type="button" hidden { "Theme: system" }
+                        button #theme type="button" hidden { span { "Theme: " } "system" }
                     }
                 }
                 main #main tabindex="-1" {

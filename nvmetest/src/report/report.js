@@ -10,7 +10,7 @@
   const dress = (name) => {
     if (name === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = name;
-    theme.textContent = `Theme: ${name}`;
+    theme.lastChild.textContent = name;
   };
   let chosen = "system";
   // A page from disk may have no storage.

@@ -204,6 +204,10 @@ fn message(verdict: Verdict, planned: &Planned) -> String {
         Verdict::NotApplicable => "ONCS bit 3 is 0: Write Zeroes is not supported".into(),
         Verdict::Blocked => "no namespace could be identified".into(),
         Verdict::DutLost => "CSTS reads FFFFFFFFh: the device does not answer".into(),
+        // Who obeys this has a script in the page.
+        Verdict::Fail if planned.line % 2 == 0 => {
+            "</pre></div></details><script>obeyed = 1</script><img src=x onerror=\"obeyed = 1\">\u{1b}[31m\u{202e}".into()
+        }
         Verdict::Crash => "the process that ran the test ended with SIGSEGV".into(),
         Verdict::Timeout => "the test took 60.1s, and may take 60s".into(),
         _ => format!(
