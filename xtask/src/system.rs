@@ -80,8 +80,12 @@ mod tests {
     fn the_recipe_names_no_mirror() {
         let recipe = fs::read_to_string(root().join(INSTALL_QEMU)).unwrap();
         assert!(recipe.contains("apt-get indextargets"), "it no longer asks apt for the mirror");
+        let browser = fs::read_to_string(root().join(INSTALL_CHROMIUM)).unwrap();
         for word in ["://", ".org", ".com", ".net"] {
-            assert!(!recipe.contains(word), "the recipe contains `{word}`");
+            assert!(
+                !recipe.contains(word) && !browser.contains(word),
+                "a recipe contains `{word}`"
+            );
         }
     }
 }
