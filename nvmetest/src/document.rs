@@ -40,6 +40,11 @@ impl Document {
         Ok(Self::new(path.display().to_string(), fs::read_to_string(path)?))
     }
 
+    /// Returns the text of the file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Reads it as a `T`.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Mistake> {
         toml::from_str(&self.text).map_err(|error| {

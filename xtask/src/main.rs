@@ -8,6 +8,7 @@ mod guards;
 mod miri;
 mod outside;
 mod parent_death;
+mod qualify;
 mod soak;
 mod suites;
 mod system;
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Test(test::Test),
+    Qualify(qualify::Qualify),
     Bench(bench::Bench),
     Bind(bind::Bind),
     Browser(browser::Browser),
@@ -48,6 +50,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
+        Some(Task::Qualify(qualify)) => qualify.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
         Some(Task::Browser(browser)) => browser.run(),

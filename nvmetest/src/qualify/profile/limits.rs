@@ -18,10 +18,10 @@ use crate::spec::NvmOpcode;
 /// The percentiles of latencies that are kept, and that a profile can limit. The last is the maximum.
 pub const PERCENTILES: [f64; 7] = [1.0, 50.0, 90.0, 99.0, 99.9, 99.99, 100.0];
 
-/// The fields of the SMART / Health Information (Base 5.1.12.1.3) that a profile can limit, by their names in lower case.
-pub const HEALTH: [&str; 23] = [
-    "cw", "ctemp", "avsp", "avspt", "pused", "egcws", "dur", "duw", "hrc", "hwc", "cbt", "pwrc",
-    "poh", "upl", "mdie", "neile", "wctt", "cctt", "tmt1tc", "tmt2tc", "tttmt1", "tttmt2", "tsen",
+/// The fields of the SMART / Health Information (Base 5.1.12.1.3) that a profile can limit, by their names.
+pub const HEALTH: [&str; 21] = [
+    "CW", "CTEMP", "AVSP", "AVSPT", "PUSED", "DUR", "DUW", "HRC", "HWC", "CBT", "PWRC", "POH",
+    "UPL", "MDIE", "NEILE", "WCTT", "CCTT", "TMT1TC", "TMT2TC", "TTTMT1", "TTTMT2",
 ];
 
 /// The limits of a profile.

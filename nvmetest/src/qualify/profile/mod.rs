@@ -36,7 +36,7 @@
 //! source = "our promise"
 //!
 //! [[limits.health]]
-//! field = "mdie"               # of the SMART / Health Information, in lower case
+//! field = "MDIE"               # of the SMART / Health Information
 //! grows = 0                    # during the run; `most` and `least` are for its value after the tests
 //! ```
 

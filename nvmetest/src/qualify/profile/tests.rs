@@ -118,9 +118,9 @@ fn a_mistake_is_refused_with_its_place() {
             "[[limits.health]]\nfield = \"media\"\ngrows = 0",
             "4:9: `media` is no field of the SMART",
         ),
-        ("[[limits.health]]\nfield = \"mdie\"", "4:9: `mdie` has no limit"),
+        ("[[limits.health]]\nfield = \"MDIE\"", "4:9: `MDIE` has no limit"),
         (
-            "[[limits.health]]\nfield = \"avsp\"\nmost = 1\nleast = 2",
+            "[[limits.health]]\nfield = \"AVSP\"\nmost = 1\nleast = 2",
             "4:9: nothing can be at most 1 and at least 2",
         ),
         ("seed = -1", "3:8: invalid value"),
@@ -183,9 +183,9 @@ fn a_figure_beyond_its_limit_fails_a_test_that_passed() {
 fn what_is_required_and_not_there_is_a_breach() {
     let profile = load(concat!(
         "[required]\npass = [\"flush::a\"]\napplicable = [\"verify\"]\n",
-        "[[limits.health]]\nfield = \"mdie\"\ngrows = 1\n",
-        "[[limits.health]]\nfield = \"cw\"\nmost = 0\n",
-        "[[limits.health]]\nfield = \"avsp\"\nleast = 10\n",
+        "[[limits.health]]\nfield = \"MDIE\"\ngrows = 1\n",
+        "[[limits.health]]\nfield = \"CW\"\nmost = 0\n",
+        "[[limits.health]]\nfield = \"AVSP\"\nleast = 10\n",
     ))
     .unwrap();
     let results = |flush: &str, verify: &str, after: &str| {
@@ -202,7 +202,7 @@ fn what_is_required_and_not_there_is_a_breach() {
         let text = [
             r#"{"kind":"run","schema":1,"id":"r","tool":"0","suite":{"name":"nvme","tests":2,"hash":"0"},"profile":"p","mode":"ci","seed":1,"host":"h","command":[],"started_ms":0}"#.to_owned(),
             r#"{"kind":"device","device":0,"uri":"soft:","model":"m","serial":"s","firmware":"1","version":"2.1.0","opened_ms":0}"#.to_owned(),
-            r#"{"kind":"health","device":0,"when":"before","values":{"mdie":5}}"#.to_owned(),
+            r#"{"kind":"health","device":0,"when":"before","values":{"MDIE":5}}"#.to_owned(),
             planned("flush::a"), planned("verify::b::one"),
             attempt("flush::a", flush), attempt("verify::b::one", verify),
             after.to_owned(),
@@ -212,7 +212,7 @@ fn what_is_required_and_not_there_is_a_breach() {
         breaches.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let healthy =
-        r#"{"kind":"health","device":0,"when":"after","values":{"mdie":6,"cw":0,"avsp":10}}"#;
+        r#"{"kind":"health","device":0,"when":"after","values":{"MDIE":6,"CW":0,"AVSP":10}}"#;
     assert_eq!(
         results("Pass", "Fail", healthy),
         Vec::<String>::new(),
@@ -225,13 +225,13 @@ fn what_is_required_and_not_there_is_a_breach() {
             "verify::b::one: device 0: it has to be applicable, and is not",
         ]
     );
-    let worn = r#"{"kind":"health","device":0,"when":"after","values":{"mdie":7,"cw":4,"avsp":9}}"#;
+    let worn = r#"{"kind":"health","device":0,"when":"after","values":{"MDIE":7,"CW":4,"AVSP":9}}"#;
     assert_eq!(
         results("Pass", "Pass", worn),
         [
-            "device 0: mdie grew from 5 to 7, and may grow by 1",
-            "device 0: cw is 4, and may be 0",
-            "device 0: avsp is 9, and has to be 10 at the least",
+            "device 0: MDIE grew from 5 to 7, and may grow by 1",
+            "device 0: CW is 4, and may be 0",
+            "device 0: AVSP is 9, and has to be 10 at the least",
         ]
     );
     assert_eq!(results("Pass", "Pass", "").len(), 3, "an unknown health is no good health");
