@@ -11,6 +11,7 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::error::ErrorKind;
 
+use super::render;
 use super::run::Run;
 use crate::qualify::device;
 use crate::runner::main::SETUP;
@@ -33,6 +34,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<Run>),
+    Report(render::Report),
+    Junit(render::Junit),
+    Ktap(render::Ktap),
+    Schema(render::Schema),
     Test(Test),
 }
 
@@ -103,6 +108,10 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
     };
     let done = match cli.subcommand {
         Command::Run(run) => run.run(program),
+        Command::Report(report) => report.run(),
+        Command::Junit(junit) => junit.run(),
+        Command::Ktap(ktap) => ktap.run(),
+        Command::Schema(schema) => Ok(schema.run()),
         Command::Test(Test { options }) => {
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
@@ -121,7 +130,7 @@ pub(super) fn earlier_run(command: &[String]) -> Option<Run> {
     let words = command.iter().enumerate().filter(|(index, _)| !(is_suite && *index == 1));
     match Cli::try_parse_from(words.map(|(_, word)| word)).ok()?.subcommand {
         Command::Run(run) => Some(*run),
-        Command::Test(_) => None,
+        _ => None,
     }
 }
 
