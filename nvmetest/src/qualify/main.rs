@@ -15,6 +15,7 @@ use super::baseline::Baseline;
 use super::merge::Merge;
 use super::profile::Listed;
 use super::profile::Show;
+use super::render;
 use super::run::Run;
 use crate::qualify::device;
 use crate::runner::main::SETUP;
@@ -41,6 +42,10 @@ enum Command {
     Merge(Merge),
     Baseline(Baseline),
     Profile(Show),
+    Report(render::Report),
+    Junit(render::Junit),
+    Ktap(render::Ktap),
+    Schema(render::Schema),
     Test(Test),
 }
 
@@ -116,6 +121,10 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
         Command::Profile(show) => {
             Listed::all().and_then(|tests| show.run(&tests).map_err(sentence))
         }
+        Command::Report(report) => report.run(),
+        Command::Junit(junit) => junit.run(),
+        Command::Ktap(ktap) => ktap.run(),
+        Command::Schema(schema) => Ok(schema.run()),
         Command::Test(Test { options }) => {
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
