@@ -17,6 +17,7 @@ use crate::suites::root;
 use crate::system;
 use crate::vm;
 use crate::vm::kernel::Choice;
+use crate::wireshark;
 
 /// Do everything that has to pass before a change lands
 ///
@@ -41,7 +42,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -49,6 +50,7 @@ const STEPS: [Step; 13] = [
     ("tests", |sh, _| tests(sh)),
     ("suites on soft:", |_, _| suites("soft:")),
     ("suites on qemu:", |_, _| suites("qemu:")),
+    ("the command log in Wireshark", |sh, _| wireshark(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),
@@ -128,6 +130,12 @@ fn under_miri(sh: &Shell, length: Length) -> Outcome {
 fn suites(device: &str) -> Outcome {
     Suites::build(false)?.check(device)?;
     Ok(String::new())
+}
+
+/// What a run on the soft controller logged, exported, and read by Wireshark's dissector.
+fn wireshark(sh: &Shell) -> Outcome {
+    let done = system::provide_tshark(sh)?;
+    Ok(format!("{}; {done}", wireshark::check(sh)?))
 }
 
 impl Length {

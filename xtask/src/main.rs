@@ -3,6 +3,7 @@
 mod bench;
 mod bind;
 mod ci;
+mod cmdlog;
 mod guards;
 mod miri;
 mod outside;
@@ -12,6 +13,7 @@ mod suites;
 mod system;
 mod test;
 mod vm;
+mod wireshark;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ enum Task {
     Miri(miri::Miri),
     Soak(soak::Soak),
     Ci(ci::Ci),
+    Cmdlog(cmdlog::Cmdlog),
     #[command(subcommand)]
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),
         Some(Task::Ci(ci)) => ci.run(),
+        Some(Task::Cmdlog(cmdlog)) => cmdlog.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -15,6 +15,9 @@ const INSTALL_QEMU: &str = "xtask/install-qemu.sh";
 /// The device of `qemu:` runs in this.
 const QEMU: &str = "qemu-system-x86_64";
 
+/// The capture of a command log is read by this.
+const TSHARK: &str = "tshark";
+
 /// Sees to it that QEMU is there. Returns what was done.
 pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     if let Some(path) = find(QEMU) {
@@ -27,6 +30,26 @@ pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     let path =
         find(QEMU).with_context(|| format!("QEMU was installed, and {QEMU} is not on PATH"))?;
     Ok(format!("{} was installed", path.display()))
+}
+
+/// Sees to it that tshark is there, which has the dissectors of Wireshark. Returns what was done.
+pub fn provide_tshark(sh: &Shell) -> anyhow::Result<String> {
+    if find(TSHARK).is_some() {
+        return Ok(format!("{TSHARK} is there"));
+    }
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{TSHARK} is missing, and only root can install it: run `sudo apt-get install {TSHARK}` once"
+        );
+    }
+    let apt_get = |arguments: &[&str]| {
+        cmd!(sh, "apt-get -q {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()
+    };
+    let install = || apt_get(&["install", "-y", "--no-install-recommends", "--no-remove", TSHARK]);
+    // The lists that are there may name packages that are no longer.
+    install().or_else(|_| apt_get(&["update"]).and_then(|()| install()))?;
+    find(TSHARK).with_context(|| format!("{TSHARK} was installed, and is not on PATH"))?;
+    Ok(format!("{TSHARK} was installed"))
 }
 
 /// Finds a program on PATH.
