@@ -40,6 +40,9 @@ const DEPTH_MAX: u16 = 1023;
 /// So many differences are kept; the others are counted.
 const DIFFERENCES_MAX: usize = 100;
 
+/// Times of a damaged log would be waited for in vain.
+const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// The longest pause in which nobody looks at the controller.
 const NAP: Duration = Duration::from_millis(20);
 
@@ -127,7 +130,7 @@ pub struct Difference {
 /// # Errors
 ///
 /// Fails with [`Error::Blocked`] if there are writes, and [`Replay::writes`] does not allow them: then nothing was
-/// sent. Fails if a queue cannot be made, or if a command does not complete in time. Another status is
+/// sent; and if they span more than a day, and are to be sent as recorded. Fails if a queue cannot be made, or if a command does not complete in time. Another status is
 /// no error: see [`Replayed::differences`].
 pub fn replay(nvme: &Controller, records: &[Record], options: &Replay) -> Result<Replayed> {
     let mut replayed = Replayed::default();
@@ -137,6 +140,13 @@ pub fn replay(nvme: &Controller, records: &[Record], options: &Replay) -> Result
     if writes != 0 && !options.writes {
         return Err(Error::Blocked(format!(
             "{writes} of the recorded commands write to the namespace; allow that (`--writes`), or leave them out"
+        )));
+    }
+    let span = Duration::from_nanos(steps.iter().map(|step| step.after_ns).max().unwrap_or(0));
+    if options.speed == Speed::AsRecorded && SPAN_MAX < span {
+        return Err(Error::Blocked(format!(
+            "the commands span {} hours; send them without pauses (`--speed max`), or choose some of them",
+            span.as_secs() / 3600
         )));
     }
     let depths = depths(records, &steps);
