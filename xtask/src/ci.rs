@@ -10,6 +10,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::browser;
 use crate::miri;
 use crate::outside;
 use crate::suites::Suites;
@@ -42,7 +43,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -50,10 +51,11 @@ const STEPS: [Step; 14] = [
     ("tests", |sh, _| tests(sh)),
     ("suites on soft:", |_, _| suites("soft:")),
     ("suites on qemu:", |_, _| suites("qemu:")),
-    ("the command log in Wireshark", |sh, _| wireshark(sh)),
+    ("the command log in Wireshark", |sh, _| wireshark::check(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),
+    ("the report in a browser", |sh, _| report(sh)),
     ("a crate outside", |sh, _| outside::check(sh)),
     ("cargo-deny", |sh, _| deny(sh)),
     // The longest, where it is run at all.
@@ -132,12 +134,6 @@ fn suites(device: &str) -> Outcome {
     Ok(String::new())
 }
 
-/// What a run on the soft controller logged, exported, and read by Wireshark's dissector.
-fn wireshark(sh: &Shell) -> Outcome {
-    let done = system::provide_tshark(sh)?;
-    Ok(format!("{}; {done}", wireshark::check(sh)?))
-}
-
 impl Length {
     /// The kernels of the guests.
     fn kernels(self) -> &'static [Choice] {
@@ -179,6 +175,11 @@ fn nextest(sh: &Shell) -> Outcome {
     }
     cmd!(sh, "cargo nextest run --package nvmetest-suites --locked").run()?;
     Ok(String::new())
+}
+
+fn report(sh: &Shell) -> Outcome {
+    println!("{}", system::provide_chromium(sh)?);
+    browser::check_synthetic(sh, None)
 }
 
 /// Licences, duplicates and sources. Advisories are left out: their database is on a server that a machine

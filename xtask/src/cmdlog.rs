@@ -1,21 +1,12 @@
 //! `cargo xtask cmdlog`.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::Command;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
-use xshell::Shell;
-use xshell::cmd;
 
-use crate::suites::executable;
-use crate::suites::root;
-
-/// The program that has the tools.
-const PROGRAM: &str = "nvmetest-cmdlog";
+use crate::qualify::become_it;
+use crate::qualify::build;
 
 /// Show, count, draw, export or replay a command log; `cargo xtask cmdlog --help` lists what there is
 #[derive(Args)]
@@ -29,22 +20,8 @@ pub struct Cmdlog {
 impl Cmdlog {
     /// Becomes the tool: who ends this process ends it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let program = build()?;
-        let error = Command::new(&program).args(self.arguments).exec();
-        Err(anyhow::Error::new(error).context(format!("{} does not start", program.display())))
+        become_it(&build(false)?, [vec!["cmdlog".into()], self.arguments].concat())
     }
-}
-
-/// Builds the tools.
-pub fn build() -> anyhow::Result<PathBuf> {
-    let sh = Shell::new()?;
-    sh.change_dir(root());
-    let build = cmd!(
-        sh,
-        "cargo build --package nvmetest-suites --bin {PROGRAM} --message-format json-render-diagnostics"
-    );
-    let messages = build.quiet().read().context("the tools do not build")?;
-    executable(&messages, PROGRAM, false).context("cargo did not say where the built tools are")
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 mod bench;
 mod bind;
+mod browser;
 mod ci;
 mod cmdlog;
 mod guards;
 mod miri;
 mod outside;
 mod parent_death;
+mod qualify;
 mod soak;
 mod suites;
 mod system;
@@ -32,14 +34,17 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Test(test::Test),
+    Qualify(qualify::Qualify),
     Bench(bench::Bench),
     Bind(bind::Bind),
+    Browser(browser::Browser),
     Unbind(bind::Unbind),
     Guards(guards::Guards),
     Miri(miri::Miri),
     Soak(soak::Soak),
     Ci(ci::Ci),
     Cmdlog(cmdlog::Cmdlog),
+    Wireshark(wireshark::Wireshark),
     #[command(subcommand)]
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -49,14 +54,17 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
+        Some(Task::Qualify(qualify)) => qualify.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
+        Some(Task::Browser(browser)) => browser.run(),
         Some(Task::Unbind(unbind)) => unbind.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),
         Some(Task::Ci(ci)) => ci.run(),
         Some(Task::Cmdlog(cmdlog)) => cmdlog.run(),
+        Some(Task::Wireshark(wireshark)) => wireshark.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -18,6 +18,12 @@ const QEMU: &str = "qemu-system-x86_64";
 /// The capture of a command log is read by this.
 const TSHARK: &str = "tshark";
 
+/// Installs Chromium, and is what a person runs who is not root.
+const INSTALL_CHROMIUM: &str = "xtask/install-chromium.sh";
+
+/// The browser that reports are looked at with.
+pub const CHROMIUM: &str = "chromium";
+
 /// Sees to it that QEMU is there. Returns what was done.
 pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     if let Some(path) = find(QEMU) {
@@ -50,6 +56,20 @@ pub fn provide_tshark(sh: &Shell) -> anyhow::Result<String> {
     install().or_else(|_| apt_get(&["update"]).and_then(|()| install()))?;
     find(TSHARK).with_context(|| format!("{TSHARK} was installed, and is not on PATH"))?;
     Ok(format!("{TSHARK} was installed"))
+}
+
+/// Sees to it that Chromium is there. Returns what was done.
+pub fn provide_chromium(sh: &Shell) -> anyhow::Result<String> {
+    if let Some(path) = find(CHROMIUM) {
+        return Ok(format!("{} is there", path.display()));
+    }
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{CHROMIUM} is missing, and only root can install it: run `sudo sh {INSTALL_CHROMIUM}` once"
+        );
+    }
+    cmd!(sh, "sh {INSTALL_CHROMIUM}").run().context("Chromium cannot be installed")?;
+    Ok(format!("{CHROMIUM} was installed"))
 }
 
 /// Finds a program on PATH.

@@ -2,16 +2,20 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
+use clap::Args;
 use serde_json::Value;
 use xshell::Shell;
 use xshell::cmd;
 
-use crate::cmdlog;
+use crate::qualify;
 use crate::suites::Suites;
+use crate::suites::root;
+use crate::system;
 
 /// Tests that send commands of all kinds, right and wrong, on several queues.
 const TESTS: [&str; 5] = ["read_write::", "identify::", "flush::", "abort::", "queue_operation::"];
@@ -21,9 +25,23 @@ const TESTS: [&str; 5] = ["read_write::", "identify::", "flush::", "abort::", "q
 const GET_FEATURES: u64 = 0x0A;
 const ARBITRATION: u64 = 0x01;
 
+/// Compare what Wireshark shows of a run with the run's command log; `cargo xtask ci` does this
+#[derive(Args)]
+pub struct Wireshark {}
+
+impl Wireshark {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let sh = Shell::new()?;
+        sh.change_dir(root());
+        println!("{}", check(&sh)?);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 /// Runs tests on the soft controller, exports their command log, and compares it with what tshark sees, command by
 /// command. Returns how many there were.
 pub fn check(sh: &Shell) -> anyhow::Result<String> {
+    let done = system::provide_tshark(sh)?;
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("run.cmdlog");
     let mut arguments: Vec<_> = TESTS.map(Into::into).into();
@@ -32,10 +50,10 @@ pub fn check(sh: &Shell) -> anyhow::Result<String> {
     let code = Suites::build(false)?.run("soft:", &arguments)?;
     ensure!(code == 0, "the tests end with exit code {code}; see above");
 
-    let tool = cmdlog::build()?;
+    let tool = qualify::build(false)?;
     let capture = folder.path().join("run.pcapng");
-    cmd!(sh, "{tool} export {log} --format pcap --output {capture}").quiet().run()?;
-    let lines = cmd!(sh, "{tool} show {log} --json").quiet().read()?;
+    cmd!(sh, "{tool} cmdlog export {log} --format pcap --output {capture}").quiet().run()?;
+    let lines = cmd!(sh, "{tool} cmdlog show {log} --json").quiet().read()?;
     let records = records(&lines)?;
     ensure!(!records.is_empty(), "the log has no commands");
 
@@ -44,7 +62,7 @@ pub fn check(sh: &Shell) -> anyhow::Result<String> {
     let malformed = cmd!(sh, "tshark -n -r {capture} -Y _ws.malformed -T fields -e frame.number");
     let malformed = malformed.quiet().ignore_stderr().read()?.lines().count();
     ensure!(malformed == known, "tshark calls {malformed} packets malformed, and {known} may be");
-    Ok(format!("{} commands are the same in tshark", records.len()))
+    Ok(format!("{} commands are the same in tshark; {done}", records.len()))
 }
 
 /// A command of the log.

@@ -111,29 +111,5 @@ impl Tool {
     }
 }
 
-/// The `main` of a program that is these tools and nothing else; or becomes the process of a device, if it is started as one.
-pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
-    use clap::Parser;
-
-    /// The tools of the command log
-    #[derive(Parser)]
-    #[command(name = "cmdlog", disable_help_subcommand = true)]
-    struct Cli {
-        #[command(subcommand)]
-        tool: Tool,
-    }
-
-    if let Some(code) = crate::runner::serve_role(schemes) {
-        return code;
-    }
-    match Cli::parse().tool.run(schemes) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("cmdlog: {error}");
-            ExitCode::from(2)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,6 @@ use crate::cmdlog::replay;
 use crate::memory::Arena;
 use crate::transport::DeviceUri;
 use crate::transport::Scheme;
-use crate::transport::vfio;
-use crate::transport::vfio_user;
 
 /// A replay is planned as a whole; a log of more commands is replayed in parts.
 const COMMANDS_MAX: usize = 4_000_000;
@@ -84,7 +82,6 @@ impl ReplayArguments {
 }
 
 fn open(device: &DeviceUri, schemes: &[&'static dyn Scheme]) -> Result<Controller, ToolError> {
-    let schemes = [schemes, &[vfio_user::SCHEME, vfio::SCHEME]].concat();
     let known = || -> Vec<String> {
         schemes.iter().map(|scheme| format!("`{}:`", scheme.name())).collect()
     };
