@@ -19,6 +19,7 @@ use crate::suites::root;
 use crate::system;
 use crate::vm;
 use crate::vm::kernel::Choice;
+use crate::wireshark;
 
 /// Do everything that has to pass before a change lands
 ///
@@ -43,7 +44,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -51,6 +52,7 @@ const STEPS: [Step; 17] = [
     ("tests", |sh, _| tests(sh)),
     ("suites on soft:", |_, _| suites("soft:")),
     ("suites on qemu:", |_, _| suites("qemu:")),
+    ("the command log in Wireshark", |sh, _| wireshark::check(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),

@@ -17,6 +17,7 @@ use super::profile::Listed;
 use super::profile::Show;
 use super::render;
 use super::run::Run;
+use crate::cmdlog::tools::Tool;
 use crate::qualify::device;
 use crate::runner::main::SETUP;
 use crate::runner::main::complain;
@@ -47,6 +48,14 @@ enum Command {
     Ktap(render::Ktap),
     Schema(render::Schema),
     Test(Test),
+    Cmdlog(Cmdlog),
+}
+
+/// Show, count, draw, export or replay the log of a run's commands
+#[derive(Debug, Args)]
+struct Cmdlog {
+    #[command(subcommand)]
+    tool: Tool,
 }
 
 /// Run tests and print their verdicts, and nothing else: the plain runner
@@ -128,6 +137,12 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
         Command::Test(Test { options }) => {
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
+        }
+        Command::Cmdlog(Cmdlog { tool }) => {
+            return tool.run(program.schemes).unwrap_or_else(|error| {
+                complain(&error.to_string());
+                ExitCode::from(SETUP)
+            });
         }
     };
     done.unwrap_or_else(|error| {
