@@ -11,6 +11,7 @@ mod init;
 mod interrupts;
 mod intx;
 mod lifecycle;
+mod link;
 mod pci;
 mod power_state;
 mod queues;
