@@ -52,6 +52,13 @@ pub(super) struct Origin {
     pub(super) cqid: u16,
 }
 
+impl Origin {
+    #[inline(always)]
+    pub(super) fn with_site(self, site: u32) -> Self {
+        Self { site, ..self }
+    }
+}
+
 /// What a reader finds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {

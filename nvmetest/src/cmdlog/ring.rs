@@ -41,9 +41,7 @@ pub struct Ring {
     /// Which ring of the file; `None` if all were in use, and nothing is logged.
     index: Option<u32>,
     place: Place,
-    process: u32,
-    sqid: u16,
-    cqid: u16,
+    origin: Origin,
     /// How many commands were ever logged in this ring, those of earlier queues included.
     count: Cell<u64>,
     sites: site::Cache,
@@ -101,8 +99,8 @@ impl Ring {
     pub(crate) fn submitted_from(&self, sqe: &Sqe, site: u32, at_ns: u64) -> Token {
         let Some(index) = self.index else { return Token::NONE };
         let sequence = self.count.get().wrapping_add(1);
-        let origin = Origin { process: self.process, site, sqid: self.sqid, cqid: self.cqid };
-        let overwritten = self.place.slot(sequence).submit(sequence, origin, sqe, at_ns);
+        let slot = self.place.slot(sequence);
+        let overwritten = slot.submit(sequence, self.origin.with_site(site), sqe, at_ns);
         self.count.set(sequence);
         let header = self.place.header();
         header.0[COUNT].store(sequence, Release);
@@ -143,8 +141,18 @@ impl Ring {
         const APART: usize = PAGE_SIZE / ENTRY;
         const MOST: u64 = 8192;
         let next = self.count.get();
-        for ahead in (0..MOST.min(self.place.mask + 1)).step_by(APART) {
+        for ahead in (0..MOST.min(self.place.count())).step_by(APART) {
             black_box(self.place.slot(next.wrapping_add(ahead)).0[0].load(Relaxed));
+        }
+    }
+
+    /// Has the processor bring the next entries nearer; nobody waits for it, and nothing depends on it.
+    #[inline]
+    pub(crate) fn fetch_next(&self) {
+        const AHEAD: u64 = 4;
+        let next = self.count.get().wrapping_add(1);
+        for ahead in 0..AHEAD {
+            self.place.entries.prefetch(next.wrapping_add(ahead));
         }
     }
 
@@ -172,18 +180,19 @@ impl Ring {
         } else {
             shared.mapping.long(header::RINGS_REFUSED).fetch_add(1, Relaxed);
         }
-        let sites = site::Cache::default();
-        Self { shared, index, place, process, sqid, cqid, count: Cell::new(count), sites }
+        let origin = Origin { process, site: 0, sqid, cqid };
+        let (count, sites) = (Cell::new(count), site::Cache::default());
+        Self { shared, index, place, origin, count, sites }
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
         // A child of a fork has a copy of this ring, which is not its own to release.
-        if self.index.is_some() && self.process == std::process::id() {
+        if self.index.is_some() && self.origin.process == std::process::id() {
             let header = self.place.header();
             header.0[RELEASED_NS].store(now_ns(), Relaxed);
-            header.0[OWNER].store(owner(self.process, RELEASED), Release);
+            header.0[OWNER].store(owner(self.origin.process, RELEASED), Release);
         }
     }
 }
@@ -192,8 +201,8 @@ impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ring")
             .field("index", &self.index)
-            .field("sqid", &self.sqid)
-            .field("cqid", &self.cqid)
+            .field("sqid", &self.origin.sqid)
+            .field("cqid", &self.origin.cqid)
             .field("count", &self.count.get())
             .finish_non_exhaustive()
     }
@@ -290,9 +299,8 @@ impl Header<'_> {
 /// A ring in the file.
 struct Place {
     header: Longs<{ RING_HEADER / 8 }>,
+    /// A power of two of them.
     entries: Longs<{ ENTRY / 8 }>,
-    /// The number of entries less one, which is all ones.
-    mask: u64,
 }
 
 impl Place {
@@ -302,18 +310,21 @@ impl Place {
         Self {
             header: Longs::new(Arc::clone(mapping), layout.ring(ring), 1),
             entries: Longs::new(Arc::clone(mapping), layout.entries(ring), count as usize),
-            mask: u64::from(count - 1),
         }
     }
 
     #[inline(always)]
     fn header(&self) -> Header<'_> {
-        Header(self.header.at(0))
+        Header(self.header.of_number(0))
+    }
+
+    fn count(&self) -> u64 {
+        self.entries.last() as u64 + 1
     }
 
     #[inline(always)]
     fn slot(&self, sequence: u64) -> Slot<'_> {
-        Slot(self.entries.at((sequence & self.mask) as usize))
+        Slot(self.entries.of_number(sequence))
     }
 }
 

@@ -224,9 +224,16 @@ impl Word {
         }
     }
 
+    /// The bits of a CRC32.
+    #[inline]
+    pub(super) const fn of_crc(crc: u32) -> u64 {
+        (crc as u64) << 32
+    }
+
+    #[inline]
     pub(super) fn bits(self, generation: u16) -> u64 {
         let (kind, crc) = self.content.pack();
-        u64::from(crc) << 32
+        Self::of_crc(crc)
             | u64::from(generation) << 16
             | (self.tracking as u64) << 5
             | u64::from(self.has_record) << 4

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::hint::black_box;
+use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -330,10 +331,11 @@ impl Memory {
         self.is_present(at).then(|| self.words.at(at))
     }
 
-    /// As [`main`](Self::main), of a block of a [piece](Self::blocks_of_chunk) that is there.
+    /// As [`main`](Self::main), of some blocks of one [piece](Self::blocks_of_chunk) that is there.
     #[inline]
-    pub(super) fn word(&self, lba: u64) -> &AtomicU64 {
-        self.words.at(self.main_at(lba))
+    pub(super) fn words(&self, blocks: Range<u64>) -> &[AtomicU64] {
+        let count = blocks.end.saturating_sub(blocks.start);
+        self.words.slice(self.main_at(blocks.start), count as usize)
     }
 
     /// The words of the bucket of a block, if any block of it was written.

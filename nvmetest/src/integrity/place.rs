@@ -89,7 +89,7 @@ pub(super) fn nodes_of(blocks: u64) -> u64 {
 pub(super) fn place_of(geometry: &Geometry) -> Result<Place, TableError> {
     let Geometry { block, blocks, .. } = *geometry;
     // A record names its block in 47 bits.
-    let place = Place::of(blocks).filter(|_| 0 < blocks && blocks < 1 << 47);
+    let place = Place::of(blocks).filter(|_| block != 0 && 0 < blocks && blocks < 1 << 47);
     place.ok_or_else(|| {
         TableError::Range(format!(
             "{blocks} blocks of {block} bytes are nothing that a table can be for"

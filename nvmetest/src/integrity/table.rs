@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
+use crc32fast::Hasher;
+
 use super::bucket::Bucket;
 use super::content::Content;
 use super::content::Fills;
@@ -19,6 +21,8 @@ use super::writer::Writer;
 pub struct Table {
     pub(super) memory: Arc<Memory>,
     pub(super) fills: Fills,
+    /// A CRC32 of nothing, with which each begins: what the processor has for it was found out already.
+    begun: Hasher,
 }
 
 impl Table {
@@ -53,7 +57,15 @@ impl Table {
 
     fn new(memory: Memory) -> Self {
         let fills = Fills::new(memory.block(), memory.drb());
-        Self { memory: Arc::new(memory), fills }
+        Self { memory: Arc::new(memory), fills, begun: Hasher::new() }
+    }
+
+    /// The CRC32 of a block.
+    #[inline(always)]
+    pub(crate) fn crc(&self, block: &[u8]) -> u32 {
+        let mut hasher = self.begun.clone();
+        hasher.update(block);
+        hasher.finalize()
     }
 
     /// The file, for a process that is to share the table.

@@ -185,26 +185,29 @@ impl Writer {
         data: &[u8],
     ) -> Result<(), Box<Miscompare>> {
         let Table { memory, .. } = &self.table;
-        let generation = memory.generation();
-        let mut blocks = data.chunks_exact(memory.block());
-        let end = slba.saturating_add(blocks.len() as u64).min(memory.blocks());
-        let mut lba = slba;
-        while lba < end {
-            let (next, is_present) = memory.blocks_of_chunk(lba);
-            let next = next.min(end);
-            for (lba, block) in (lba..next).zip(&mut blocks) {
-                if !is_present {
-                    // Nothing is known of it.
-                    continue;
-                }
-                let crc = crc32fast::hash(block);
-                // Most blocks are not being written, and one look at the word that such a block has says all.
-                let settled = Word::settled(Content::Data(crc)).bits(generation);
-                if memory.word(lba).load(Acquire) != settled {
+        // Most blocks are not being written, and one look at the word that such a block has says all: it is this one,
+        // with the CRC32 of the block above it.
+        let settled = Word::settled(Content::Data(0)).bits(memory.generation());
+        let (size, blocks) = (memory.block(), memory.blocks());
+        let (mut lba, mut rest) = (slba, data);
+        while lba < blocks && size <= rest.len() {
+            let (end, is_present) = memory.blocks_of_chunk(lba);
+            let end = end.min(blocks);
+            if !is_present {
+                // Nothing is known of them.
+                rest = rest.get((end - lba) as usize * size..).unwrap_or_default();
+                lba = end;
+                continue;
+            }
+            for word in memory.words(lba..end) {
+                let Some((block, others)) = rest.split_at_checked(size) else { return Ok(()) };
+                let crc = self.table.crc(block);
+                if word.load(Acquire) != settled | Word::of_crc(crc) {
                     self.judge(reading, lba, block, crc)?;
                 }
+                rest = others;
+                lba += 1;
             }
-            lba = next;
         }
         Ok(())
     }
@@ -224,7 +227,7 @@ impl Writer {
         if self.table.blocks() <= lba {
             return Ok(());
         }
-        self.judge(reading, lba, block, crc32fast::hash(block))
+        self.judge(reading, lba, block, self.table.crc(block))
     }
 
     /// Looks at whole blocks of which a comparison said that they are not what is there, the first of which is that at
@@ -241,7 +244,7 @@ impl Writer {
     ) -> Result<(), Box<Miscompare>> {
         let mut first = None;
         for (lba, block) in (slba..).zip(blocks) {
-            let crc = crc32fast::hash(&block);
+            let crc = self.table.crc(&block);
             let Some(candidates) = self.table.is_certain(lba, reading.begin, crc) else {
                 return Ok(());
             };

@@ -19,42 +19,41 @@ const POINT: u32 = 32;
 ///
 /// Where the time stamp counter of the processor has an invariant rate, time is read from it. Now and then it is
 /// compared with the clock of the system, and its rate is corrected by a little, so that the two do not drift apart.
+/// Elsewhere each look is such a comparison.
 #[derive(Debug)]
 pub(super) struct Clock {
-    counter: Option<Counter>,
-    last_ns: u64,
-}
-
-#[derive(Debug)]
-struct Counter {
-    /// The first time it was compared.
-    first: (u64, u64),
+    /// The first time it was compared: the counter, and the clock of the system. Without a counter there is none.
+    first: Option<(u64, u64)>,
     /// The last time: the counter, and what this clock showed.
     last: (u64, u64),
     /// Nanoseconds for each count.
     rate: u64,
     compare_at: u64,
+    /// The counters of two processors may differ by a little: what was read last is not gone behind.
+    count: u64,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
-        let counter = is_invariant().then(Counter::calibrate).flatten();
-        Self { counter, last_ns: now_ns() }
+        let counting = is_invariant().then(Self::calibrate).flatten();
+        counting.unwrap_or_else(|| Self {
+            first: None,
+            last: (0, now_ns()),
+            rate: 0,
+            compare_at: 0,
+            count: 0,
+        })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn now_ns(&mut self) -> u64 {
-        let now = match &mut self.counter {
-            Some(counter) => counter.now_ns(),
-            None => now_ns(),
-        };
-        // The counters of two processors may differ by a little.
-        self.last_ns = self.last_ns.max(now);
-        self.last_ns
+        self.count = self.count.max(count());
+        if self.compare_at <= self.count {
+            self.compare();
+        }
+        self.shown()
     }
-}
 
-impl Counter {
     /// Measures the rate; `None` if the counter does not count.
     fn calibrate() -> Option<Self> {
         let first = (count(), now_ns());
@@ -64,48 +63,44 @@ impl Counter {
                 continue;
             }
             let rate = rate(first, last)?;
-            let mut counter = Self { first, last, rate, compare_at: 0 };
-            counter.compare_at = counter.next_comparison(last.0);
-            return Some(counter);
+            let compare_at = next_comparison(last.0, rate);
+            return Some(Self { first: Some(first), last, rate, compare_at, count: last.0 });
         }
     }
 
-    #[inline]
-    fn now_ns(&mut self) -> u64 {
-        let now = count();
-        if self.compare_at <= now {
-            self.compare(now);
-        }
-        self.at(now)
-    }
-
-    #[inline]
-    fn at(&self, count: u64) -> u64 {
+    /// What it shows where the counter is.
+    #[inline(always)]
+    fn shown(&self) -> u64 {
         let (last, shown) = self.last;
-        // The counter of another processor may be a little behind.
-        let since = u128::from(count.saturating_sub(last));
+        let since = u128::from(self.count.wrapping_sub(last));
         shown + ((since * u128::from(self.rate)) >> POINT) as u64
     }
 
     /// Takes the rate since the beginning, and a little more or less of it: what was shown stays shown, and the
     /// difference is gone by the next time.
     #[cold]
-    fn compare(&mut self, count: u64) {
-        let (shown, true_ns) = (self.at(count), now_ns());
-        let measured = rate(self.first, (count, true_ns)).unwrap_or(self.rate);
+    fn compare(&mut self) {
+        let (shown, true_ns) = (self.shown(), now_ns());
+        let Some(first) = self.first else {
+            // It does not count, and so it shows this until the next look.
+            (self.last, self.rate) = ((self.count, shown.max(true_ns)), 0);
+            return;
+        };
+        let measured = rate(first, (self.count, true_ns)).unwrap_or(self.rate);
         let ahead = i128::from(shown) - i128::from(true_ns);
         // A process that did not run for long may be far off, and still time goes on, at half the speed or double.
         let limit = i128::from(measured / 2);
         let correction = i128::from(measured) * ahead / i128::from(COMPARE_EVERY_NS);
         let rate = i128::from(measured) - correction.clamp(-2 * limit, limit);
-        (self.rate, self.last) = (rate as u64, (count, shown));
-        self.compare_at = self.next_comparison(count);
+        (self.rate, self.last) = (rate as u64, (self.count, shown));
+        self.compare_at = next_comparison(self.count, self.rate);
     }
+}
 
-    fn next_comparison(&self, count: u64) -> u64 {
-        let counts = (u128::from(COMPARE_EVERY_NS) << POINT) / u128::from(self.rate.max(1));
-        count.saturating_add(counts as u64)
-    }
+/// The count at which the counter is compared next.
+fn next_comparison(count: u64, rate: u64) -> u64 {
+    let counts = (u128::from(COMPARE_EVERY_NS) << POINT) / u128::from(rate.max(1));
+    count.saturating_add(counts as u64)
 }
 
 /// Nanoseconds for each count, between two comparisons.
@@ -159,18 +154,31 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_comes_back_without_a_jump() {
-        let Some(mut counter) = is_invariant().then(Counter::calibrate).flatten() else { return };
+        let Some(mut clock) = is_invariant().then(Clock::calibrate).flatten() else { return };
         // It is a thousandth too fast, and ahead.
-        counter.rate += counter.rate / 1000;
-        counter.last.1 += 1_000_000;
+        clock.rate += clock.rate / 1000;
+        clock.last.1 += 1_000_000;
         let (start, mut last) = (now_ns(), 0);
         while now_ns() < start + 4 * COMPARE_EVERY_NS {
-            let now = counter.now_ns();
+            let now = clock.now_ns();
             assert!(last <= now, "{now} after {last}");
             last = now;
         }
-        let apart = counter.now_ns().abs_diff(now_ns());
+        let apart = clock.now_ns().abs_diff(now_ns());
         assert!(apart < 200_000, "{apart} ns apart");
+    }
+
+    #[test]
+    fn a_clock_without_a_counter_shows_the_time_of_the_system() {
+        let mut clock = Clock { first: None, last: (0, 0), rate: 0, compare_at: 0, count: 0 };
+        for _ in 0..1000 {
+            let (before, shown, after) = (now_ns(), clock.now_ns(), now_ns());
+            assert!((before..=after).contains(&shown), "{before} <= {shown} <= {after}");
+        }
+        // Nor does it go back when that clock seems to.
+        clock.last.1 += 1 << 60;
+        let ahead = clock.now_ns();
+        assert!(1 << 60 < ahead && ahead <= clock.now_ns());
     }
 
     #[test]

@@ -127,6 +127,8 @@ impl<'c> IoWorker<'c> {
     /// the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
+        let told = format!("IOWorker {}", self.pid());
+        self.controller.shared().figures().add_worker(&told, &self.statistics());
         if outcome.is_err() {
             // A worker that lost its device blames what it saw of it; the device itself says more.
             self.controller.function().check_alive()?;

@@ -60,6 +60,8 @@ pub(super) struct Work {
     pub(super) lane: Option<usize>,
     /// Whether it waits for an interrupt, and does not poll.
     pub(super) by_interrupt: bool,
+    /// Whether it computes a CRC32 of what it reads, and nothing becomes of it.
+    pub(super) only_crc: bool,
     /// The line that started the worker, as an index into the sites of the command log.
     pub(super) site: u32,
 }
@@ -119,6 +121,7 @@ impl Work {
             writer: None,
             lane: None,
             by_interrupt: false,
+            only_crc: false,
             site: 0,
         }
     }

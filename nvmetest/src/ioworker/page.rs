@@ -34,7 +34,6 @@ use super::workload::Operation;
 
 /// How far the worker is: the values are those of [`State`].
 const STATE: usize = 0;
-const COMPLETED: usize = 8;
 const ALL_ERRORS: usize = 16;
 const ELAPSED_NS: usize = 24;
 const CPU_NS: usize = 32;
@@ -96,15 +95,6 @@ pub(super) struct Operations<'p> {
     pub(super) buckets: &'p [AtomicU64; BUCKETS],
 }
 
-/// How far the worker is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Progress<'p> {
-    /// How many commands have completed.
-    pub(super) completed: &'p AtomicU64,
-    /// When the last of them did, after the start.
-    pub(super) elapsed_ns: &'p AtomicU64,
-}
-
 impl Page {
     /// Makes the memory, and the file that the worker maps.
     pub(super) fn make() -> io::Result<(File, Self)> {
@@ -133,11 +123,13 @@ impl Page {
 
     /// How many commands have completed.
     pub(super) fn completed(&self) -> u64 {
-        self.word(COMPLETED)
+        let of = |operation| self.operations(operation).counts[COMMANDS].load(Relaxed);
+        Operation::ALL.into_iter().map(of).sum()
     }
 
-    pub(super) fn progress(&self) -> Progress<'_> {
-        Progress { completed: self.0.long(COMPLETED), elapsed_ns: self.0.long(ELAPSED_NS) }
+    /// When the last command completed, after the start.
+    pub(super) fn elapsed_ns(&self) -> &AtomicU64 {
+        self.0.long(ELAPSED_NS)
     }
 
     pub(super) fn set_elapsed(&self, elapsed_ns: u64) {

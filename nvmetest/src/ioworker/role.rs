@@ -24,6 +24,7 @@ use crate::cmdlog::CmdLog;
 use crate::durability::Lane;
 use crate::integrity::Table;
 use crate::integrity::Writer;
+use crate::memory::Cursor;
 use crate::memory::Longs;
 use crate::memory::Mapping;
 use crate::memory::Parts;
@@ -102,8 +103,8 @@ fn work(page: &Page) -> Result<(), Stop> {
     let logs = inherited(LOG).and_then(CmdLog::from_file).map_err(cannot_map("the command log"))?;
     let data = Parts::new(data, place.slot_bytes as usize, job.work.depth.into());
     let log = logs.ring(place.sqid, place.sqid);
-    let sq = Longs::new(Arc::new(sq), 0, place.entries as usize);
-    let cq = Longs::new(Arc::new(cq), 0, place.entries as usize);
+    let sq = Cursor::new(Longs::new(Arc::new(sq), 0, place.entries as usize));
+    let cq = Cursor::new(Longs::new(Arc::new(cq), 0, place.entries as usize));
     let writer = job.work.writer.map(writer).transpose()?;
     let lane =
         job.work.lane.map(|lane| inherited(JOURNAL).and_then(|file| Lane::attach(file, lane)));
@@ -111,8 +112,9 @@ fn work(page: &Page) -> Result<(), Stop> {
     let interrupt = job.work.by_interrupt.then(|| inherited(INTERRUPT)).transpose();
     let interrupt = interrupt.map_err(cannot_map("its interrupt"))?;
     stay_on(job.work.cpu)?;
+    let doorbells = &doorbells;
     let reach = Reach { sq, cq, data, doorbells, log, logs, writer, lane, interrupt };
-    let mut engine = Engine::new(&job, reach, page);
+    let mut engine = Engine::new(&job, reach, page)?;
     page.set_state(State::Ready);
     engine.run()
 }

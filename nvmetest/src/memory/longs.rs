@@ -11,9 +11,10 @@ use super::Mapping;
 pub(crate) struct Longs<const N: usize> {
     /// What keeps the entries where they are.
     _mapping: Arc<Mapping>,
-    /// The first of `count` entries, all within the mapping, and aligned.
+    /// The first of the entries, which are all within the mapping, and aligned.
     first: NonNull<[AtomicU64; N]>,
-    count: usize,
+    /// The index of the last of them.
+    last: usize,
 }
 
 // SAFETY: It is a part of a mapping, which is not tied to a thread either, and its accesses are atomic.
@@ -26,7 +27,7 @@ impl<const N: usize> Longs<N> {
     ///
     /// # Panics
     ///
-    /// Panics if they are not within the mapping, or not aligned.
+    /// Panics if there is none, or if they are not within the mapping, or not aligned.
     pub(crate) fn new(mapping: Arc<Mapping>, offset: usize, count: usize) -> Self {
         let len = count.checked_mul(size_of::<[AtomicU64; N]>());
         let end = len.and_then(|len| offset.checked_add(len));
@@ -36,9 +37,16 @@ impl<const N: usize> Longs<N> {
             "{count} entries of {N} words at {offset:#x} are not within {} mapped bytes",
             mapping.len()
         );
-        // SAFETY: The offset is within the mapping, or its end.
+        assert_ne!(count, 0, "no entry at {offset:#x}");
+        // SAFETY: The offset is within the mapping.
         let first = unsafe { mapping.base().add(offset) }.cast();
-        Self { _mapping: mapping, first, count }
+        Self { _mapping: mapping, first, last: count - 1 }
+    }
+
+    /// The index of the last entry.
+    #[inline(always)]
+    pub(crate) fn last(&self) -> usize {
+        self.last
     }
 
     /// Returns an entry.
@@ -48,12 +56,37 @@ impl<const N: usize> Longs<N> {
     /// Panics if there is none of this index.
     #[inline(always)]
     pub(crate) fn at(&self, index: usize) -> &[AtomicU64; N] {
-        if self.count <= index {
-            no_entry(index, self.count);
+        if self.last < index {
+            no_entry(index, self.last + 1);
         }
         // SAFETY: The entry is within the mapping, which `self` keeps, and aligned, as the first is (the base is aligned
         // to a page). Whoever else writes it does so by atomic accesses, or is a device, and so it is atomic.
         unsafe { self.first.add(index).as_ref() }
+    }
+
+    /// Returns the entry of a number, of which only so many bits count as the index of the last entry has: where there is
+    /// a power of two of entries, that goes round them.
+    #[inline(always)]
+    pub(crate) fn of_number(&self, number: u64) -> &[AtomicU64; N] {
+        // What has no bit that `last` has not is not greater.
+        let index = number as usize & self.last;
+        // SAFETY: As for `at`: the index is not behind that of the last.
+        unsafe { self.first.add(index).as_ref() }
+    }
+
+    /// Has the processor bring the entry of a [number](Self::of_number) nearer; nobody waits for it, and nothing depends on
+    /// it.
+    #[inline]
+    pub(crate) fn prefetch(&self, number: u64) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        for line in self.of_number(number).chunks(8) {
+            use std::arch::x86_64::_MM_HINT_T0;
+            use std::arch::x86_64::_mm_prefetch;
+            // SAFETY: It is the address of what is borrowed; the instruction has no effect but on caches.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = number;
     }
 }
 
@@ -79,6 +112,26 @@ mod tests {
         longs.at(2)[1].store(7, Relaxed);
         longs.at(0)[0].store(5, Relaxed);
         assert_eq!([4088, 4048].map(|at| mapping.long(at).load(Relaxed)), [7, 5]);
+    }
+
+    #[test]
+    fn numbers_go_round_the_entries() {
+        let longs = Longs::<2>::new(mapping(), 64, 4);
+        for number in [0, 3, 4, 7, 1 << 40 | 6, u64::MAX] {
+            let entry = longs.at((number % 4) as usize);
+            assert!(std::ptr::eq(longs.of_number(number), entry), "{number}");
+        }
+        // Of three entries, not all are met, and nothing else is.
+        let longs = Longs::<2>::new(mapping(), 64, 3);
+        for number in 0..8 {
+            assert!((0..3).any(|at| std::ptr::eq(longs.of_number(number), longs.at(at))));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no entry at 0x40")]
+    fn no_entries_panic() {
+        Longs::<2>::new(mapping(), 64, 0);
     }
 
     #[test]

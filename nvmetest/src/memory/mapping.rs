@@ -232,6 +232,22 @@ impl Mapping {
         unsafe { self.base.add(offset).cast().as_ref() }
     }
 
+    /// Returns `count` 64-bit words from `offset` on: one check for all of them.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the words are not aligned or not within the mapping.
+    #[inline]
+    pub(crate) fn long_slice(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        self.check(offset, count.saturating_mul(size_of::<AtomicU64>()));
+        assert!(
+            offset.is_multiple_of(align_of::<AtomicU64>()),
+            "offset {offset:#x} is not aligned"
+        );
+        // SAFETY: As in `word`, for each of them.
+        unsafe { std::slice::from_raw_parts(self.base.add(offset).cast().as_ptr(), count) }
+    }
+
     #[inline(always)]
     fn check(&self, offset: usize, len: usize) {
         let within = offset.checked_add(len).is_some_and(|end| end <= self.len);

@@ -101,6 +101,16 @@ impl Words {
         let _ = offset;
     }
 
+    /// Returns `count` words from a byte offset on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they are not there.
+    #[inline]
+    pub(crate) fn slice(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        self.mapping.long_slice(offset, count)
+    }
+
     /// Returns `N` words from a byte offset on.
     ///
     /// # Panics

@@ -7,6 +7,7 @@ use crate::runner::Verdict;
 
 /// What became of running a test once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// The device that it ran on.
     pub device: u32,
@@ -44,6 +45,7 @@ pub struct Attempt {
 
 /// An entry of a baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Waiver {
     /// What is expected.
     pub verdict: Verdict,
@@ -61,6 +63,7 @@ pub struct Waiver {
 
 /// A figure of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Measurement {
     /// What was measured, such as `read.p99`.
     pub name: String,
@@ -75,6 +78,7 @@ pub struct Measurement {
 
 /// What an IOWorker counted, as far as a report shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Worker {
     /// What the worker was told, in short.
     pub name: String,

@@ -29,9 +29,13 @@
 //! | [`End`] | how the run ended | last, unless it was killed |
 
 mod attempt;
+mod junit;
+mod ktap;
 mod line;
 mod read;
 mod run;
+mod schema;
+pub(crate) mod utc;
 mod write;
 
 pub use attempt::Attempt;
@@ -56,6 +60,7 @@ pub use run::Run;
 pub use run::Shard;
 pub use run::Subject;
 pub use run::Suite;
+pub use schema::JSON_SCHEMA;
 pub use write::Writer;
 
 #[cfg(doc)]

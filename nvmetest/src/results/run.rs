@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// Which run this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Run {
     /// [`SCHEMA`](super::SCHEMA) of who wrote it.
     pub schema: u32,
@@ -35,6 +36,7 @@ pub struct Run {
 
 /// The tests that are linked in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Suite {
     /// The name of the program.
     pub name: String,
@@ -46,6 +48,7 @@ pub struct Suite {
 
 /// What is done about what is not as expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Baselines hold, and what is unexpected is run again on a device that was reset.
@@ -56,15 +59,23 @@ pub enum Mode {
 
 /// A part of the tests of a run: the first of two is 1/2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shard {
     /// Which, from 1.
     pub index: u32,
     /// Of how many.
     pub count: u32,
+    /// How many tests all of them have together, each on one device; 0, if that is not known.
+    #[serde(default)]
+    pub tests: u64,
+    /// Which test is in which shard, as a CRC-32: two shards with another one were cut by other weights, or from another list.
+    #[serde(default)]
+    pub cut: u32,
 }
 
 /// A drive that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Device {
     /// Its place among the devices of the run, from 0.
     pub device: u32,
@@ -87,6 +98,7 @@ pub struct Device {
 
 /// One of the choices that the standard leaves to an implementation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Choice {
     /// The field, such as `MDTS`.
     pub name: String,
@@ -98,6 +110,7 @@ pub struct Choice {
 
 /// A test that is to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Planned {
     /// The device that it is to run on; none, if whichever of several is free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,8 +128,17 @@ pub struct Planned {
     pub line: u32,
 }
 
+impl Planned {
+    /// Returns the requirement that it checks: the clause, with its parts in one form of spaces.
+    pub(crate) fn requirement(&self) -> String {
+        let words: Vec<_> = self.clause.iter().flat_map(|it| it.split_whitespace()).collect();
+        words.join(" ")
+    }
+}
+
 /// What a device says of its health: its SMART / Health Information log page (Base 5.1.12.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Health {
     /// Its place among the devices of the run.
     pub device: u32,
@@ -128,6 +150,7 @@ pub struct Health {
 
 /// When a health was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
     /// Before the first test.
@@ -138,6 +161,7 @@ pub enum Moment {
 
 /// What else a reader has to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Note {
     /// What it is about.
     pub about: Subject,
@@ -155,6 +179,7 @@ pub struct Note {
 
 /// What a [`Note`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
@@ -174,6 +199,7 @@ pub enum Subject {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct End {
     /// Why it is over.
     pub reason: EndReason,
@@ -185,6 +211,7 @@ pub struct End {
 
 /// Why a run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// Everything ran that was planned.

@@ -9,6 +9,7 @@ use crate::Error;
 
 /// What became of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Verdict {
     /// The controller does what the test asks for.
@@ -60,24 +61,24 @@ impl fmt::Display for Verdict {
 
 /// A verdict and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) verdict: Verdict,
+pub(crate) struct Finding {
+    pub(crate) verdict: Verdict,
     /// Empty if the test passed.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 impl Finding {
-    pub(super) fn new(verdict: Verdict, message: impl Into<String>) -> Self {
+    pub(crate) fn new(verdict: Verdict, message: impl Into<String>) -> Self {
         Self { verdict, message: message.into() }
     }
 
-    pub(super) fn pass() -> Self {
+    pub(crate) fn pass() -> Self {
         Self::new(Verdict::Pass, "")
     }
 
     /// Adds what was found after the test. A failure stays the failure that it is, unless the controller
     /// turns out to be lost.
-    pub(super) fn worsen(&mut self, verdict: Verdict, message: &str) {
+    pub(crate) fn worsen(&mut self, verdict: Verdict, message: &str) {
         if !self.verdict.is_failure() || verdict == Verdict::DutLost {
             self.verdict = verdict;
         }

@@ -80,6 +80,7 @@ impl IoWorkerBuilder<'_> {
             writer: None,
             lane: None,
             by_interrupt: self.interrupt.is_some(),
+            only_crc: self.only_crc,
             site,
         })
     }

@@ -13,6 +13,7 @@ use crate::cmdlog::Selection;
 use crate::ioworker::statistics::Statistics;
 use crate::ioworker::workload::Operation;
 use crate::ioworker::workload::Recorded;
+use crate::memory::Longs;
 use crate::memory::Mapping;
 use crate::spec::NvmOpcode;
 use crate::spec::Sqe;
@@ -86,18 +87,19 @@ impl Device {
             bytes
         };
         let sq = Arc::new(sq);
+        let doorbells = Mmio::new(0x1000, memory());
         let reach = Reach {
-            sq: Longs::new(Arc::clone(&sq), 0, job.place.entries as usize),
-            cq: Longs::new(Arc::new(cq), 0, job.place.entries as usize),
+            sq: Cursor::new(Longs::new(Arc::clone(&sq), 0, job.place.entries as usize)),
+            cq: Cursor::new(Longs::new(Arc::new(cq), 0, job.place.entries as usize)),
             data: Parts::new(data, 4096, DEPTH.into()),
-            doorbells: Mmio::new(0x1000, memory()),
+            doorbells: &doorbells,
             log: log.ring(SQID, SQID),
             logs: log.clone(),
             writer: None,
             lane: None,
             interrupt: None,
         };
-        let mut engine = Engine::new(&job, reach, &page);
+        let mut engine = Engine::new(&job, reach, &page).unwrap();
         let result = engine.run().map_err(|stop| stop.to_string());
         let sq = look(&sq);
         // Of a worker that gave up, the device still has some.

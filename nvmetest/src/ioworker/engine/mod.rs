@@ -14,6 +14,8 @@ use std::fs::File;
 use std::hint;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ use crate::cmdlog::CmdLog;
 use crate::cmdlog::Ring;
 use crate::durability::Lane;
 use crate::integrity::Writer;
-use crate::memory::Longs;
+use crate::memory::Cursor;
 use crate::memory::Parts;
 use crate::memory::hand_over;
 use crate::transport::Mmio;
@@ -45,13 +47,16 @@ use super::workload::Filler;
 use super::workload::Workload;
 
 use record::Recording;
-use slots::Pending;
+use slots::Slot;
 use slots::Slots;
 pub(super) use stop::Stop;
 use verify::Named;
 use verify::Verifier;
 
-/// After so many looks at an empty queue the processor is offered to others.
+/// So many looks at an empty queue come first, one directly behind the other.
+const QUICK_LOOKS: u32 = 256;
+
+/// After so many further looks the processor is offered to others.
 const SPINS: u32 = 64;
 
 /// Unless commands have a time to be submitted at, the time is asked for once in so many looks.
@@ -64,7 +69,7 @@ const BEAT_EVERY_NS: u64 = 50_000_000;
 const SLEEP_FROM_NS: u64 = 2_000_000;
 
 /// When something is to be done, whatever completes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Times {
     start: u64,
     /// When no more commands are submitted.
@@ -83,14 +88,14 @@ struct Extent {
 
 /// The memory of a queue pair and what else a worker has mapped.
 #[derive(Debug)]
-pub(super) struct Reach {
-    /// The entries of the submission queue.
-    pub(super) sq: Longs<8>,
-    /// The entries of the completion queue.
-    pub(super) cq: Longs<2>,
+pub(super) struct Reach<'w> {
+    /// The next entry of the submission queue.
+    pub(super) sq: Cursor<8>,
+    /// The next entry of the completion queue.
+    pub(super) cq: Cursor<2>,
     /// The data of each slot.
     pub(super) data: Parts,
-    pub(super) doorbells: Mmio,
+    pub(super) doorbells: &'w Mmio,
     /// Where its commands are logged.
     pub(super) log: Ring,
     /// The log of all, to look who wrote what is wrong.
@@ -107,17 +112,22 @@ pub(super) struct Reach {
 pub(super) struct Engine<'w> {
     work: &'w Work,
     place: &'w Place,
-    reach: Reach,
+    reach: Reach<'w>,
+    /// SQyTDBL (PCIe Transport 3.1.2.1).
+    sq_tail: &'w AtomicU32,
+    /// CQyHDBL (PCIe Transport 3.1.2.2).
+    cq_head: &'w AtomicU32,
     page: &'w Page,
     clock: Clock,
-    tail: u32,
-    head: u32,
+    /// What the phase tag of the next completion is.
     phase: bool,
     slots: Slots,
     /// Since when nothing has completed, while commands are in flight.
     quiet_since: u64,
     /// By the number of the size in the job.
     extents: Box<[Extent]>,
+    /// The first of them.
+    first: Extent,
     workload: Workload<'w>,
     filler: Filler,
     /// A block that is filled, before the device can see it.
@@ -126,48 +136,63 @@ pub(super) struct Engine<'w> {
     version: u64,
     verifier: Option<Verifier>,
     recording: Option<Recording>,
-    /// Whether there is any of these two.
+    /// Whether there is any of these two, or a CRC32 is wanted.
     is_noted: bool,
 }
 
 impl<'w> Engine<'w> {
-    pub(super) fn new(job: &'w Job, mut reach: Reach, page: &'w Page) -> Self {
+    /// Prepares all that there is to prepare before time counts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a doorbell is not mapped.
+    pub(super) fn new(job: &'w Job, mut reach: Reach<'w>, page: &'w Page) -> Result<Self, String> {
         let Job { work, place } = job;
         let depth = usize::from(work.depth);
+        let doorbell = |offset| {
+            let register = reach.doorbells.register(offset);
+            register.ok_or_else(|| format!("the doorbell at {offset:#x} is not mapped"))
+        };
+        let (sq_tail, cq_head) = (doorbell(place.sq_tail)?, doorbell(place.cq_head)?);
         let extent = |(size, lists): (&Size, &Option<Lists>)| Extent {
             blocks: size.blocks,
             bytes: work.bytes(size),
             lists: *lists,
         };
+        let extents: Box<[_]> = work.sizes.iter().zip(&place.lists).map(extent).collect();
+        let first = *extents.first().ok_or("its commands have no size")?;
         reach.log.warm();
         if let Some(writer) = &reach.writer {
             writer.warm();
+        }
+        if reach.writer.is_some() || work.only_crc {
             reach.data.warm();
         }
         let verifier = reach.writer.take().map(|writer| Verifier::new(writer, work.seed, depth));
         let lane = reach.lane.take();
         let recording = lane.map(|lane| Recording::new(lane, depth, work.timeout_ns));
-        Self {
+        Ok(Self {
             work,
             place,
             reach,
+            sq_tail,
+            cq_head,
             page,
             clock: Clock::new(),
-            tail: 0,
-            head: 0,
             // The memory is zero, and the first pass through the queue writes ones (Base 4.2.4).
             phase: true,
-            slots: Slots::new(work.depth),
+            slots: Slots::new(work.depth, |slot| place.prps(slot, first.bytes, first.lists)),
             quiet_since: 0,
-            extents: work.sizes.iter().zip(&place.lists).map(extent).collect(),
+            extents,
+            first,
             workload: Workload::new(work),
             filler: Filler::new(work.pattern, work.seed, work.block),
             block: vec![0; work.block].into(),
             version: 0,
-            is_noted: verifier.is_some() || recording.is_some(),
+            is_noted: verifier.is_some() || recording.is_some() || work.only_crc,
             verifier,
             recording,
-        }
+        })
     }
 
     /// Works until the job is done and nothing is in flight.
@@ -184,25 +209,35 @@ impl<'w> Engine<'w> {
         result
     }
 
+    /// One turn submits what is due, and takes what has completed.
+    ///
+    /// The two doorbells of a queue stand in the same cache line, mostly, which the controller looks at all the time, and
+    /// who writes to it has to fetch it each time: they are rung one directly behind the other, first that for which
+    /// the controller waits.
     fn work(&mut self, start: u64, recorder: &mut Recorder<'_>) -> Result<(), Stop> {
         let stop_at = self.work.time_ns.map_or(u64::MAX, |time| start.saturating_add(time));
-        let (mut now, mut beat_at) = (start, start);
+        let mut times = Times { start, stop_at, beat_at: start };
+        let (mut now, mut is_behind) = (start, false);
         loop {
-            if self.slots.free() != 0 && now < stop_at {
+            if self.slots.has_free() && now < times.stop_at {
                 now = self.fill(start, now)?;
             }
+            if is_behind {
+                self.tell_head();
+                is_behind = false;
+            }
             if !self.is_completion_there() {
-                match self.wait(now, Times { start, stop_at, beat_at })? {
+                match self.wait(now, &times)? {
                     Some(later) => now = later,
                     None => return Ok(()),
                 }
             }
             if let Some(last) = self.reap(recorder)? {
-                (now, self.quiet_since) = (last, last);
+                (now, self.quiet_since, is_behind) = (last, last, true);
             }
-            if beat_at <= now {
+            if times.beat_at <= now {
                 self.page.beat(cpu_ns());
-                beat_at = now + BEAT_EVERY_NS;
+                times.beat_at = now + BEAT_EVERY_NS;
             }
         }
     }
@@ -212,17 +247,23 @@ impl<'w> Engine<'w> {
     /// What a worker executes here is not its work but its waiting, and the benchmark tells it apart by the name of this
     /// function.
     #[inline(never)]
-    fn wait(&mut self, mut now: u64, times: Times) -> Result<Option<u64>, Stop> {
-        let Times { start, stop_at, beat_at } = times;
+    fn wait(&mut self, mut now: u64, times: &Times) -> Result<Option<u64>, Stop> {
+        let &Times { start, stop_at, beat_at } = times;
         let is_idle = self.slots.in_flight() == 0;
         let due = self.workload.due_ns().filter(|_| now < stop_at);
         let due = due.map(|due| start.saturating_add(due).min(stop_at));
         match due {
-            None if is_idle => return Ok(None),
+            // A completion of nothing is looked at.
+            None if is_idle => return Ok(self.is_completion_there().then_some(now)),
             Some(due) if is_idle => sleep_until(now, due),
             _ => {}
         }
-        let due = due.filter(|_| self.slots.free() != 0);
+        let due = due.filter(|_| self.slots.has_free());
+        // While there is nothing else to do: what is logged next has to be fetched, too.
+        self.reach.log.fetch_next();
+        if due.is_none() && !is_idle && self.reach.interrupt.is_none() && self.is_there_soon() {
+            return Ok(Some(now));
+        }
         let until = beat_at.min(due.unwrap_or(u64::MAX));
         let mut looks = 0_u32;
         while now < until && !self.is_completion_there() {
@@ -247,12 +288,25 @@ impl<'w> Engine<'w> {
         Ok(Some(now))
     }
 
-    fn ring(&self, doorbell: u64, value: u32) -> Result<(), String> {
+    /// Looks often for a moment. A completion comes in less time, mostly, than one clock is read in and the processor
+    /// told to rest.
+    #[inline(always)]
+    fn is_there_soon(&self) -> bool {
+        (0..QUICK_LOOKS).any(|_| self.is_completion_there())
+    }
+
+    /// Has the controller fetch what was submitted.
+    #[inline(always)]
+    fn tell_tail(&self) {
         hand_over();
-        let is_mapped = self.reach.doorbells.ring(doorbell, value);
-        is_mapped
-            .then_some(())
-            .ok_or_else(|| format!("the doorbell at {doorbell:#x} is not mapped"))
+        self.sq_tail.store(self.reach.sq.index(), Ordering::Release);
+    }
+
+    /// Tells the controller which completions were taken.
+    #[inline(always)]
+    fn tell_head(&self) {
+        hand_over();
+        self.cq_head.store(self.reach.cq.index(), Ordering::Release);
     }
 
     fn nothing_completes(&self) -> String {
@@ -260,8 +314,9 @@ impl<'w> Engine<'w> {
         let after = Duration::from_nanos(self.work.timeout_ns);
         let oldest = self.slots.pending().min_by_key(|pending| pending.submitted_ns);
         let oldest = oldest.map_or_else(String::new, |pending| {
-            let Pending { operation, slba, token, .. } = pending;
-            format!(", the oldest {} at LBA {slba:#x} ({token})", operation.opcode())
+            let Slot { operation, slba, token, .. } = pending;
+            let opcode = operation.map_or_else(String::new, |it| it.opcode().to_string());
+            format!(", the oldest {opcode} at LBA {slba:#x} ({token})")
         });
         format!("no completion after {after:?}, with {in_flight} commands in flight{oldest}")
     }

@@ -15,7 +15,7 @@ use crate::spec::sqe::Psdt;
 use super::Engine;
 use super::Extent;
 use super::Named;
-use super::Pending;
+use super::Reach;
 use crate::ioworker::workload::Next;
 use crate::ioworker::workload::Operation;
 
@@ -33,63 +33,79 @@ fn set_blocks(sqe: &mut Sqe, slba: u64, blocks: u32) {
     sqe.cdw12 = U32::new(blocks - 1);
 }
 
+impl Reach<'_> {
+    /// Writes the next entry of the submission queue, and logs it. The doorbell comes later.
+    #[inline(always)]
+    fn send(&mut self, sqe: &Sqe, slot: u16, site: u32, now: u64) -> Token {
+        self.data.lend(slot.into());
+        let words: [u64; 8] = transmute!(*sqe);
+        for (word, value) in self.sq.entry().iter().zip(words) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.sq.advance();
+        self.log.submitted_from(sqe, site, now)
+    }
+}
+
 impl Engine<'_> {
     /// Submits commands as long as there are slots and commands that are due. Returns the time then.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn fill(&mut self, start: u64, now: u64) -> Result<u64, String> {
-        let free = self.slots.free();
         let was_idle = self.slots.in_flight() == 0;
-        while self.slots.free() != 0 {
-            let due = self.workload.due(now - start, self.slots.free());
-            if due == 0 {
-                break;
+        let submitted = match self.workload.due_reads(self.slots.free()) {
+            Some(due) => {
+                for _ in 0..due {
+                    self.submit_read(now);
+                }
+                due
             }
-            for _ in 0..due {
-                self.submit(now)?;
-            }
-        }
-        if self.slots.free() == free {
+            None => self.fill_with_any(start, now)?,
+        };
+        if submitted == 0 {
             return Ok(now);
         }
         let rung_at = self.clock.now_ns();
-        self.slots.note_rung(free, rung_at);
-        self.ring(self.place.sq_tail, self.tail)?;
+        self.slots.note_rung(rung_at);
+        self.tell_tail();
         if was_idle {
             self.quiet_since = rung_at;
         }
         Ok(rung_at)
     }
 
-    /// Submits the next command; there is a slot for it.
-    #[inline(always)]
-    fn submit(&mut self, now: u64) -> Result<(), String> {
-        let slot = self.slots.take();
-        match self.workload.next_of_reads() {
-            Some(slba) => self.submit_read(slot, slba, now),
-            None => self.submit_next(slot, now)?,
-        }
-        Ok(())
-    }
-
     /// Submits a Read of a workload that has nothing else; its entry need not leave the registers.
     #[inline(always)]
-    fn submit_read(&mut self, slot: u16, slba: u64, now: u64) {
-        let extent = self.extents[0];
-        let Extent { blocks, bytes, .. } = extent;
-        let mut sqe = self.named(Operation::Read, slot);
-        set_blocks(&mut sqe, slba, blocks);
-        self.set_data(&mut sqe, slot, &extent, false);
+    fn submit_read(&mut self, now: u64) {
+        let slba = self.workload.next_of_reads();
+        let (cid, slot) = self.slots.take();
+        let mut sqe = Sqe::with_opcode(Operation::Read.opcode().0);
+        sqe.set_cid(cid);
+        sqe.nsid = U32::new(self.work.nsid);
+        sqe.dptr = slot.prps.map(U64::new);
+        set_blocks(&mut sqe, slba, self.first.blocks);
         if let Some(verifier) = &mut self.verifier {
-            verifier.submit_read(slot, slba);
+            verifier.submit_read(cid, slba);
         }
-        let token = self.send(&sqe, slot, now);
-        let operation = Operation::Read;
-        self.slots.put(slot, Pending { operation, blocks, bytes, slba, submitted_ns: now, token });
+        slot.token = self.reach.send(&sqe, cid, self.work.site, now);
+        slot.operation = Some(Operation::Read);
+        (slot.slba, slot.blocks, slot.bytes) = (slba, self.first.blocks, self.first.bytes);
     }
 
-    /// Submits any command, and makes the data that it writes.
+    /// As [`fill`](Self::fill), for any workload, and without the doorbell. Returns how many were submitted.
     #[inline(never)]
-    fn submit_next(&mut self, slot: u16, now: u64) -> Result<(), String> {
+    fn fill_with_any(&mut self, start: u64, now: u64) -> Result<usize, String> {
+        let mut submitted = 0;
+        while self.slots.has_free() && self.workload.is_due(now - start) {
+            self.submit_next(now)?;
+            submitted += 1;
+        }
+        Ok(submitted)
+    }
+
+    /// Submits any command, and makes the data that it writes. There is a slot for it.
+    #[inline]
+    fn submit_next(&mut self, now: u64) -> Result<(), String> {
+        let (slot, _) = self.slots.take();
         let Next { operation, slba, size, sgl, fua } = self.workload.next();
         let extent = self.extents[size];
         let blocks = extent.blocks;
@@ -133,24 +149,12 @@ impl Engine<'_> {
             let noted = verifier.submit(slot, Named { operation, slba, blocks });
             noted.map_err(|error| format!("its data cannot be verified: {error}"))?;
         }
-        let token = self.send(&sqe, slot, now);
-        let bytes = if operation.transfers_blocks() { extent.bytes } else { 0 };
-        self.slots.put(slot, Pending { operation, blocks, bytes, slba, submitted_ns: now, token });
+        let token = self.reach.send(&sqe, slot, self.work.site, now);
+        let slot = self.slots.at(slot);
+        (slot.operation, slot.token) = (Some(operation), token);
+        (slot.slba, slot.blocks) = (slba, blocks);
+        slot.bytes = if operation.transfers_blocks() { extent.bytes } else { 0 };
         Ok(())
-    }
-
-    /// Writes the next entry of the submission queue, and logs it. The doorbell comes later.
-    #[inline(always)]
-    fn send(&mut self, sqe: &Sqe, slot: u16, now: u64) -> Token {
-        self.reach.data.lend(slot.into());
-        let entry = self.reach.sq.at(self.tail as usize);
-        let words: [u64; 8] = transmute!(*sqe);
-        for (word, value) in entry.iter().zip(words) {
-            word.store(value, Ordering::Relaxed);
-        }
-        let tail = self.tail + 1;
-        self.tail = if tail == self.place.entries { 0 } else { tail };
-        self.reach.log.submitted_from(sqe, self.work.site, now)
     }
 
     /// A command of which all that is said is its name.

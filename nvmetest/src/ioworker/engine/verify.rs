@@ -26,21 +26,18 @@ pub(super) struct Named {
 pub(super) struct Verifier {
     writer: Writer,
     seed: u64,
-    /// What is in flight, by slot.
-    noted: Vec<Option<Noted>>,
+    /// When what is in flight began that reads, by slot.
+    reads: Box<[Reading]>,
+    /// What is in flight that writes, by slot.
+    writes: Box<[Option<Writing>]>,
     /// The blocks of the write that is about to be submitted.
     contents: Vec<Content>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Noted {
-    Reads(Reading),
-    Writes(Writing),
-}
-
 impl Verifier {
     pub(super) fn new(writer: Writer, seed: u64, depth: usize) -> Self {
-        Self { writer, seed, noted: vec![None; depth], contents: Vec::new() }
+        let reads = vec![writer.reading(); depth].into();
+        Self { writer, seed, reads, writes: vec![None; depth].into(), contents: Vec::new() }
     }
 
     /// Has a block say whose it is, which is about to be written, and notes what it holds. Returns its CRC32.
@@ -48,7 +45,7 @@ impl Verifier {
         // Version 0 is that of a block that nobody wrote.
         let (writer, seed) = (self.writer.id(), self.seed);
         Stamp { lba, version: version + 1, writer, seed }.write(block);
-        let crc = crc32fast::hash(block);
+        let crc = self.writer.table().crc(block);
         self.contents.push(Content::Data(crc));
         crc
     }
@@ -62,22 +59,25 @@ impl Verifier {
         let Named { operation, slba, blocks } = command;
         let range = slba..slba + u64::from(blocks);
         let fill = |content, leave_unknown| self.writer.filling(range, content, leave_unknown);
-        let noted = match operation {
-            Operation::Read | Operation::Compare => Noted::Reads(self.writer.reading_from(slba)),
-            Operation::Write => Noted::Writes(self.writer.writing(slba, self.contents.drain(..))?),
-            Operation::WriteZeroes => Noted::Writes(fill(Content::Zeroes, false)?),
-            Operation::WriteUncorrectable => Noted::Writes(fill(Content::Uncorrectable, false)?),
-            Operation::DatasetManagement => Noted::Writes(fill(Content::Deallocated, true)?),
+        let writing = match operation {
+            Operation::Read | Operation::Compare => {
+                self.submit_read(slot, slba);
+                return Ok(());
+            }
+            Operation::Write => self.writer.writing(slba, self.contents.drain(..))?,
+            Operation::WriteZeroes => fill(Content::Zeroes, false)?,
+            Operation::WriteUncorrectable => fill(Content::Uncorrectable, false)?,
+            Operation::DatasetManagement => fill(Content::Deallocated, true)?,
             Operation::Flush | Operation::Verify => return Ok(()),
         };
-        self.noted[usize::from(slot)] = Some(noted);
+        self.writes[usize::from(slot)] = Some(writing);
         Ok(())
     }
 
     /// As [`submit`](Self::submit) for a Read, of which there is nothing to have room for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn submit_read(&mut self, slot: u16, slba: u64) {
-        self.noted[usize::from(slot)] = Some(Noted::Reads(self.writer.reading_from(slba)));
+        self.reads[usize::from(slot)] = self.writer.reading_from(slba);
     }
 
     /// Looks at a command whose completion was seen, and at the data of the blocks that it transferred.
@@ -86,32 +86,38 @@ impl Verifier {
     ///
     /// Fails with the first block that was read and has what it cannot have. What a Compare compared with, and was found
     /// to be there, is as good as read.
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(
         &mut self,
         slot: u16,
-        slba: u64,
+        (operation, slba): (Operation, u64),
         status: Status,
         data: &[u8],
     ) -> Result<(), Box<Miscompare>> {
-        let noted = &mut self.noted[usize::from(slot)];
-        match *noted {
-            None => return Ok(()),
-            Some(Noted::Reads(reading)) if status.is_success() => {
-                self.writer.read_blocks(reading, slba, data)?;
+        match operation {
+            Operation::Read | Operation::Compare if status.is_success() => {
+                self.writer.read_blocks(self.reads[usize::from(slot)], slba, data)
             }
-            // Nothing else ends with it.
-            Some(Noted::Reads(reading)) if status == Status::COMPARE_FAILURE => {
-                let blocks = data.chunks_exact(self.writer.table().block()).map(Cow::Borrowed);
-                self.writer.compare_unequal(reading, slba, blocks)?;
-            }
-            Some(Noted::Reads(_)) => {}
-            Some(Noted::Writes(writing)) => {
-                let outcome = if status.is_success() { Outcome::Done } else { Outcome::Maybe };
-                self.writer.written(writing, outcome);
-            }
+            _ => self.complete_other(slot, (operation, slba), status, data),
         }
-        *noted = None;
+    }
+
+    fn complete_other(
+        &mut self,
+        slot: u16,
+        (operation, slba): (Operation, u64),
+        status: Status,
+        data: &[u8],
+    ) -> Result<(), Box<Miscompare>> {
+        let slot = usize::from(slot);
+        if operation == Operation::Compare && status == Status::COMPARE_FAILURE {
+            let blocks = data.chunks_exact(self.writer.table().block()).map(Cow::Borrowed);
+            return self.writer.compare_unequal(self.reads[slot], slba, blocks);
+        }
+        if let Some(writing) = self.writes[slot].take() {
+            let outcome = if status.is_success() { Outcome::Done } else { Outcome::Maybe };
+            self.writer.written(writing, outcome);
+        }
         Ok(())
     }
 }

@@ -11,7 +11,6 @@ use crate::ioworker::page::LATENCY_MAX_NS;
 use crate::ioworker::page::LATENCY_SUM_NS;
 use crate::ioworker::page::Operations;
 use crate::ioworker::page::Page;
-use crate::ioworker::page::Progress;
 use crate::ioworker::workload::Operation;
 
 use super::FailedCommand;
@@ -26,7 +25,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(in crate::ioworker) struct Recorder<'p> {
     page: &'p Page,
     operations: [Operations<'p>; Operation::ALL.len()],
-    progress: Progress<'p>,
+    /// When the last command completed, after the start.
+    elapsed_ns: &'p AtomicU64,
     start_ns: u64,
     errors: u64,
     /// How many completed in the second that it is since the start, unless there is no room for that.
@@ -47,7 +47,7 @@ impl<'p> Recorder<'p> {
         Self {
             page,
             operations: Operation::ALL.map(|operation| page.operations(operation)),
-            progress: page.progress(),
+            elapsed_ns: page.elapsed_ns(),
             start_ns,
             errors: 0,
             second: page.second(0),
@@ -90,10 +90,10 @@ impl<'p> Recorder<'p> {
             self.next_second(completed_ns);
         }
         if let Some(second) = self.second {
-            second.store(second.load(Relaxed).saturating_add(1), Relaxed);
+            // No worker completes four billion in a second.
+            second.store(second.load(Relaxed).wrapping_add(1), Relaxed);
         }
-        add(self.progress.completed, 1);
-        self.progress.elapsed_ns.store(completed_ns - self.start_ns, Relaxed);
+        self.elapsed_ns.store(completed_ns - self.start_ns, Relaxed);
     }
 
     #[cold]

@@ -117,24 +117,25 @@ impl<'w> Workload<'w> {
         }
     }
 
-    /// How many commands are due so long after the start, if at least so many: `most`, or fewer where there is more to ask
-    /// after each of them; 0 if none is.
+    /// Whether a command is due so long after the start.
     #[inline]
-    pub(super) fn due(&self, at_ns: u64, most: usize) -> usize {
-        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-        match &self.source {
-            Source::Reads(_) => most.min(left),
-            _ if self.due_ns().is_some_and(|due| due <= at_ns) => most.min(1),
-            _ => 0,
-        }
+    pub(super) fn is_due(&self, at_ns: u64) -> bool {
+        self.due_ns().is_some_and(|due| due <= at_ns)
     }
 
-    /// Returns the first block of the next command, if all are [reads](Source::Reads); there is one.
+    /// How many commands are due, if all are [reads](Source::Reads), which always are: `most`, or fewer if no more are left.
     #[inline(always)]
-    pub(super) fn next_of_reads(&mut self) -> Option<u64> {
-        let Source::Reads(line) = &self.source else { return None };
+    pub(super) fn due_reads(&self, most: usize) -> Option<usize> {
+        let Source::Reads(_) = &self.source else { return None };
+        Some(usize::try_from(self.left).unwrap_or(usize::MAX).min(most))
+    }
+
+    /// Returns the first block of the next command where all are [reads](Source::Reads); there is one.
+    #[inline(always)]
+    pub(super) fn next_of_reads(&mut self) -> u64 {
+        let Source::Reads(line) = &self.source else { unreachable!("there are other commands") };
         self.left -= 1;
-        Some(line.draw(&mut self.draw))
+        line.draw(&mut self.draw)
     }
 
     /// Returns the next command; there is one that is [due](Self::due_ns) at some time.
@@ -222,7 +223,8 @@ mod tests {
         let (mut draw, mut drawn) = (Draw::new(work.seed), Drawn::new(&work));
         let slow: Vec<_> = (0..1000).map(|_| drawn.next(&mut draw)).collect();
         let mut workload = Workload::new(&work);
-        let quick: Vec<_> = (0..500).filter_map(|_| workload.next_of_reads()).collect();
+        assert_eq!(workload.due_reads(9), Some(9));
+        let quick: Vec<_> = (0..500).map(|_| workload.next_of_reads()).collect();
         assert_eq!(quick, slow[..500].iter().map(|(_, slba, _)| *slba).collect::<Vec<_>>());
         let next = (0..500).map(|_| workload.next());
         let next = next.map(|Next { operation, slba, size, sgl, .. }| {
@@ -239,7 +241,7 @@ mod tests {
             Work { distribution: Distribution::Zipf { exponent: 1.0 }, ..work.clone() },
             Work { mix, ..work.clone() },
         ] {
-            assert_eq!(Workload::new(&other).next_of_reads(), None, "{other:?}");
+            assert_eq!(Workload::new(&other).due_reads(9), None, "{other:?}");
         }
     }
 
