@@ -67,6 +67,9 @@
 //! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
+//! | [`qualify`] | qualification runs: profiles, several devices, shards, results on disk |
+//! | [`report`] | the page that is made of a qualification run |
+//! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |
 //! | [`transport`] | the seam for another way to a device |
 
@@ -76,6 +79,7 @@ pub mod capability;
 pub mod cmdlog;
 pub mod command;
 mod controller;
+mod document;
 pub mod durability;
 mod error;
 mod fixture;
@@ -83,8 +87,11 @@ pub mod integrity;
 pub mod ioworker;
 pub mod memory;
 mod namespace;
+pub mod qualify;
 pub mod queue;
 pub mod raw;
+pub mod report;
+pub mod results;
 pub mod runner;
 pub mod spec;
 pub mod transport;

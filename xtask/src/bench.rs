@@ -8,11 +8,25 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::suites::root;
+use crate::vm;
+use crate::vm::kernel::Choice;
+
+/// What names a drive over VFIO, and none of this machine's.
+const A_GUESTS_DRIVE: &str = "pci:";
 
 /// Measure 4 KiB random reads on the soft controller, by the driver and by IOWorkers, beside what the machine can do, and
 /// count what the guarantees cost
 #[derive(Args)]
 pub struct Bench {
+    /// Measure on another device, by the driver and by an IOWorker: `pci:` is a drive in a virtual machine, with fio through
+    /// the kernel's driver beside; `pci:0000:01:00.0` is a drive of this machine that vfio-pci has
+    #[arg(long, value_name = "URI", conflicts_with = "options")]
+    device: Option<String>,
+
+    /// The kernel of the virtual machine, as that of `cargo xtask vm test`
+    #[arg(long, value_name = "KERNEL", default_value = "stable")]
+    kernel: Choice,
+
     /// Options of the benchmark, behind `--`: `-- workers` for the part about IOWorkers alone
     #[arg(last = true, value_name = "OPTION")]
     options: Vec<OsString>,
@@ -20,9 +34,19 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let options = match self.device {
+            None => self.options,
+            Some(device) if device == A_GUESTS_DRIVE => {
+                return vm::bench::Bench::on(self.kernel).run();
+            }
+            Some(device) => {
+                println!("4 KiB random reads a second on {device}: depth, driver, worker");
+                vec!["device".into(), device.into()]
+            }
+        };
         let mut cargo = Command::new("cargo");
         cargo.args(["run", "--quiet", "--release", "--package", "nvmetest-fixtures"]);
-        cargo.args(["--example", "bench", "--"]).args(self.options).current_dir(root());
+        cargo.args(["--example", "bench", "--"]).args(options).current_dir(root());
         let status = cargo.status().context("cargo does not start")?;
         Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

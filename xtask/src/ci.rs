@@ -10,6 +10,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::browser;
 use crate::miri;
 use crate::outside;
 use crate::suites::Suites;
@@ -41,7 +42,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -52,6 +53,7 @@ const STEPS: [Step; 13] = [
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),
+    ("the report in a browser", |sh, _| report(sh)),
     ("a crate outside", |sh, _| outside::check(sh)),
     ("cargo-deny", |sh, _| deny(sh)),
     // The longest, where it is run at all.
@@ -171,6 +173,11 @@ fn nextest(sh: &Shell) -> Outcome {
     }
     cmd!(sh, "cargo nextest run --package nvmetest-suites --locked").run()?;
     Ok(String::new())
+}
+
+fn report(sh: &Shell) -> Outcome {
+    println!("{}", system::provide_chromium(sh)?);
+    browser::check_synthetic(sh, None)
 }
 
 /// Licences, duplicates and sources. Advisories are left out: their database is on a server that a machine

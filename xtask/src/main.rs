@@ -2,11 +2,13 @@
 
 mod bench;
 mod bind;
+mod browser;
 mod ci;
 mod guards;
 mod miri;
 mod outside;
 mod parent_death;
+mod qualify;
 mod soak;
 mod suites;
 mod system;
@@ -30,8 +32,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Test(test::Test),
+    Qualify(qualify::Qualify),
     Bench(bench::Bench),
     Bind(bind::Bind),
+    Browser(browser::Browser),
     Unbind(bind::Unbind),
     Guards(guards::Guards),
     Miri(miri::Miri),
@@ -46,8 +50,10 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
+        Some(Task::Qualify(qualify)) => qualify.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
+        Some(Task::Browser(browser)) => browser.run(),
         Some(Task::Unbind(unbind)) => unbind.run(),
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),

@@ -12,7 +12,7 @@ use xshell::Shell;
 use xshell::cmd;
 
 /// Where the known failures of the devices are, one file a scheme.
-const BASELINES: &str = "suites/baselines";
+pub const BASELINES: &str = "suites/baselines";
 
 /// The runner's exit code if it was killed and has none.
 const KILLED: u8 = 1;
@@ -84,7 +84,7 @@ pub fn root() -> &'static Path {
 }
 
 /// The known failures of the devices of a scheme, if there are any.
-fn baseline(folder: &Path, device: &str) -> Option<PathBuf> {
+pub fn baseline(folder: &Path, device: &str) -> Option<PathBuf> {
     let (scheme, _) = device.split_once(':')?;
     // A scheme is one word; anything else is for the runner to refuse, and names no file.
     let word = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

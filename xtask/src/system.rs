@@ -15,6 +15,12 @@ const INSTALL_QEMU: &str = "xtask/install-qemu.sh";
 /// The device of `qemu:` runs in this.
 const QEMU: &str = "qemu-system-x86_64";
 
+/// Installs Chromium, and is what a person runs who is not root.
+const INSTALL_CHROMIUM: &str = "xtask/install-chromium.sh";
+
+/// The browser that reports are looked at with.
+pub const CHROMIUM: &str = "chromium";
+
 /// Sees to it that QEMU is there. Returns what was done.
 pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     if let Some(path) = find(QEMU) {
@@ -27,6 +33,20 @@ pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     let path =
         find(QEMU).with_context(|| format!("QEMU was installed, and {QEMU} is not on PATH"))?;
     Ok(format!("{} was installed", path.display()))
+}
+
+/// Sees to it that Chromium is there. Returns what was done.
+pub fn provide_chromium(sh: &Shell) -> anyhow::Result<String> {
+    if let Some(path) = find(CHROMIUM) {
+        return Ok(format!("{} is there", path.display()));
+    }
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{CHROMIUM} is missing, and only root can install it: run `sudo sh {INSTALL_CHROMIUM}` once"
+        );
+    }
+    cmd!(sh, "sh {INSTALL_CHROMIUM}").run().context("Chromium cannot be installed")?;
+    Ok(format!("{CHROMIUM} was installed"))
 }
 
 /// Finds a program on PATH.

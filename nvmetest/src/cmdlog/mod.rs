@@ -40,6 +40,7 @@ pub mod decode;
 pub mod json;
 
 mod dump;
+mod duration;
 mod entry;
 mod layout;
 mod mark;
@@ -48,6 +49,7 @@ mod ring;
 mod selection;
 mod site;
 mod text;
+mod timeline;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -75,6 +77,8 @@ pub use ring::Token;
 pub use selection::Selection;
 pub use site::Site;
 pub use text::Text;
+pub use timeline::Timeline;
+pub use timeline::timeline_svg;
 
 use crate::memory::Mapping;
 use layout::Layout;

@@ -33,7 +33,9 @@ use crate::transport::Function;
 
 use super::ControllerConfig;
 use super::dma::Fault;
+use super::figures::Figures;
 use super::hmb::Leases;
+use super::interruption;
 use super::queues::Queues;
 use super::sole::Sole;
 
@@ -83,6 +85,8 @@ pub(crate) struct Shared {
     began_ns: Cell<u64>,
     /// The first command of the running test that did not end as it should.
     blamed: Cell<Option<Token>>,
+    /// What the running test measured.
+    figures: Figures,
 }
 
 /// How often the device is asked whether it is alive, while a command does not complete.
@@ -134,6 +138,7 @@ impl Shared {
             last_look_ns: Cell::new(0),
             began_ns: Cell::new(0),
             blamed: Cell::new(None),
+            figures: Figures::default(),
         })
     }
 
@@ -199,9 +204,17 @@ impl Shared {
         self.timeout_ns.set(nanoseconds(timeout));
     }
 
-    /// When the running test has to be over.
+    /// When the running test has to be over: at once, if it is interrupted.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline.get()
+        match (self.deadline.get(), interruption::began()) {
+            (Some(deadline), Some(began)) => Some(deadline.min(began)),
+            (deadline, began) => deadline.or(began),
+        }
+    }
+
+    /// What the running test measured.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     pub(super) fn set_deadline(&self, deadline: Option<Instant>) {

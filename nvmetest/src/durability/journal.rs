@@ -35,7 +35,7 @@ use super::entry::Kind;
 /// How many lanes there are: the first is that of the process that has the record.
 pub(super) const LANES: usize = 128;
 /// The words of the ring of a lane.
-const RING: u64 = 1 << 20;
+pub(super) const RING: u64 = 1 << 20;
 /// So many words are kept for what a completion has to say: of as many commands as a queue holds.
 const SPARE: u64 = (1 << 16) * (HEAD as u64 + 1);
 /// Memory is reserved in pieces of so many words.

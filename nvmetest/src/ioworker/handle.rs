@@ -30,6 +30,9 @@ use super::progress::Progress;
 /// How much longer than it should a worker may take.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How often a worker is looked at, however long it has worked.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(10);
+
 /// How many commands an error has: as many as there could be in flight, mostly.
 const LAST_COMMANDS: usize = 64;
 
@@ -124,6 +127,8 @@ impl<'c> IoWorker<'c> {
     /// the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
+        let told = format!("IOWorker {}", self.pid());
+        self.controller.shared().figures().add_worker(&told, &self.statistics());
         if outcome.is_err() {
             // A worker that lost its device blames what it saw of it; the device itself says more.
             self.controller.function().check_alive()?;
@@ -166,7 +171,8 @@ impl<'c> IoWorker<'c> {
                 return Err(self.hung("it showed no sign of life", progress.1));
             }
             // Counted in looks and not by the clock: this process may have been stopped as well.
-            stopped = if self.process.is_stopped() { stopped + LOOK_EVERY } else { Duration::ZERO };
+            let nap = self.nap();
+            stopped = if self.process.is_stopped() { stopped + nap } else { Duration::ZERO };
             if STOPPED < stopped {
                 return Err(self.hung("its process was stopped by a signal", progress.1));
             }
@@ -181,8 +187,17 @@ impl<'c> IoWorker<'c> {
             if let Some(error) = self.controller.trouble(waiting_for) {
                 return Err(error);
             }
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(nap);
         }
+    }
+
+    /// How long to sleep until the next look. Each one costs the worker, where processors are few, so that they are the rarer the
+    /// longer it has worked; but notes are to be taken in time.
+    fn nap(&self) -> Duration {
+        if self.terms.lane.is_some() {
+            return LOOK_EVERY;
+        }
+        (self.started.elapsed() / 64).clamp(LOOK_EVERY, LOOK_AT_LEAST_EVERY)
     }
 
     /// Takes what the worker has noted of its commands, so that there is room for more.

@@ -9,10 +9,15 @@ use std::time::Instant;
 pub(crate) struct Backoff {
     rounds: u32,
     since: Option<Instant>,
+    is_patient: bool,
 }
 
 /// How many rounds are spun before the clock is looked at for the first time.
 const SPINS: u32 = 200;
+
+/// While the processor is yielded, clocks are looked at once in so many rounds. A look may take longer than the device does: where
+/// programs cannot read the time by themselves, as in some virtual machines, and where the device's health is asked of a kernel.
+const LOOK_EVERY: u32 = 16;
 
 /// After this long nobody counts microseconds.
 const PATIENCE: Duration = Duration::from_millis(3);
@@ -28,12 +33,16 @@ impl Backoff {
             std::hint::spin_loop();
             return false;
         }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() < PATIENCE {
-            std::thread::yield_now();
-        } else {
+        if self.is_patient {
             std::thread::sleep(NAP);
+            return true;
         }
-        true
+        std::thread::yield_now();
+        let looks = self.rounds.is_multiple_of(LOOK_EVERY);
+        if looks {
+            let since = *self.since.get_or_insert_with(Instant::now);
+            self.is_patient = PATIENCE <= since.elapsed();
+        }
+        looks
     }
 }

@@ -21,62 +21,62 @@ use crate::transport::parse_size;
 /// What the command line and the environment ask for.
 #[derive(Debug, Parser)]
 #[command(disable_version_flag = true)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(flatten)]
-    pub(super) libtest: libtest_mimic::Arguments,
+    pub(crate) libtest: libtest_mimic::Arguments,
 
     /// More filters: a test runs if any of them matches
     #[arg(value_name = "FILTERS")]
-    pub(super) more_filters: Vec<String>,
+    pub(crate) more_filters: Vec<String>,
 
     /// The device to test; several run one after the other (or NVMETEST_DEVICE, separated by spaces)
     #[arg(long = "device", value_name = "URI", help_heading = "nvmetest")]
-    pub(super) devices: Vec<DeviceUri>,
+    pub(crate) devices: Vec<DeviceUri>,
 
     /// Run the tests in a random order, of which the seed is printed
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
     #[arg(help_heading = "nvmetest")]
-    pub(super) shuffle: Option<Option<u64>>,
+    pub(crate) shuffle: Option<Option<u64>>,
 
     /// Choose the seed of everything that is random in a run
     #[arg(long, value_name = "SEED", help_heading = "nvmetest")]
-    pub(super) seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 
     /// The failures that are known (TOML); repeatable
     #[arg(long, value_name = "FILE", help_heading = "nvmetest")]
-    pub(super) baseline: Vec<PathBuf>,
+    pub(crate) baseline: Vec<PathBuf>,
 
     /// Where a failing test leaves its folder [default: nvmetest in the target directory]
     #[arg(long, value_name = "DIR", help_heading = "nvmetest")]
-    pub(super) evidence: Option<PathBuf>,
+    pub(crate) evidence: Option<PathBuf>,
 
     /// Keep the command log in a new file, which survives the process however it ends
     #[arg(long, value_name = "FILE", help_heading = "nvmetest")]
-    pub(super) cmdlog: Option<PathBuf>,
+    pub(crate) cmdlog: Option<PathBuf>,
 
     /// How much memory the tests of a device may lend to it
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = memory)]
     #[arg(help_heading = "nvmetest")]
-    pub(super) memory: usize,
+    pub(crate) memory: usize,
 
     /// Verify the data of all namespaces in all tests (or NVMETEST_VERIFY=1)
     #[arg(long, help_heading = "nvmetest")]
-    pub(super) verify: bool,
+    pub(crate) verify: bool,
 
     /// How long a test may take that does not say it itself
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     #[arg(help_heading = "nvmetest")]
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
 
     /// How long after its timeout a test that does not come back ends the process
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     #[arg(help_heading = "nvmetest")]
-    pub(super) grace: Duration,
+    pub(crate) grace: Duration,
 }
 
 /// Why there is nothing to run.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// All was said.
     Exit(ExitCode),
     /// The run cannot begin.
@@ -91,7 +91,7 @@ impl<E: Into<SetupError>> From<E> for Stop {
 
 impl Options {
     /// Reads `arguments`, of which the first is the name of the program.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         arguments: impl IntoIterator<Item = OsString>,
         schemes: &[&dyn Scheme],
     ) -> Result<Self, Stop> {
@@ -121,7 +121,7 @@ impl Options {
     }
 
     /// Returns the seed that was chosen, if one was.
-    pub(super) fn chosen_seed(&self) -> Result<Option<u64>, SetupError> {
+    pub(crate) fn chosen_seed(&self) -> Result<Option<u64>, SetupError> {
         match (self.seed, self.shuffle.flatten()) {
             (Some(seed), Some(shuffle)) if seed != shuffle => Err(SetupError::new(format!(
                 "the seed is {seed} by `--seed` and {shuffle} by `--shuffle`; give it once"
@@ -163,7 +163,7 @@ fn is_verified_by(value: &OsStr) -> Result<bool, SetupError> {
 }
 
 /// Returns the scheme of `device`.
-pub(super) fn scheme<'s>(
+pub(crate) fn scheme<'s>(
     schemes: &[&'s dyn Scheme],
     device: &DeviceUri,
 ) -> Result<&'s dyn Scheme, SetupError> {
@@ -185,7 +185,7 @@ fn devices_help(schemes: &[&dyn Scheme]) -> String {
     help + "\nTests run one at a time, whatever --test-threads says: a controller is one."
 }
 
-fn memory(text: &str) -> Result<usize, String> {
+pub(crate) fn memory(text: &str) -> Result<usize, String> {
     const LEAST: usize = 32 << 20;
     let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
     bytes
@@ -193,7 +193,7 @@ fn memory(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "give a size such as `64MiB` or `1GiB`, 32 MiB at the least".to_owned())
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "give seconds, such as 60 or 0.5".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

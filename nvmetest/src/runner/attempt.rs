@@ -13,18 +13,18 @@ use crate::Error;
 use crate::Result;
 
 /// How long the checks after a test, its repair, and the shutdown may take.
-pub(super) const AFTERWARDS: Duration = Duration::from_secs(30);
+pub(crate) const AFTERWARDS: Duration = Duration::from_secs(30);
 
 /// What came of running a test once.
 #[derive(Debug)]
-pub(super) struct Attempt {
-    pub(super) finding: Finding,
-    pub(super) repair: Repair,
+pub(crate) struct Attempt {
+    pub(crate) finding: Finding,
+    pub(crate) repair: Repair,
 }
 
 /// What the controller needs before the next test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repair {
+pub(crate) enum Repair {
     Nothing,
     Reset,
     /// Another device of the same kind, for what a reset does not end.
@@ -34,7 +34,7 @@ pub(super) enum Repair {
 }
 
 /// Runs `test` and checks that the controller is as it was.
-pub(super) fn attempt(
+pub(crate) fn attempt(
     nvme: &mut Controller,
     test: Test,
     timeout: Duration,

@@ -16,7 +16,7 @@ const FAILURE: &str = "failure.txt";
 
 /// The folder with a folder for each test that failed.
 #[derive(Debug)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     root: PathBuf,
     /// Whether the run verifies the data of all namespaces.
     verify: bool,
@@ -25,7 +25,7 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Takes `chosen`, or a folder in the target directory that this executable was built in, or else one
     /// for temporary files. It is made when a test fails.
-    pub(super) fn new(chosen: Option<PathBuf>, verify: bool) -> Self {
+    pub(crate) fn new(chosen: Option<PathBuf>, verify: bool) -> Self {
         let mut root = chosen.unwrap_or_else(|| {
             let executable = env::current_exe().unwrap_or_default();
             match executable.ancestors().find(|folder| folder.ends_with("target")) {
@@ -41,7 +41,7 @@ impl Evidence {
     }
 
     /// Removes what an earlier run left of `test`.
-    pub(super) fn clear(&self, test: &str) {
+    pub(crate) fn clear(&self, test: &str) {
         let folder = self.folder(test);
         if folder.join(FAILURE).is_file() {
             // What is left is overwritten by the next failure.
@@ -50,7 +50,7 @@ impl Evidence {
     }
 
     /// Writes what is known of a failure, and returns the folder.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         test: &str,
         device: &DeviceUri,
@@ -58,14 +58,7 @@ impl Evidence {
         nvme: Option<&Controller>,
     ) -> io::Result<PathBuf> {
         let folder = self.folder(test);
-        fs::create_dir_all(&folder)?;
-        let Finding { verdict, message } = finding;
-        let seed = shuffle::seed();
-        let text = format!(
-            "test: {test}\ndevice: {device}\nverdict: {verdict}\nseed: {seed}\n\n{message}\n"
-        );
-        fs::write(folder.join(FAILURE), text)?;
-        fs::write(folder.join("rerun.txt"), self.rerun(test, device) + "\n")?;
+        leave(&folder, test, device, finding, &self.rerun(test, device))?;
         if let Some(nvme) = nvme {
             nvme.evidence(&folder)?;
         }
@@ -73,20 +66,10 @@ impl Evidence {
     }
 
     /// Returns the command that runs exactly `test` again.
-    pub(super) fn rerun(&self, test: &str, device: &DeviceUri) -> String {
-        let folder = env::current_dir().unwrap_or_default();
-        let executable = env::current_exe().unwrap_or_else(|_| Path::new("nvme").to_owned());
+    pub(crate) fn rerun(&self, test: &str, device: &DeviceUri) -> String {
         // The device is no part of the name where there is only one.
         let test = test.split_once('@').map_or(test, |(test, _device)| test);
-        format!(
-            "cd {} && {} --device {} --seed {}{} --include-ignored --exact {}",
-            quoted(&folder.to_string_lossy()),
-            quoted(&executable.to_string_lossy()),
-            quoted(&device.to_string()),
-            shuffle::seed(),
-            if self.verify { " --verify" } else { "" },
-            quoted(test),
-        )
+        rerun(&[], test, device, self.verify)
     }
 
     fn folder(&self, test: &str) -> PathBuf {
@@ -94,8 +77,41 @@ impl Evidence {
     }
 }
 
+/// Writes into `folder` what became of `test`, and how it is seen again.
+pub(crate) fn leave(
+    folder: &Path,
+    test: &str,
+    device: &DeviceUri,
+    finding: &Finding,
+    rerun: &str,
+) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let Finding { verdict, message } = finding;
+    let seed = shuffle::seed();
+    let text =
+        format!("test: {test}\ndevice: {device}\nverdict: {verdict}\nseed: {seed}\n\n{message}\n");
+    fs::write(folder.join(FAILURE), text)?;
+    fs::write(folder.join("rerun.txt"), format!("{rerun}\n"))
+}
+
+/// Returns the command that runs exactly `test` again: this program, told by `words` to be the runner.
+pub(crate) fn rerun(words: &[String], test: &str, device: &DeviceUri, verify: bool) -> String {
+    let folder = env::current_dir().unwrap_or_default();
+    let executable = env::current_exe().unwrap_or_else(|_| Path::new("nvme").to_owned());
+    let words: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
+    format!(
+        "cd {} && {}{words} --device {} --seed {}{} --include-ignored --exact {}",
+        quoted(&folder.to_string_lossy()),
+        quoted(&executable.to_string_lossy()),
+        quoted(&device.to_string()),
+        shuffle::seed(),
+        if verify { " --verify" } else { "" },
+        quoted(test),
+    )
+}
+
 /// Makes one word of `text` for a shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:=,._-+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -104,7 +120,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Makes a file name of `text`.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || "._-@=,".contains(c) { c } else { '_' };
     text.chars().map(keep).collect()
 }

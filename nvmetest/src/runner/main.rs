@@ -29,14 +29,18 @@ use super::session::Supplies;
 use super::setup::SetupError;
 use super::shuffle;
 use crate::ioworker;
+use crate::qualify;
 use crate::transport::ROLE_ARGUMENT;
 use crate::transport::Scheme;
 use crate::transport::vfio;
 use crate::transport::vfio_user;
 
-const UNEXPECTED: u8 = 1;
-const SETUP: u8 = 2;
-pub(super) const LOST: u8 = 3;
+pub(crate) const UNEXPECTED: u8 = 1;
+pub(crate) const SETUP: u8 = 2;
+pub(crate) const LOST: u8 = 3;
+
+/// The first argument of a suite that is to be a qualification run.
+const QUALIFY: &str = "qualify";
 
 /// Runs the tests that are linked in, on devices that `schemes`, `vfio-user:` and `pci:` can open; or becomes another process of a
 /// session, if it is started as one.
@@ -48,6 +52,14 @@ pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
     if let Some(code) = serve_role(schemes) {
         return code;
     }
+    if arguments.get(1).is_some_and(|first| first == QUALIFY) {
+        return qualify::begin(arguments, schemes);
+    }
+    plain(arguments, schemes)
+}
+
+/// Runs the tests as `arguments` say.
+pub(crate) fn plain(arguments: Vec<OsString>, schemes: &[&'static dyn Scheme]) -> ExitCode {
     match run(arguments, schemes) {
         Ok(code) | Err(Stop::Exit(code)) => code,
         Err(Stop::Setup(error)) => {
@@ -62,6 +74,9 @@ pub fn main(schemes: &[&'static dyn Scheme]) -> ExitCode {
 /// [`main`] does this. It is for programs with a harness of their own, which call it before they do anything else.
 pub fn serve_role(schemes: &[&'static dyn Scheme]) -> Option<ExitCode> {
     let arguments: Vec<OsString> = env::args_os().take(2).collect();
+    if let Some(code) = qualify::serve(schemes) {
+        return Some(code);
+    }
     let role = role(&arguments);
     if let Some(code) = ioworker::serve(role.as_deref()) {
         return Some(code);
@@ -185,7 +200,7 @@ fn cut_off(panic: &str) -> ExitCode {
     ExitCode::from(UNEXPECTED)
 }
 
-pub(super) fn complain(sentence: &str) {
+pub(crate) fn complain(sentence: &str) {
     // There is nowhere else to say it.
     let _ = writeln!(io::stderr(), "nvmetest: {sentence}");
 }

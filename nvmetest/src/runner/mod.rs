@@ -53,21 +53,21 @@
 //! ends the run in order instead. SIGINT and SIGTERM end the process at once; what belongs to the session
 //! (processes, mappings, locks) goes with it by the kernel.
 
-mod arguments;
-mod attempt;
-mod baseline;
-mod evidence;
-mod main;
+pub(crate) mod arguments;
+pub(crate) mod attempt;
+pub(crate) mod baseline;
+pub(crate) mod evidence;
+pub(crate) mod main;
 mod panics;
-mod registry;
+pub(crate) mod registry;
 mod run;
 mod select;
-mod session;
-mod setup;
-mod shuffle;
-mod tally;
-mod verdict;
-mod watchdog;
+pub(crate) mod session;
+pub(crate) mod setup;
+pub(crate) mod shuffle;
+pub(crate) mod tally;
+pub(crate) mod verdict;
+pub(crate) mod watchdog;
 
 pub use main::main;
 pub use main::serve_role;

@@ -19,7 +19,7 @@ thread_local! {
 /// Runs `body`; a panic is an error with its place and message, and prints nothing.
 ///
 /// What was under way when it panicked may be half done: the caller does not trust it.
-pub(super) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let default = take_hook();

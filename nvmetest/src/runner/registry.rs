@@ -48,13 +48,13 @@ impl TestCase {
 
 /// One reported test.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Test {
-    pub(super) function: &'static TestCase,
-    pub(super) case: &'static Case,
+pub(crate) struct Test {
+    pub(crate) function: &'static TestCase,
+    pub(crate) case: &'static Case,
 }
 
 impl Test {
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let path = self.function.path();
         match self.case.name {
             Some(case) => format!("{path}::{case}"),
@@ -64,7 +64,7 @@ impl Test {
 }
 
 /// Returns all tests in the order of file and line.
-pub(super) fn tests() -> Result<Vec<Test>, SetupError> {
+pub(crate) fn tests() -> Result<Vec<Test>, SetupError> {
     if TESTS.is_empty() {
         let sentence = "no test is linked in; name the crate that holds the tests next to `main`: \
                         `use my_suite as _;`";

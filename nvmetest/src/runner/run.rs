@@ -30,12 +30,12 @@ const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// What the tests of a run share.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// The devices, or none if no test touches one.
-    pub(super) sessions: Vec<Session>,
-    pub(super) tally: Arc<Mutex<Tally>>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) tally: Arc<Mutex<Tally>>,
     /// Whether tests run that have a reason to be ignored.
-    pub(super) ignored_too: bool,
+    pub(crate) ignored_too: bool,
     /// How long a test may take that does not say it itself.
     timeout: Duration,
     baseline: Baseline,
@@ -46,7 +46,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(options: &Options, baseline: Baseline) -> Result<Self, SetupError> {
+    pub(crate) fn new(options: &Options, baseline: Baseline) -> Result<Self, SetupError> {
         let evidence = Arc::new(Evidence::new(options.evidence.clone(), options.verify));
         let tally = Arc::<Mutex<Tally>>::default();
         let current = Arc::default();
@@ -70,14 +70,14 @@ impl Run {
     }
 
     /// Returns whether `planned` is more than the reason why it does not run.
-    pub(super) fn touches_device(&self, planned: &Planned) -> bool {
+    pub(crate) fn touches_device(&self, planned: &Planned) -> bool {
         self.ignored_too || planned.test.function.ignore.is_none()
     }
 
     /// Runs a test and says what became of it, in the terms of libtest-mimic.
     ///
     /// What did not run, or failed as expected, is "ignored" there, with the verdict as the reason: never "ok".
-    pub(super) fn test(&mut self, planned: &Planned) -> Result<Completion, Failed> {
+    pub(crate) fn test(&mut self, planned: &Planned) -> Result<Completion, Failed> {
         let finding = self.finding(planned);
         locked(&self.tally).add(finding.verdict);
         let Finding { verdict, message } = finding;
@@ -127,7 +127,7 @@ impl Run {
     }
 
     /// Shuts the controllers down, and returns what a reader has to know beyond the verdicts.
-    pub(super) fn close(&mut self) -> Vec<String> {
+    pub(crate) fn close(&mut self) -> Vec<String> {
         let mut complaints = Vec::new();
         for session in &mut self.sessions {
             if let Err(error) = session.close(&self.watchdog) {
@@ -143,19 +143,24 @@ impl Run {
         complaints
     }
 
-    pub(super) fn is_as_expected(&self) -> bool {
+    pub(crate) fn is_as_expected(&self) -> bool {
         locked(&self.tally).is_as_expected()
     }
 
-    pub(super) fn has_lost_a_device(&self) -> bool {
+    pub(crate) fn has_lost_a_device(&self) -> bool {
         self.sessions.iter().any(|session| session.lost().is_some())
     }
 
     /// Says which verdicts there are, which devices were tested, and how to repeat the run.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let mut text = format!("verdicts: {}", locked(&self.tally));
         for session in &self.sessions {
             text += &format!("\ndevice: {} is {}", session.uri(), session.identity());
+        }
+        let unexplained = self.baseline.unexplained();
+        if !unexplained.is_empty() {
+            let tests: Vec<&str> = unexplained.into_iter().collect();
+            text += &format!("\nexpected, and not explained yet: {}", tests.join(", "));
         }
         text + &format!("\nseed: {}", shuffle::seed())
     }
@@ -185,6 +190,6 @@ fn end_process(
 }
 
 /// Locks what no panic can leave half done.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

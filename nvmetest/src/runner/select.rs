@@ -8,18 +8,18 @@ use crate::transport::DeviceUri;
 
 /// A test on a device.
 #[derive(Debug, Clone)]
-pub(super) struct Planned {
+pub(crate) struct Planned {
     /// The name that is reported: with the device, if there are several.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The name without the device.
-    pub(super) test_name: String,
-    pub(super) test: Test,
+    pub(crate) test_name: String,
+    pub(crate) test: Test,
     /// The index of the device.
-    pub(super) device: usize,
+    pub(crate) device: usize,
 }
 
 /// Returns each test on each device, device by device.
-pub(super) fn plan(tests: &[Test], devices: &[DeviceUri]) -> Vec<Planned> {
+pub(crate) fn plan(tests: &[Test], devices: &[DeviceUri]) -> Vec<Planned> {
     let on_device = |(device, uri): (usize, &DeviceUri)| {
         let suffix = if 1 < devices.len() { format!("@{uri}") } else { String::new() };
         let planned = move |test: &Test| {
@@ -34,7 +34,7 @@ pub(super) fn plan(tests: &[Test], devices: &[DeviceUri]) -> Vec<Planned> {
 /// Tells libtest-mimic, which has one filter, which tests any of `filters` matches.
 ///
 /// What does not match is named in the exact list of tests to skip, so that the counts are right.
-pub(super) fn select(
+pub(crate) fn select(
     planned: &[Planned],
     filters: &[String],
     arguments: &mut Arguments,
@@ -63,7 +63,7 @@ pub(super) fn select(
 }
 
 /// Returns whether `planned` is going to have a verdict, after [`select`].
-pub(super) fn reports(planned: &Planned, arguments: &Arguments) -> bool {
+pub(crate) fn reports(planned: &Planned, arguments: &Arguments) -> bool {
     let left_out = arguments.skip.contains(&planned.name);
     // `--ignored` leaves out the others; `--bench` leaves out all tests.
     let of_the_kind = !arguments.ignored || planned.test.function.ignore.is_some();

@@ -29,18 +29,18 @@ const LOSSES: u32 = 3;
 
 /// What every session of a run is given.
 #[derive(Debug, Clone)]
-pub(super) struct Supplies {
+pub(crate) struct Supplies {
     /// How much memory it can lend to its device, in bytes. Pages that nobody touches cost nothing.
-    pub(super) memory: usize,
+    pub(crate) memory: usize,
     /// Where its commands are logged.
-    pub(super) log: CmdLog,
+    pub(crate) log: CmdLog,
     /// Whether it verifies the data of all namespaces.
-    pub(super) verify: bool,
+    pub(crate) verify: bool,
 }
 
 impl Supplies {
     /// Makes what `options` ask for.
-    pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
+    pub(crate) fn new(options: &Options) -> Result<Self, SetupError> {
         let log = match &options.cmdlog {
             None => CmdLog::new(Geometry::default()),
             Some(path) => CmdLog::create(path, Geometry::default()),
@@ -53,7 +53,7 @@ impl Supplies {
 
 /// A device, its controller, and what happened to them.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(crate) struct Session {
     scheme: Opener,
     uri: DeviceUri,
     supplies: Supplies,
@@ -80,7 +80,7 @@ impl std::fmt::Debug for Opener {
 
 impl Session {
     /// Opens the device and initializes its controller.
-    pub(super) fn open(
+    pub(crate) fn open(
         scheme: &'static dyn Scheme,
         uri: DeviceUri,
         supplies: Supplies,
@@ -102,31 +102,31 @@ impl Session {
         })
     }
 
-    pub(super) fn uri(&self) -> &DeviceUri {
+    pub(crate) fn uri(&self) -> &DeviceUri {
         &self.uri
     }
 
     /// Returns model, serial number and firmware.
-    pub(super) fn identity(&self) -> &str {
+    pub(crate) fn identity(&self) -> &str {
         &self.identity
     }
 
     /// Returns what a baseline wants to know.
-    pub(super) fn dut(&self) -> Dut<'_> {
+    pub(crate) fn dut(&self) -> Dut<'_> {
         Dut { uri: &self.uri, model: &self.model, firmware: &self.firmware }
     }
 
-    pub(super) fn controller(&self) -> Option<&Controller> {
+    pub(crate) fn controller(&self) -> Option<&Controller> {
         self.controller.as_ref()
     }
 
     /// Returns why the device is lost for good, if it is.
-    pub(super) fn lost(&self) -> Option<&str> {
+    pub(crate) fn lost(&self) -> Option<&str> {
         self.lost.as_deref()
     }
 
     /// Runs `test`, or says why it cannot run.
-    pub(super) fn attempt(
+    pub(crate) fn attempt(
         &mut self,
         test: Test,
         timeout: Duration,
@@ -143,7 +143,7 @@ impl Session {
     }
 
     /// Makes the controller fit for the next test.
-    pub(super) fn repair(&mut self, repair: Repair, after: Test, watchdog: &Watchdog) {
+    pub(crate) fn repair(&mut self, repair: Repair, after: Test, watchdog: &Watchdog) {
         watchdog.watch(&format!("the repair after {}", after.name()), 2 * AFTERWARDS);
         match repair {
             Repair::Nothing => {}
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// Shuts the controller down, if there still is one, and lets go of the device.
-    pub(super) fn close(&mut self, watchdog: &Watchdog) -> Result {
+    pub(crate) fn close(&mut self, watchdog: &Watchdog) -> Result {
         let Some(mut nvme) = self.controller.take() else { return Ok(()) };
         watchdog.watch(&format!("the shutdown of {}", self.uri), AFTERWARDS);
         nvme.set_deadline(Instant::now() + AFTERWARDS);

@@ -5,10 +5,10 @@ use crate::transport::OpenError;
 /// Why a run cannot begin: one sentence for the person at the keyboard. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct SetupError(String);
+pub(crate) struct SetupError(String);
 
 impl SetupError {
-    pub(super) fn new(sentence: impl Into<String>) -> Self {
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 }

@@ -14,12 +14,12 @@ pub fn seed() -> u64 {
 }
 
 /// Chooses the seed, unless it was already asked for.
-pub(super) fn choose(seed: u64) {
+pub(crate) fn choose(seed: u64) {
     let _ = SEED.set(seed);
 }
 
 /// Orders `items` at random: the same seed gives the same order.
-pub(super) fn shuffle<T>(items: &mut [T], seed: u64) {
+pub(crate) fn shuffle<T>(items: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..items.len()).rev() {
         let other = splitmix(&mut state) % (last as u64 + 1);

@@ -7,23 +7,23 @@ use super::verdict::Verdict;
 
 /// How many tests have which verdict.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     planned: usize,
     verdicts: BTreeMap<Verdict, usize>,
 }
 
 impl Tally {
     /// Says how many verdicts there are going to be.
-    pub(super) fn expect(&mut self, planned: usize) {
+    pub(crate) fn expect(&mut self, planned: usize) {
         self.planned = planned;
     }
 
-    pub(super) fn add(&mut self, verdict: Verdict) {
+    pub(crate) fn add(&mut self, verdict: Verdict) {
         *self.verdicts.entry(verdict).or_default() += 1;
     }
 
     /// Counts the tests without a verdict as missing.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let reported: usize = self.verdicts.values().sum();
         if let Some(missing) = self.planned.checked_sub(reported).filter(|&missing| 0 < missing) {
             self.verdicts.insert(Verdict::Missing, missing);
@@ -31,7 +31,7 @@ impl Tally {
     }
 
     /// Says which tests did not get to a verdict: libtest-mimic calls such a run "ok".
-    pub(super) fn incomplete(&self) -> Option<String> {
+    pub(crate) fn incomplete(&self) -> Option<String> {
         let count = |verdict| self.verdicts.get(&verdict).copied().unwrap_or_default();
         let (blocked, missing) = (count(Verdict::Blocked), count(Verdict::Missing));
         let complete = blocked + missing == 0;
@@ -39,7 +39,7 @@ impl Tally {
             .then(|| format!("the run is not complete: {blocked} Blocked, {missing} Missing"))
     }
 
-    pub(super) fn is_as_expected(&self) -> bool {
+    pub(crate) fn is_as_expected(&self) -> bool {
         self.verdicts.keys().all(|verdict| verdict.is_as_expected())
     }
 }

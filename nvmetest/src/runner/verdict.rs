@@ -3,17 +3,21 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::Serialize;
 
 use crate::Error;
 
 /// What became of a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Verdict {
     /// The controller does what the test asks for.
     Pass,
     /// It does not; or the test left something behind.
     Fail,
+    /// The process that ran the test ended in it.
+    Crash,
     /// The test as a whole took longer than it may.
     Timeout,
     /// The controller was lost: it reports a fatal status, answers all ones, or its process died.
@@ -30,17 +34,22 @@ pub enum Verdict {
     ExpectedFail,
     /// The test passed, and the baseline says that it fails.
     UnexpectedPass,
+    /// The test was run several times, with several verdicts.
+    Flake,
 }
 
 impl Verdict {
     /// Returns whether a run with this verdict can still end well.
     pub fn is_as_expected(self) -> bool {
-        matches!(self, Self::Pass | Self::NotApplicable | Self::Skipped | Self::ExpectedFail)
+        matches!(
+            self,
+            Self::Pass | Self::NotApplicable | Self::Skipped | Self::ExpectedFail | Self::Flake
+        )
     }
 
     /// Returns whether the controller or the test did something wrong, which a baseline may expect.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Fail | Self::Timeout | Self::DutLost)
+        matches!(self, Self::Fail | Self::Crash | Self::Timeout | Self::DutLost)
     }
 }
 
@@ -52,24 +61,24 @@ impl fmt::Display for Verdict {
 
 /// A verdict and the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) verdict: Verdict,
+pub(crate) struct Finding {
+    pub(crate) verdict: Verdict,
     /// Empty if the test passed.
-    pub(super) message: String,
+    pub(crate) message: String,
 }
 
 impl Finding {
-    pub(super) fn new(verdict: Verdict, message: impl Into<String>) -> Self {
+    pub(crate) fn new(verdict: Verdict, message: impl Into<String>) -> Self {
         Self { verdict, message: message.into() }
     }
 
-    pub(super) fn pass() -> Self {
+    pub(crate) fn pass() -> Self {
         Self::new(Verdict::Pass, "")
     }
 
     /// Adds what was found after the test. A failure stays the failure that it is, unless the controller
     /// turns out to be lost.
-    pub(super) fn worsen(&mut self, verdict: Verdict, message: &str) {
+    pub(crate) fn worsen(&mut self, verdict: Verdict, message: &str) {
         if !self.verdict.is_failure() || verdict == Verdict::DutLost {
             self.verdict = verdict;
         }

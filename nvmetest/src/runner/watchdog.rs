@@ -14,7 +14,7 @@ use std::time::Instant;
 /// All waits of the driver end at the deadline of the test; what does not is a loop in the test itself, or
 /// in a peer. Rust cannot stop a thread, so the process has to end.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shared: Arc<Shared>,
     grace: Duration,
 }
@@ -39,7 +39,7 @@ impl Shared {
 
 impl Watchdog {
     /// Starts the thread. It calls `overrun` with what did not come back `grace` after its time.
-    pub(super) fn start(
+    pub(crate) fn start(
         grace: Duration,
         overrun: impl FnOnce(&str) + Send + 'static,
     ) -> std::io::Result<Self> {
@@ -52,14 +52,14 @@ impl Watchdog {
     }
 
     /// Watches `what` from now on, in place of what was watched before.
-    pub(super) fn watch(&self, what: &str, timeout: Duration) {
+    pub(crate) fn watch(&self, what: &str, timeout: Duration) {
         let until = Instant::now() + timeout + self.grace;
         *self.shared.watched() = Some(Watched { what: what.to_owned(), until });
         self.shared.changed.notify_one();
     }
 
     /// Watches nothing.
-    pub(super) fn rest(&self) {
+    pub(crate) fn rest(&self) {
         *self.shared.watched() = None;
         self.shared.changed.notify_one();
     }

@@ -37,6 +37,11 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// On a kernel.
+    pub fn on(kernel: Choice) -> Self {
+        Self { kernel }
+    }
+
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let [bench, xtask] = [Program::Bench.build()?, Program::Xtask.build()?];
         let kernel = Kernel::provide(&self.kernel)?;

@@ -5,7 +5,7 @@
 
 mod acceleration;
 mod apt;
-mod bench;
+pub mod bench;
 pub mod check;
 mod cpio;
 mod drive;

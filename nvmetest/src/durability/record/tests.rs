@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::durability::journal::Lane;
+use crate::durability::journal::RING;
 use integrity::Content::Data;
 
 const BLOCKS: u64 = 16;
@@ -157,10 +158,25 @@ fn a_full_lane_takes_no_command_and_every_completion() {
         writer.ended(in_flight[0], Outcome::Maybe);
     }
     assert!(matches!(writer.flushes(), Err(JournalError::Full)));
+    assert!(matches!(writer.cache(true), Err(JournalError::Full)));
     record.take();
     let begun = writer.writes(5, [Data(105)].into_iter(), true).unwrap();
     writer.ended(begun, Outcome::Done);
     assert_eq!(violations(&record, &[]), [5]);
+}
+
+/// More completions than there can be commands in flight: what is not in the journal is not followed, and the record says so.
+#[test]
+fn a_completion_for_which_there_is_no_room_ends_the_record() {
+    let record = record();
+    let (_, writer) = worker(&record);
+    let begun = writer.writes(5, [Data(105)].into_iter(), true).unwrap();
+    for _ in 0..RING {
+        writer.ended(begun, Outcome::Done);
+    }
+    record.take();
+    let why = record.why_over().expect("some had no room");
+    assert!(why.contains("lane 1 of its journal had no room for a completion"), "{why}");
 }
 
 /// The ring begins again and again, in the midst of what is written.
@@ -182,14 +198,18 @@ fn a_lane_goes_round() {
 
 #[test]
 fn what_no_worker_leaves_in_a_lane_ends_the_record() {
-    for spoil in [Journal::spoil_length_for_test, Journal::spoil_entry_for_test] {
+    let spoils: [(fn(&Journal, usize), &str); 2] = [
+        (Journal::spoil_length_for_test, "is damaged"),
+        (Journal::spoil_entry_for_test, "has an entry that is none"),
+    ];
+    for (spoil, what) in spoils {
         let record = record();
         let (lane, writer) = worker(&record);
         write(&writer, 0, 100);
         spoil(&record.journal, lane.number());
         record.take();
         let why = record.why_over().expect("it is damaged");
-        assert!(why.contains("lane 1 of its journal"), "{why}");
+        assert!(why.contains(&format!("lane 1 of its journal {what}")), "{why}");
     }
 }
 

@@ -19,7 +19,7 @@ done
 xtask bind $drive >/tmp/said || fail "$(cat /tmp/said)"
 bench device pci:$drive >/tmp/ours || fail "the benchmark fails"
 xtask unbind $drive >/tmp/said || fail "$(cat /tmp/said)"
-echo "4 KiB random reads a second, $(uname -r)"
+echo "4 KiB random reads a second, $(uname -r), time of $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 awk 'BEGIN { printf "%6s %12s %12s %24s\n", "depth", "driver", "worker", "fio, io_uring, kernel" }
     NR == FNR { theirs[$1] = $2; next }
     { printf "%6d %12d %12d %24d\n", $1, $2, $3, theirs[$1] }' /tmp/theirs /tmp/ours

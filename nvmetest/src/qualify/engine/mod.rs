@@ -1,0 +1,21 @@
+//! The engine of a run: one coordinator, and a process for each device.
+//!
+//! `plan` says which tests there are, `coordinator` has the devices run them, `lane` is what it knows of one device, `record` is
+//! what it writes, `done` what an earlier part of the run did, `signals` is who interrupts it, `terminal` what a person sees of it meanwhile, and `summary` what
+//! is said at the end.
+
+mod coordinator;
+mod done;
+mod job;
+mod lane;
+mod plan;
+mod record;
+mod signals;
+mod summary;
+mod terminal;
+
+pub(super) use coordinator::run_job;
+pub(super) use job::Job;
+pub(super) use job::Pool;
+pub(super) use plan::Plan;
+pub(super) use record::FILE;

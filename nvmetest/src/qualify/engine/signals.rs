@@ -1,0 +1,58 @@
+//! Who interrupts a run.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SfdFlags;
+use nix::sys::signalfd::SignalFd;
+
+/// The signals that interrupt a run, while it has them.
+///
+/// They are blocked, in this process and in those that it starts: a device process does not end by itself when all
+/// processes of a job are told to.
+#[derive(Debug)]
+pub(super) struct Signals {
+    set: SigSet,
+    before: SigSet,
+    file: SignalFd,
+}
+
+impl Signals {
+    /// Takes the signals, in this thread and those that it starts from now on.
+    pub(super) fn take() -> io::Result<Self> {
+        let set = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+        let before = SigSet::thread_get_mask()?;
+        set.thread_block()?;
+        // A file that may not grow is an error of the write, and not the end of the process.
+        SigSet::from(Signal::SIGXFSZ).thread_block()?;
+        let file = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Self { set, before, file })
+    }
+
+    /// Returns which of the signals came, if one did.
+    ///
+    /// From then on they do what they do without this: the next ends the process at once, and with it, by the kernel,
+    /// all that it started.
+    pub(super) fn came(&mut self) -> Option<&'static str> {
+        let signal = self.file.read_signal().ok()??;
+        // There is no way for it to fail with a set that was blocked before.
+        let _ = self.set.thread_unblock();
+        let signal = i32::try_from(signal.ssi_signo).ok()?;
+        Signal::try_from(signal).ok().map(Signal::as_str)
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        let _ = self.before.thread_set_mask();
+    }
+}

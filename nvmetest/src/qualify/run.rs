@@ -1,0 +1,287 @@
+//! `run`: the qualification itself.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use super::engine::FILE;
+use super::engine::Job;
+use super::engine::Plan;
+use super::engine::Pool;
+use super::engine::run_job;
+use super::main::Program;
+use super::main::earlier_run;
+use crate::results;
+use crate::results::Mode;
+use crate::results::Results;
+use crate::runner::arguments::memory;
+use crate::runner::arguments::scheme;
+use crate::runner::arguments::seconds;
+use crate::runner::baseline::Baseline;
+use crate::runner::seed;
+use crate::runner::setup::SetupError;
+use crate::runner::shuffle;
+use crate::transport::DeviceUri;
+
+/// Qualify one drive or several: run the tests, and leave a folder with the results
+///
+/// The exit code is 0 if all is as expected, 1 if not, 2 if the run could not begin or its results could not be written, 3 if a
+/// device was lost for good, 130 if it was interrupted.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Run {
+    /// The device to qualify; repeatable (or NVMETEST_DEVICE, separated by spaces) [default: soft:]
+    #[arg(long = "device", value_name = "URI")]
+    devices: Vec<DeviceUri>,
+
+    /// The folder for the results, which has none yet
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Go on with the run in this folder: what has no verdict yet is run, as the run was told
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    resume: Option<PathBuf>,
+
+    /// The results of an earlier run, for the time that is left [default: the newest beside `--out`]
+    #[arg(long, value_name = "DIR")]
+    durations: Option<PathBuf>,
+
+    /// What is done about what is not as expected [default: ci]
+    #[arg(long, value_enum)]
+    mode: Option<ModeName>,
+
+    /// What several devices do
+    #[arg(long, value_enum, default_value = "matrix")]
+    pool: Pool,
+
+    /// The failures that are known (TOML); repeatable
+    #[arg(long, value_name = "FILE")]
+    baseline: Vec<PathBuf>,
+
+    /// Leave out the tests whose names contain this; repeatable
+    #[arg(long, value_name = "FILTER")]
+    skip: Vec<String>,
+
+    /// A filter is the whole name of a test
+    #[arg(long)]
+    exact: bool,
+
+    /// Run also tests that have a reason to be ignored
+    #[arg(long)]
+    include_ignored: bool,
+
+    /// Choose the seed of everything that is random in the run
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+
+    /// Run the tests in a random order, which follows from the seed
+    #[arg(long)]
+    shuffle: bool,
+
+    /// How much memory the tests of a device may lend to it
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = memory)]
+    memory: usize,
+
+    /// Verify the data of all namespaces in all tests
+    #[arg(long)]
+    verify: bool,
+
+    /// How long a test may take that does not say it itself
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    timeout: Duration,
+
+    /// How long after its timeout a test that does not come back is ended with its process
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    grace: Duration,
+
+    /// Say nothing but the summary
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Run only the tests whose names contain one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+}
+
+/// A mode on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModeName {
+    /// Baselines hold, and what is unexpected is run once more on a device that was reset
+    Ci,
+    /// Each test runs once, and no baseline makes a failure anything else
+    Certify,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Ci => Self::Ci,
+            ModeName::Certify => Self::Certify,
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn run(self, program: &Program<'_>) -> Result<ExitCode, SetupError> {
+        let job = match (&self.out, &self.resume) {
+            (_, Some(folder)) => {
+                let folder = folder.clone();
+                self.resumed(program, folder)?
+            }
+            (Some(out), None) => {
+                let out = out.clone();
+                self.job(program, out)?
+            }
+            (None, None) => {
+                return Err(SetupError::new("give the folder for the results with `--out DIR`"));
+            }
+        };
+        run_job(&job)
+    }
+
+    /// What is left of the run in `folder`.
+    fn resumed(self, program: &Program<'_>, folder: PathBuf) -> Result<Job, SetupError> {
+        let results = Results::read(&folder.join(FILE))
+            .map_err(|error| SetupError::new(error.to_string()))?;
+        let [first, ..] = &results.runs[..] else {
+            return Err(SetupError::new(format!("there is no run in {}", folder.display())));
+        };
+        let earlier = earlier_run(&first.command).ok_or_else(|| {
+            let command = first.command.join(" ");
+            SetupError::new(format!(
+                "the run in {} was started in a way that this program does not know: {command}",
+                folder.display()
+            ))
+        })?;
+        self.agrees_with(&earlier, first)?;
+        let devices = results.devices.values().map(|device| device.uri.parse());
+        let earlier = Self {
+            devices: devices.collect::<Result<_, _>>()?,
+            seed: Some(first.seed),
+            quiet: self.quiet,
+            ..earlier
+        };
+        let mut job = earlier.job(program, folder)?;
+        if job.plan.suite().hash != first.suite.hash {
+            return Err(SetupError::new(format!(
+                "the run was begun with other tests than those of this program (suite {} and not {}); go on with the program that began it, or begin another run",
+                first.suite.hash,
+                job.plan.suite().hash
+            )));
+        }
+        job.earlier = Some(results);
+        Ok(job)
+    }
+
+    /// Fails if this asks for something else than what the run in the folder was told.
+    fn agrees_with(&self, earlier: &Self, run: &results::Run) -> Result<(), SetupError> {
+        let differs = |what: &str, now: String, then: String| {
+            Err(SetupError::new(format!(
+                "the {what} is {now} now, and the run began with {then}; leave it out, or begin another run"
+            )))
+        };
+        if let Some(seed) = self.seed.filter(|seed| *seed != run.seed) {
+            return differs("seed", seed.to_string(), run.seed.to_string());
+        }
+        let mode = self.mode.map(Mode::from).filter(|mode| *mode != run.mode);
+        if let Some(mode) = mode {
+            return differs("mode", format!("{mode:?}"), format!("{:?}", run.mode));
+        }
+        if !self.devices.is_empty() && self.devices != earlier.devices {
+            let text = |devices: &[DeviceUri]| {
+                let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
+                devices.join(" ")
+            };
+            return differs("device", text(&self.devices), text(&earlier.devices));
+        }
+        if !self.filters.is_empty() || !self.skip.is_empty() {
+            return Err(SetupError::new(
+                "a run goes on with the tests that it began with; give no filter with `--resume`",
+            ));
+        }
+        Ok(())
+    }
+
+    fn job(self, program: &Program<'_>, out: PathBuf) -> Result<Job, SetupError> {
+        let devices = devices(self.devices)?;
+        for device in &devices {
+            scheme(program.schemes, device)?;
+        }
+        if let Some(seed) = self.seed {
+            shuffle::choose(seed);
+        }
+        let plan = Plan::new(&self.filters, self.exact, &self.skip, self.shuffle.then(seed))?;
+        let baseline = Baseline::read(&self.baseline, |test| plan.exists(test))?;
+        let durations = durations(self.durations.as_deref(), &out)?;
+        Ok(Job {
+            devices,
+            out,
+            mode: self.mode.unwrap_or(ModeName::Ci).into(),
+            pool: self.pool,
+            profile: "default".to_owned(),
+            baseline,
+            plan,
+            seed: seed(),
+            earlier: None,
+            durations,
+            include_ignored: self.include_ignored,
+            memory: self.memory,
+            verify: self.verify,
+            timeout: self.timeout,
+            grace: self.grace,
+            quiet: self.quiet,
+            command: program.command.clone(),
+            runner: program.runner.clone(),
+        })
+    }
+}
+
+/// How long the tests took in the run in `folder`; or, if there is none, in the newest one beside `out`.
+fn durations(
+    folder: Option<&Path>,
+    out: &Path,
+) -> Result<HashMap<String, u64>, SetupError> {
+    let results = match folder {
+        Some(folder) => Some(
+            Results::read(&folder.join(FILE))
+                .map_err(|error| SetupError::new(error.to_string()))?,
+        ),
+        // Nobody asked for it: if it is no use, it is not used.
+        None => newest_beside(out).and_then(|path| Results::read(&path).ok()),
+    };
+    let attempts = results.map(|results| results.attempts).unwrap_or_default();
+    Ok(attempts.into_iter().map(|attempt| (attempt.test, attempt.took_us)).collect())
+}
+
+fn newest_beside(out: &Path) -> Option<PathBuf> {
+    let out = std::path::absolute(out).ok()?;
+    let entries = fs::read_dir(out.parent()?).ok()?;
+    let files = entries.filter_map(Result::ok).map(|entry| entry.path().join(FILE));
+    let dated = files.filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)));
+    dated.max().map(|(_, path)| path)
+}
+
+/// The devices of the command line, or those of the environment, or the soft controller.
+fn devices(chosen: Vec<DeviceUri>) -> Result<Vec<DeviceUri>, SetupError> {
+    let mut devices = chosen;
+    if devices.is_empty() {
+        let environment = std::env::var("NVMETEST_DEVICE").unwrap_or_default();
+        devices = environment.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    }
+    if devices.is_empty() {
+        devices.push("soft:".parse()?);
+    }
+    for (index, device) in devices.iter().enumerate() {
+        if devices[..index].contains(device) {
+            return Err(SetupError::new(format!(
+                "the device {device} is given twice; give it once"
+            )));
+        }
+    }
+    Ok(devices)
+}

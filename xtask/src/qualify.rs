@@ -1,0 +1,141 @@
+//! `cargo xtask qualify`.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::ExitCode;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use anyhow::Context;
+use clap::Args;
+use xshell::Shell;
+use xshell::cmd;
+
+use crate::suites::BASELINES;
+use crate::suites::baseline;
+use crate::suites::executable;
+use crate::suites::root;
+
+/// Qualify drives: run the suites, keep the results, and make a report of them; `-- --help` lists the options
+///
+/// The baselines of the devices are handed over as `cargo xtask test` does. The results are in a new folder below
+/// target/nvmetest/qualify, unless `--out` says where.
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub struct Qualify {
+    /// Build with optimization
+    #[arg(long)]
+    release: bool,
+
+    /// Options of the run
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    options: Vec<OsString>,
+}
+
+impl Qualify {
+    /// Builds `nvmetest-qualify`, and becomes it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let program = build(self.release)?;
+        let options: Vec<OsString> =
+            self.options.into_iter().skip_while(|option| option == "--").collect();
+        let added = additions(&options, &root().join(BASELINES), &root().join("target"));
+        become_it(&program, [vec!["run".into()], added, options].concat())
+    }
+}
+
+/// Becomes `program`: who ends this process ends the run.
+fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let error = Command::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("{} does not start", program.display()))
+}
+
+/// Builds the program.
+fn build(release: bool) -> anyhow::Result<PathBuf> {
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    let release = release.then_some("--release");
+    let build = cmd!(
+        sh,
+        "cargo build --package nvmetest-suites --bin nvmetest-qualify {release...} --message-format json-render-diagnostics"
+    );
+    let messages = build.quiet().read().context("nvmetest-qualify does not build")?;
+    executable(&messages, "nvmetest-qualify", false)
+        .context("cargo did not say where the built program is")
+}
+
+/// What the options leave to this: a folder for the results, and what is known of the devices.
+fn additions(options: &[OsString], baselines: &Path, target: &Path) -> Vec<OsString> {
+    let given = |name: &str| {
+        let assigned = format!("{name}=");
+        options.iter().any(|option| {
+            option == name || option.to_str().is_some_and(|option| option.starts_with(&assigned))
+        })
+    };
+    // A run that goes on knows both, and help needs neither.
+    if given("--resume") || given("--help") || given("-h") {
+        return Vec::new();
+    }
+    let mut added = Vec::new();
+    if !given("--out") {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let folder = format!("nvmetest/qualify/{}-{}", now.as_secs(), std::process::id());
+        added.extend(["--out".into(), target.join(folder).into_os_string()]);
+    }
+    if !given("--baseline") {
+        let mut files: Vec<PathBuf> =
+            devices(options).iter().filter_map(|device| baseline(baselines, device)).collect();
+        files.sort();
+        files.dedup();
+        added.extend(files.into_iter().flat_map(|file| ["--baseline".into(), file.into()]));
+    }
+    added
+}
+
+/// The devices that the options name, or the environment.
+fn devices(options: &[OsString]) -> Vec<String> {
+    let text = |option: &OsString| option.to_str().map(str::to_owned);
+    let behind = options.windows(2).filter(|pair| pair[0] == "--device");
+    let behind = behind.filter_map(|pair| text(&pair[1]));
+    let assigned = options.iter().filter_map(text);
+    let assigned = assigned.filter_map(|it| it.strip_prefix("--device=").map(str::to_owned));
+    let devices: Vec<String> = behind.chain(assigned).collect();
+    if !devices.is_empty() {
+        return devices;
+    }
+    let environment = env::var("NVMETEST_DEVICE").unwrap_or_default();
+    environment.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn added(options: &[&str], baselines: &Path) -> Vec<String> {
+        let options: Vec<OsString> = options.iter().map(OsString::from).collect();
+        let added = additions(&options, baselines, Path::new("/t"));
+        added.into_iter().map(|word| word.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_given_is_not_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("qemu.toml");
+        fs::write(&file, "").unwrap();
+        let file = file.to_str().unwrap();
+
+        let both = added(&["--device", "qemu:ns=2", "--device=soft:"], folder.path());
+        assert_eq!((&*both[0], &both[2..]), ("--out", &["--baseline".to_owned(), file.into()][..]));
+        assert!(both[1].starts_with("/t/nvmetest/qualify/"), "{both:?}");
+        let out = added(&["--out=x", "--device", "qemu:", "--device", "qemu:ns=2"], folder.path());
+        assert_eq!(out, ["--baseline", file]);
+        let known = added(&["--out", "x", "--device=qemu:", "--baseline", "y"], folder.path());
+        assert_eq!(known, [""; 0]);
+        assert_eq!(added(&["--resume", "x"], folder.path()), [""; 0]);
+    }
+}
