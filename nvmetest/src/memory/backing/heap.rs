@@ -76,6 +76,10 @@ pub(in crate::memory) unsafe fn unmap(base: NonNull<u8>, len: usize) {
     unsafe { dealloc(base.as_ptr(), layout) };
 }
 
+/// Miri has no caches.
+#[inline(always)]
+pub(in crate::memory) fn fetch_to_write<T>(_within: &T) {}
+
 /// Miri keeps nothing in registers.
 #[inline(always)]
 pub(in crate::memory) fn touch_what_escaped() {}

@@ -119,6 +119,24 @@ pub(in crate::memory) unsafe fn unmap(base: NonNull<u8>, len: usize) {
     debug_assert!(unmapped.is_ok(), "munmap: {unmapped:?}");
 }
 
+/// Has the processor bring a cache line nearer, to write it: it is taken from others that have it. Nobody waits for it,
+/// nothing depends on it, and where it is not known, nothing is done.
+#[inline(always)]
+pub(in crate::memory) fn fetch_to_write<T>(within: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: The instruction has no effect but on caches. All processors that have 64 bits know it, or take it for one
+    // that does nothing.
+    unsafe {
+        std::arch::asm!(
+            "prefetchw [{}]",
+            in(reg) std::ptr::from_ref(within),
+            options(nostack, preserves_flags, readonly)
+        );
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = within;
+}
+
 /// Has the compiler assume that all memory whose address escaped is read and written here, so that it keeps no
 /// byte of a buffer in a register across it.
 #[inline(always)]
