@@ -64,13 +64,13 @@ impl Report {
 }
 
 /// Becomes `program`: who ends this process ends the run.
-fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+pub fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let error = Command::new(program).args(arguments).exec();
     Err(error).with_context(|| format!("{} does not start", program.display()))
 }
 
 /// Builds the program.
-fn build(release: bool) -> anyhow::Result<PathBuf> {
+pub fn build(release: bool) -> anyhow::Result<PathBuf> {
     let sh = Shell::new()?;
     sh.change_dir(root());
     let release = release.then_some("--release");

@@ -48,6 +48,7 @@
 //! | 130 | the run was interrupted |
 
 pub mod baseline;
+mod bisect;
 mod choices;
 mod device;
 mod engine;

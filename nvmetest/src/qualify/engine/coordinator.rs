@@ -19,6 +19,7 @@ use nix::poll::PollTimeout;
 use nix::poll::poll;
 
 use super::done::Done;
+use super::done::wants_another;
 use super::job::Job;
 use super::job::Pool;
 use super::lane::Lane;
@@ -39,17 +40,18 @@ use crate::qualify::device::Heard;
 use crate::qualify::device::Ran;
 use crate::qualify::device::Request;
 use crate::qualify::device::RunTest;
+use crate::report;
 use crate::results::Attempt;
 use crate::results::Device;
 use crate::results::End;
 use crate::results::EndReason;
 use crate::results::Health;
-use crate::results::Mode;
 use crate::results::Moment;
 use crate::results::Results;
 use crate::results::Run;
 use crate::results::SCHEMA;
 use crate::results::Subject;
+use crate::results::Waiver;
 use crate::runner::Verdict;
 use crate::runner::attempt::AFTERWARDS;
 use crate::runner::evidence;
@@ -73,6 +75,16 @@ const INTERRUPTION: Duration = Duration::from_secs(5);
 
 /// Does what `job` says. Returns the exit code.
 pub(in crate::qualify) fn run_job(job: &Job) -> Result<ExitCode, SetupError> {
+    let (code, results) = results_of(job)?;
+    let summary = Summary::of(job, &results);
+    // A reader that went away has seen enough.
+    let _ = write!(io::stdout(), "{summary}");
+    report::write(&job.out)?;
+    Ok(ExitCode::from(code))
+}
+
+/// Does what `job` says. Returns the exit code and the results, which are written.
+pub(in crate::qualify) fn results_of(job: &Job) -> Result<(u8, Results), SetupError> {
     let mut signals = Signals::take()
         .map_err(|error| SetupError::new(format!("signals cannot be waited for: {error}")))?;
     if job.earlier.is_none() {
@@ -81,8 +93,8 @@ pub(in crate::qualify) fn run_job(job: &Job) -> Result<ExitCode, SetupError> {
     let started = Instant::now();
     let mut coordinator = Coordinator::open(job, &mut signals)?;
     let done = coordinator.run(&mut signals);
-    let code = match done {
-        Ok(()) => coordinator.code(),
+    let code = match done.and_then(|()| coordinator.breaches()) {
+        Ok(breaches) => coordinator.code(breaches),
         // What runs is ended by dropping it; the record cannot take the news.
         Err(error) => {
             let _ = coordinator.end(EndReason::Failed, SETUP, started);
@@ -91,10 +103,7 @@ pub(in crate::qualify) fn run_job(job: &Job) -> Result<ExitCode, SetupError> {
     };
     coordinator.end(coordinator.reason(), code, started)?;
     coordinator.terminal.finish();
-    let summary = Summary::of(job, &coordinator.record.results);
-    // A reader that went away has seen enough.
-    let _ = write!(io::stdout(), "{summary}");
-    Ok(ExitCode::from(code))
+    Ok((code, coordinator.record.results))
 }
 
 /// Has the devices run the tests.
@@ -167,10 +176,10 @@ impl<'j> Coordinator<'j> {
             id: id.unwrap_or_else(|| format!("{started_ms:x}-{:x}", std::process::id())),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             suite: job.plan.suite.clone(),
-            profile: job.profile.clone(),
-            mode: job.mode,
+            profile: job.profile.name.clone(),
+            mode: job.profile.mode,
             seed: job.seed,
-            shard: None,
+            shard: job.plan.shard,
             host: host(),
             command: job.command.clone(),
             started_ms,
@@ -213,7 +222,7 @@ impl<'j> Coordinator<'j> {
                 if !done.is_planned(device, &item.name) {
                     self.record.write(item.planned(device))?;
                 }
-                let Some(attempt) = done.next(device, &item.name, job.mode) else { continue };
+                let Some(attempt) = done.next(device, &item.name, &job.profile) else { continue };
                 let work = Work { item: index, attempt };
                 match device {
                     None => self.queue.push_back(work),
@@ -368,10 +377,6 @@ impl<'j> Coordinator<'j> {
         let item = &self.job.plan.tests[work.item];
         let found = finding.verdict;
         let waiver = self.job.baseline.waiver(lane.dut(), &item.name);
-        let finding = match self.job.mode {
-            Mode::Ci => self.job.baseline.judge(lane.dut(), &item.name, finding),
-            Mode::Certify => finding,
-        };
         let rerun = evidence::rerun(&self.job.runner, &item.name, &lane.uri, self.job.verify);
         Attempt {
             device: lane.device,
@@ -384,22 +389,31 @@ impl<'j> Coordinator<'j> {
             took_us: 0,
             waiver,
             evidence: None,
-            rerun: (found.is_failure() || !finding.verdict.is_as_expected()).then_some(rerun),
+            rerun: (found.is_failure() || !found.is_as_expected()).then_some(rerun),
             measured: Vec::new(),
             workers: Vec::new(),
         }
     }
 
     /// Writes an attempt, and has the test run again if that is to be.
-    fn judged(&mut self, index: usize, work: Work, attempt: Attempt) -> Result<(), SetupError> {
-        let again = self.job.mode == Mode::Ci
-            && work.attempt == 1
-            && !attempt.verdict.is_as_expected()
-            && self.interrupted.is_none();
-        self.terminal.result(&self.lanes[index].uri, &attempt, again);
+    fn judged(&mut self, index: usize, work: Work, mut attempt: Attempt) -> Result<(), SetupError> {
+        let Job { profile, baseline, .. } = self.job;
+        // A figure beyond its limit is found before anybody asks what is known.
+        profile.judge(&mut attempt);
+        let counts = |waiver: &Waiver| profile.honours(&attempt.test, waiver);
+        if attempt.waiver.as_ref().is_some_and(counts) {
+            let finding = Finding::new(attempt.verdict, std::mem::take(&mut attempt.message));
+            let finding = baseline.judge(self.lanes[index].dut(), &attempt.test, finding);
+            (attempt.verdict, attempt.message) = (finding.verdict, finding.message);
+        }
+        let again =
+            self.interrupted.is_none() && wants_another(attempt.verdict, work.attempt, profile);
+        let unexpected = again && profile.repeats <= work.attempt;
+        self.terminal.result(&self.lanes[index].uri, &attempt, unexpected);
         self.record.write(attempt)?;
         if again {
-            self.lanes[index].queue.push_front(Work { attempt: 2, ..work });
+            let next = Work { attempt: work.attempt + 1, ..work };
+            self.lanes[index].queue.push_front(next);
         }
         Ok(())
     }
@@ -573,10 +587,9 @@ impl<'j> Coordinator<'j> {
                 return Ok(());
             };
             let item = &self.job.plan.tests[work.item];
-            let ignored = item.test.function.ignore.filter(|_| !self.job.include_ignored);
             let kills = self.kills.get(&item.place()).copied().unwrap_or_default();
-            let finding = if let Some(reason) = ignored {
-                Finding::new(Verdict::Skipped, reason)
+            let finding = if let Some(reason) = &item.ignored {
+                Finding::new(Verdict::Skipped, &**reason)
             } else if KILLS <= kills {
                 if 1 < work.attempt {
                     continue;
@@ -584,7 +597,7 @@ impl<'j> Coordinator<'j> {
                 let name = item.test.function.name;
                 let text = format!("`{name}` is in quarantine: it killed a device {kills} times");
                 Finding::new(Verdict::Blocked, text)
-            } else if 1 < work.attempt {
+            } else if self.job.profile.repeats < work.attempt {
                 let request = Request::Reset(item.name.clone());
                 lane.ask(&request, Phase::Resetting(work), 2 * AFTERWARDS);
                 return Ok(());
@@ -593,8 +606,7 @@ impl<'j> Coordinator<'j> {
                 return Ok(());
             };
             let attempt = self.attempt(index, work, now_ms(), finding);
-            self.terminal.result(&self.lanes[index].uri, &attempt, false);
-            self.record.write(attempt)?;
+            self.judged(index, work, attempt)?;
         }
     }
 
@@ -602,7 +614,12 @@ impl<'j> Coordinator<'j> {
         let item = &self.job.plan.tests[work.item];
         let several = 1 < self.lanes.len();
         let lane = &mut self.lanes[index];
-        let timeout = item.test.function.timeout.unwrap_or(self.job.timeout).min(LONGEST);
+        let own = item.test.function.timeout;
+        let timeout = match self.job.timeout {
+            Some(timeout) => own.unwrap_or(timeout),
+            None => self.job.profile.timeout(own),
+        };
+        let timeout = timeout.min(LONGEST);
         let folder = evidence_folder(&item.name, several.then_some(lane.device), work.attempt);
         let request = Request::Run(RunTest {
             test: item.name.clone(),
@@ -661,13 +678,27 @@ impl<'j> Coordinator<'j> {
         }
     }
 
-    fn code(&self) -> u8 {
+    /// Notes what the profile asks for and the run does not have. Returns how much that is.
+    fn breaches(&mut self) -> Result<usize, SetupError> {
+        if self.interrupted.is_some() {
+            return Ok(0);
+        }
+        let breaches = self.job.profile.breaches(&self.record.results);
+        for breach in &breaches {
+            let text = format!("profile {}: {breach}", self.job.profile.name);
+            self.terminal.note(&text);
+            self.record.note(Subject::Other, breach.device, breach.test.as_deref(), text)?;
+        }
+        Ok(breaches.len())
+    }
+
+    fn code(&self, breaches: usize) -> u8 {
         let outcomes = self.record.results.outcomes();
         if self.interrupted.is_some() {
             INTERRUPTED
         } else if self.lanes.iter().any(|lane| lane.lost.is_some()) {
             LOST
-        } else if outcomes.iter().all(|outcome| outcome.verdict.is_as_expected()) {
+        } else if breaches == 0 && outcomes.iter().all(|it| it.verdict.is_as_expected()) {
             0
         } else {
             UNEXPECTED

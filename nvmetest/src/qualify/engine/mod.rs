@@ -14,8 +14,11 @@ mod signals;
 mod summary;
 mod terminal;
 
+pub(super) use coordinator::results_of;
 pub(super) use coordinator::run_job;
 pub(super) use job::Job;
 pub(super) use job::Pool;
 pub(super) use plan::Plan;
+pub(super) use plan::Selection;
+pub(super) use plan::listed;
 pub(super) use record::FILE;

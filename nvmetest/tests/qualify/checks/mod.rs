@@ -1,5 +1,6 @@
 //! The tests of the engine.
 
+mod bisect;
 mod ends;
 mod modes;
 mod pools;
@@ -48,11 +49,13 @@ pub fn all() -> Vec<Trial> {
         pools::a_matrix_runs_everything_everywhere,
         pools::identical_drives_share_the_tests,
         pools::drives_that_differ_do_not_share,
+        pools::shards_have_each_test_once,
         resume::a_run_that_was_killed_goes_on,
         resume::a_run_does_not_go_on_as_another,
         ends::an_interruption_ends_the_test_and_what_is_missing_is_run_later,
         ends::a_second_interruption_ends_at_once_and_leaves_nothing,
         ends::a_full_disk_is_a_sentence_and_what_was_written_is_whole,
+        bisect::what_makes_a_test_fail_is_found,
         usage::what_is_wrong_is_one_sentence_and_exit_code_2,
         usage::the_plain_runner_is_a_subcommand,
     ]
@@ -96,7 +99,7 @@ impl Bench {
         command.env(AS_SUITE, "1").env(MARKS, self.folder.path().join("marks"));
         command.env("NVMETEST_DEVICE", "fake:").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for variable in ["NVMETEST_VERIFY", "RUST_BACKTRACE"] {
+        for variable in ["NVMETEST_VERIFY", "NVMETEST_SHARD", "RUST_BACKTRACE"] {
             command.env_remove(variable);
         }
         command
