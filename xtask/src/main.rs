@@ -4,6 +4,7 @@ mod bench;
 mod bind;
 mod browser;
 mod ci;
+mod cmdlog;
 mod dist;
 mod guards;
 mod lab;
@@ -16,6 +17,7 @@ mod suites;
 mod system;
 mod test;
 mod vm;
+mod wireshark;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,8 @@ enum Task {
     Lab(lab::Lab),
     Dist(dist::Dist),
     Ci(ci::Ci),
+    Cmdlog(cmdlog::Cmdlog),
+    Wireshark(wireshark::Wireshark),
     #[command(subcommand)]
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Some(Task::Lab(lab)) => lab.run(),
         Some(Task::Dist(dist)) => dist.run(),
         Some(Task::Ci(ci)) => ci.run(),
+        Some(Task::Cmdlog(cmdlog)) => cmdlog.run(),
+        Some(Task::Wireshark(wireshark)) => wireshark.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -48,7 +48,7 @@ impl Qualify {
 }
 
 /// Becomes `program`: who ends this process ends the run.
-fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+pub fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let error = Command::new(program).args(arguments).exec();
     Err(error).with_context(|| format!("{} does not start", program.display()))
 }

@@ -22,6 +22,9 @@ const SLURM: [&str; 4] =
 /// The device of `qemu:` runs in this.
 const QEMU: &str = "qemu-system-x86_64";
 
+/// The capture of a command log is read by this.
+const TSHARK: &str = "tshark";
+
 /// Installs Chromium, and is what a person runs who is not root.
 const INSTALL_CHROMIUM: &str = "xtask/install-chromium.sh";
 
@@ -56,6 +59,26 @@ pub fn provide_slurm(sh: &Shell) -> anyhow::Result<String> {
         None => Ok("Slurm was installed".to_owned()),
         Some(program) => bail!("Slurm was installed, and {program} is not there"),
     }
+}
+
+/// Sees to it that tshark is there, which has the dissectors of Wireshark. Returns what was done.
+pub fn provide_tshark(sh: &Shell) -> anyhow::Result<String> {
+    if find(TSHARK).is_some() {
+        return Ok(format!("{TSHARK} is there"));
+    }
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{TSHARK} is missing, and only root can install it: run `sudo apt-get install {TSHARK}` once"
+        );
+    }
+    let apt_get = |arguments: &[&str]| {
+        cmd!(sh, "apt-get -q {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()
+    };
+    let install = || apt_get(&["install", "-y", "--no-install-recommends", "--no-remove", TSHARK]);
+    // The lists that are there may name packages that are no longer.
+    install().or_else(|_| apt_get(&["update"]).and_then(|()| install()))?;
+    find(TSHARK).with_context(|| format!("{TSHARK} was installed, and is not on PATH"))?;
+    Ok(format!("{TSHARK} was installed"))
 }
 
 /// Sees to it that Chromium is there. Returns what was done.
@@ -102,10 +125,14 @@ mod tests {
     #[test]
     fn the_recipes_name_no_mirror() {
         let recipe = |path| fs::read_to_string(root().join(path)).unwrap();
-        let (qemu, slurm) = (recipe(INSTALL_QEMU), recipe(INSTALL_SLURM));
-        assert!(qemu.contains("apt-get indextargets"), "it no longer asks apt for the mirror");
-        for word in ["://", ".org", ".com", ".net"] {
-            assert!(!qemu.contains(word) && !slurm.contains(word), "a recipe contains `{word}`");
+        assert!(
+            recipe(INSTALL_QEMU).contains("apt-get indextargets"),
+            "it no longer asks apt for the mirror"
+        );
+        for path in [INSTALL_QEMU, INSTALL_SLURM, INSTALL_CHROMIUM] {
+            for word in ["://", ".org", ".com", ".net"] {
+                assert!(!recipe(path).contains(word), "{path} contains `{word}`");
+            }
         }
     }
 }

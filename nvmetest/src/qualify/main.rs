@@ -15,7 +15,9 @@ use super::baseline::Baseline;
 use super::merge::Merge;
 use super::profile::Listed;
 use super::profile::Show;
+use super::render;
 use super::run::Run;
+use crate::cmdlog::tools::Tool;
 use crate::qualify::device;
 use crate::runner::main::SETUP;
 use crate::runner::main::complain;
@@ -41,7 +43,19 @@ enum Command {
     Merge(Merge),
     Baseline(Baseline),
     Profile(Show),
+    Report(render::Report),
+    Junit(render::Junit),
+    Ktap(render::Ktap),
+    Schema(render::Schema),
     Test(Test),
+    Cmdlog(Cmdlog),
+}
+
+/// Show, count, draw, export or replay the log of a run's commands
+#[derive(Debug, Args)]
+struct Cmdlog {
+    #[command(subcommand)]
+    tool: Tool,
 }
 
 /// Run tests and print their verdicts, and nothing else: the plain runner
@@ -116,9 +130,19 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
         Command::Profile(show) => {
             Listed::all().and_then(|tests| show.run(&tests).map_err(sentence))
         }
+        Command::Report(report) => report.run(),
+        Command::Junit(junit) => junit.run(),
+        Command::Ktap(ktap) => ktap.run(),
+        Command::Schema(schema) => Ok(schema.run()),
         Command::Test(Test { options }) => {
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
+        }
+        Command::Cmdlog(Cmdlog { tool }) => {
+            return tool.run(program.schemes).unwrap_or_else(|error| {
+                complain(&error.to_string());
+                ExitCode::from(SETUP)
+            });
         }
     };
     done.unwrap_or_else(|error| {

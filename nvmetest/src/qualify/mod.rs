@@ -56,6 +56,7 @@ mod health;
 mod main;
 pub mod merge;
 pub mod profile;
+mod render;
 mod run;
 pub mod shard;
 

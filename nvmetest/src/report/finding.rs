@@ -113,10 +113,11 @@ fn message(view: &View<'_>, attempt: &Attempt) -> Markup {
     if attempt.message.is_empty() {
         return html! {};
     }
+    let shown =
+        |max| html! { pre.message tabindex="0" { (Said::lines(attempt.message.trim_end(), max)) } };
+    let whole = shown(MESSAGE);
     // A page of nothing but failures still has the beginning of each.
-    let size = attempt.message.len().min(MESSAGE);
-    let max = if view.take(size) { MESSAGE } else { 200 };
-    html! { pre.message tabindex="0" { (Said::lines(attempt.message.trim_end(), max)) } }
+    if view.take(whole.0.len()) { whole } else { shown(200) }
 }
 
 fn waived(waiver: &Waiver, certify: bool) -> Markup {

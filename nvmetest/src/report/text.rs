@@ -19,6 +19,9 @@ pub(super) struct Said<'a> {
 /// The bytes of a name.
 const NAME: usize = 400;
 
+/// The bytes of a line that stands for a text.
+const LINE: usize = 240;
+
 impl<'a> Said<'a> {
     /// A text in one line, such as a name.
     pub(super) fn name(text: &'a str) -> Self {
@@ -27,7 +30,8 @@ impl<'a> Said<'a> {
 
     /// The first line of a text.
     pub(super) fn first_line(text: &'a str) -> Self {
-        Self::name(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default())
+        let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Self { max: LINE, ..Self::name(line) }
     }
 
     /// A text of several lines, of at most `max` bytes.
