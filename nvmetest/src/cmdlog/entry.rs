@@ -33,8 +33,7 @@ const WRITING: u64 = 1;
 const IN_FLIGHT: u64 = 2;
 /// The SQE is whole, the host gave the command up.
 const ABANDONED: u64 = 3;
-/// The SQE is whole, how the command ended is being written.
-const ENDING: u64 = 4;
+// 4 was a state in which how the command ended was being written; a log may have it, of a command in flight.
 /// All is whole.
 const COMPLETED: u64 = 5;
 /// All is whole: the completion came after the host had given the command up.
@@ -118,8 +117,7 @@ impl<'a> Slot<'a> {
             _ if before == stamp(sequence, ABANDONED) => COMPLETED_LATE,
             _ => return false,
         };
-        self.0[STAMP].store(stamp(sequence, ENDING), Relaxed);
-        fence(Release);
+        // Nobody reads these words while the stamp is what it was: they count from the next one on, which comes behind them.
         self.0[COMPLETED_NS].store(at_ns, Relaxed);
         let words: [u64; 2] = zerocopy::transmute!(*cqe);
         self.0[CQE].store(words[0], Relaxed);
@@ -133,8 +131,7 @@ impl<'a> Slot<'a> {
         if self.0[STAMP].load(Relaxed) != stamp(sequence, IN_FLIGHT) {
             return false;
         }
-        self.0[STAMP].store(stamp(sequence, ENDING), Relaxed);
-        fence(Release);
+        // As above.
         self.0[ABANDONED_NS].store(at_ns, Relaxed);
         self.0[STAMP].store(stamp(sequence, ABANDONED), Release);
         true
@@ -143,7 +140,7 @@ impl<'a> Slot<'a> {
     /// Returns entry number `sequence` if that is what the slot holds, whole.
     pub(super) fn read(self, sequence: u64) -> Option<Entry> {
         // Of the states of one entry there are few, so a live writer makes this repeat seldom.
-        // One that died in the middle left an ending that never ends: that is a command in flight.
+        // One that died in the middle of an ending left a command in flight.
         (0..4).find_map(|_| self.try_read(sequence).ok()).flatten()
     }
 
