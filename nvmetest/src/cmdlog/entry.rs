@@ -4,6 +4,8 @@
 //! It is a sequence lock. A writer stores `WRITING`, then the words, then the new state with release
 //! order; a reader takes the stamp before and after the words and keeps nothing if they differ.
 //! The number makes sure that an entry that was overwritten in between differs too.
+//! How a command ended stands in words that no reader looks at before the stamp says so: they are written once, and
+//! the new state behind them, with release order.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
