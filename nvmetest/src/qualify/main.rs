@@ -35,7 +35,7 @@ struct Cli {
 enum Command {
     Run(Box<Run>),
     Test(Test),
-    Cmdlog(Cmdlog),
+    Cmdlog(Box<Cmdlog>),
 }
 
 /// Show, count, draw, export or replay the log of a run's commands
@@ -116,8 +116,8 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
         }
-        Command::Cmdlog(Cmdlog { tool }) => {
-            return tool.run(program.schemes).unwrap_or_else(|error| {
+        Command::Cmdlog(cmdlog) => {
+            return cmdlog.tool.run(program.schemes).unwrap_or_else(|error| {
                 complain(&error.to_string());
                 ExitCode::from(SETUP)
             });
