@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use super::Longs;
+use super::backing::fetch_to_write;
 
 /// Goes round entries, from each to the one behind it, and from the last to the first.
 #[derive(Debug)]
@@ -32,6 +33,14 @@ impl<const N: usize> Cursor<N> {
     #[inline(always)]
     pub(crate) fn index(&self) -> u32 {
         self.index as u32
+    }
+
+    /// Has the processor bring the entry nearer, to write it, that is so many behind this one, fewer than there are.
+    #[inline(always)]
+    pub(crate) fn fetch_to_write(&self, behind: usize) {
+        let (index, last) = (self.index + behind, self.longs.last());
+        let index = if last < index { index - last - 1 } else { index };
+        fetch_to_write(&self.longs.at(index.min(last))[0]);
     }
 
     /// Goes on to the next entry; whether that is the first one again.

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::Mapping;
+use super::backing::fetch_to_write;
+
+/// The length of a cache line.
+const WORDS_OF_A_LINE: usize = 8;
 
 /// Entries of `N` 64-bit words in a mapping: where they are is looked at once, and not for each of them.
 #[derive(Debug)]
@@ -74,19 +78,11 @@ impl<const N: usize> Longs<N> {
         unsafe { self.first.add(index).as_ref() }
     }
 
-    /// Has the processor bring the entry of a [number](Self::of_number) nearer; nobody waits for it, and nothing depends on
+    /// Has the processor bring the entry of a [number](Self::of_number) nearer, to write it; nobody waits for it, and nothing depends on
     /// it.
     #[inline]
     pub(crate) fn prefetch(&self, number: u64) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        for line in self.of_number(number).chunks(8) {
-            use std::arch::x86_64::_MM_HINT_T0;
-            use std::arch::x86_64::_mm_prefetch;
-            // SAFETY: It is the address of what is borrowed; the instruction has no effect but on caches.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = number;
+        self.of_number(number).iter().step_by(WORDS_OF_A_LINE).for_each(fetch_to_write);
     }
 }
 

@@ -34,7 +34,12 @@ impl Engine<'_> {
     #[inline(always)]
     pub(super) fn reap(&mut self, recorder: &mut Recorder<'_>) -> Result<Option<u64>, Stop> {
         let mut last = None;
+        let mut taken = 0;
         while let Some(cqe) = self.completion() {
+            // For each that has completed another one is submitted, mostly, and the controller has read the entry where it
+            // will stand: it takes as long to come back as what is done until then.
+            self.reach.sq.fetch_to_write(taken);
+            taken += 1;
             if self.reach.cq.advance() {
                 self.phase = !self.phase;
             }

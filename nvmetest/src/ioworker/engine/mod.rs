@@ -54,10 +54,10 @@ use verify::Named;
 use verify::Verifier;
 
 /// So many looks at an empty queue come first, one directly behind the other.
-const QUICK_LOOKS: u32 = 256;
+const QUICK_LOOKS: u32 = 1024;
 
 /// After so many further looks the processor is offered to others.
-const SPINS: u32 = 64;
+const SPINS: u32 = 48;
 
 /// Unless commands have a time to be submitted at, the time is asked for once in so many looks.
 const LOOK_EVERY: u32 = 16;

@@ -30,6 +30,19 @@ pub(in crate::memory) fn large_pages(len: usize) -> io::Result<NonNull<u8>> {
     Ok(anonymous(c"", len)?.1)
 }
 
+/// There are no pages.
+pub(in crate::memory) fn anonymous_huge(
+    _name: &CStr,
+    _len: usize,
+) -> io::Result<(File, NonNull<u8>)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// There are no pages.
+pub(in crate::memory) fn page_of(_file: impl AsFd) -> usize {
+    PAGE_SIZE
+}
+
 /// Files cannot be mapped.
 pub(in crate::memory) fn map(
     _file: impl AsFd,
@@ -62,6 +75,10 @@ pub(in crate::memory) unsafe fn unmap(base: NonNull<u8>, len: usize) {
     // SAFETY: The caller's promise.
     unsafe { dealloc(base.as_ptr(), layout) };
 }
+
+/// Miri has no caches.
+#[inline(always)]
+pub(in crate::memory) fn fetch_to_write<T>(_within: &T) {}
 
 /// Miri keeps nothing in registers.
 #[inline(always)]

@@ -51,6 +51,10 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     assert!(ran.stdout().contains("verdicts: 2 Pass, 1 Fail, 2 Skipped\n"), "{}", ran.stdout());
     assert!(!ran.stderr().contains("what a test prints"), "{}", ran.stderr());
 
+    for made in ["report.html", "junit.xml", "results.ktap"] {
+        assert!(ran.out.join(made).is_file(), "{made}");
+    }
+
     // The lines come in the order in which things happen.
     let text = fs::read_to_string(ran.out.join("results.jsonl"))?;
     let kinds: Vec<Line> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
