@@ -242,7 +242,10 @@ impl Run {
 }
 
 /// How long the tests took in the run in `folder`; or, if there is none, in the newest one beside `out`.
-fn durations(folder: Option<&Path>, out: &Path) -> Result<HashMap<String, u64>, SetupError> {
+fn durations(
+    folder: Option<&Path>,
+    out: &Path,
+) -> Result<HashMap<String, u64>, SetupError> {
     let results = match folder {
         Some(folder) => Some(
             Results::read(&folder.join(FILE))

@@ -18,7 +18,6 @@ use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::poll::poll;
 
-use super::done::Done;
 use super::job::Job;
 use super::job::Pool;
 use super::lane::Lane;
@@ -26,6 +25,7 @@ use super::lane::Phase;
 use super::lane::Running;
 use super::lane::Work;
 use super::lane::milliseconds;
+use super::done::Done;
 use super::record::Record;
 use super::record::now_ms;
 use super::signals::Signals;
@@ -733,8 +733,8 @@ fn are_alike(lanes: &[Lane]) -> Result<(), SetupError> {
 fn are_the_same(lanes: &[Lane], earlier: &Results) -> Result<(), SetupError> {
     for Lane { device, uri, found, .. } in lanes {
         let (Some(then), Some(now)) = (earlier.devices.get(device), found) else { continue };
-        let same =
-            (&then.model, &then.serial, &then.firmware) == (&now.model, &now.serial, &now.firmware);
+        let same = (&then.model, &then.serial, &then.firmware)
+            == (&now.model, &now.serial, &now.firmware);
         if !same {
             return Err(SetupError::new(format!(
                 "{uri} is {} (serial {}, firmware {}) now, and was {} (serial {}, firmware {}) when the run began; begin another run",

@@ -58,10 +58,7 @@ mod tests {
         "#;
         let done = Done::of(&Results::parse(lines).unwrap());
         let next = |test, mode| done.next(Some(0), test, mode);
-        assert_eq!(
-            [next("a", Mode::Ci), next("b", Mode::Ci), next("c", Mode::Ci)],
-            [None, Some(2), Some(1)]
-        );
+        assert_eq!([next("a", Mode::Ci), next("b", Mode::Ci), next("c", Mode::Ci)], [None, Some(2), Some(1)]);
         assert_eq!(next("b", Mode::Certify), None);
         assert!(done.is_planned(Some(0), "c") && !done.is_planned(Some(1), "c"));
     }

@@ -33,8 +33,7 @@ pub fn an_interruption_ends_the_test_and_what_is_missing_is_run_later() -> Resul
     assert_eq!(ran.verdict("outcomes::the_last_passes"), Verdict::Missing);
     let results = ran.results();
     assert_eq!((results.ends[0].reason, results.ends[0].exit), (EndReason::Interrupted, 130));
-    let cut =
-        results.notes.iter().find(|note| note.about == Subject::Interrupted && note.test.is_some());
+    let cut = results.notes.iter().find(|note| note.about == Subject::Interrupted && note.test.is_some());
     assert_eq!(cut.and_then(|note| note.test.as_deref()), Some("outcomes::waits"));
     // The controller was shut down in order: it could say how it is, and nobody complains.
     assert_eq!(results.health.len(), 2);

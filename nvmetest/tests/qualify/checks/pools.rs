@@ -24,8 +24,7 @@ pub fn a_matrix_runs_everything_everywhere() -> Result<(), Failed> {
             (Some(1), "outcomes::fails", Verdict::Fail),
         ]
     );
-    let evidence: BTreeSet<_> =
-        results.attempts.iter().filter_map(|it| it.evidence.clone()).collect();
+    let evidence: BTreeSet<_> = results.attempts.iter().filter_map(|it| it.evidence.clone()).collect();
     assert_eq!(evidence.len(), 2, "each device has its own");
     assert_eq!(results.devices.len(), 2);
     Ok(())

@@ -13,9 +13,7 @@ use super::Bench;
 
 pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     let bench = Bench::new()?;
-    let ran = bench
-        .run(&["outcomes", "--skip", "waits", "--skip", "flickers", "--seed", "7"])?
-        .ends_with(1);
+    let ran = bench.run(&["outcomes", "--skip", "waits", "--skip", "flickers", "--seed", "7"])?.ends_with(1);
     let verdicts = ran.verdicts();
     let verdicts: Vec<_> = verdicts.iter().map(|(test, verdict)| (&**test, *verdict)).collect();
     assert_eq!(
@@ -39,8 +37,7 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     assert_eq!((&*passed.measured[0].name, passed.measured[0].value), ("answer", 42.0));
 
     // It failed twice, and left evidence each time.
-    let failed: Vec<_> =
-        results.attempts.iter().filter(|it| it.test == "outcomes::fails").collect();
+    let failed: Vec<_> = results.attempts.iter().filter(|it| it.test == "outcomes::fails").collect();
     assert_eq!(failed.iter().map(|it| it.attempt).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(failed[0].message, "the model is wrong\nclause: Base 1.2");
     let evidence = ran.out.join(failed[1].evidence.as_ref().expect("there is evidence"));
@@ -62,14 +59,7 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
 pub fn a_crash_costs_one_verdict_and_leaves_its_commands() -> Result<(), Failed> {
     let bench = Bench::new()?;
     let ran = bench
-        .run(&[
-            "deaths::crashes",
-            "deaths::the_next",
-            "--mode",
-            "certify",
-            "--device",
-            "soft:size=1MiB",
-        ])?
+        .run(&["deaths::crashes", "deaths::the_next", "--mode", "certify", "--device", "soft:size=1MiB"])?
         .ends_with(1);
     assert_eq!(ran.verdict("deaths::crashes"), Verdict::Crash);
     assert_eq!(ran.verdict("deaths::the_next_finds_a_device"), Verdict::Pass);
