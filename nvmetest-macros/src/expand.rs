@@ -16,6 +16,7 @@ use crate::args::Case;
 use crate::errors::Errors;
 use crate::fixtures::Fixtures;
 use crate::function::Function;
+use crate::source::Source;
 
 pub(crate) fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -59,6 +60,7 @@ fn registration(args: &Args, function: &Function, fixtures: &Fixtures) -> TokenS
     let ignore = option(args.ignore.as_ref());
     let timeout = option(args.timeout.as_ref().map(timeout));
     let requires = requires(args);
+    let source = source(function);
     let run = run(function, fixtures);
     let cases = cases(args, fixtures);
 
@@ -74,6 +76,7 @@ fn registration(args: &Args, function: &Function, fixtures: &Fixtures) -> TokenS
                 name: #name_text,
                 file: ::core::file!(),
                 line: ::core::line!(),
+                source: #source,
                 spec: #spec,
                 ignore: #ignore,
                 timeout: #timeout,
@@ -82,6 +85,11 @@ fn registration(args: &Args, function: &Function, fixtures: &Fixtures) -> TokenS
             };
         };
     }
+}
+
+fn source(function: &Function) -> TokenStream {
+    let source = Source::of(function).map(|Source { line, text }| quote!((#line, #text)));
+    option(source)
 }
 
 fn option(value: Option<impl quote::ToTokens>) -> TokenStream {

@@ -22,7 +22,7 @@ pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     visibility: Visibility,
     pub(crate) signature: Signature,
-    body: TokenStream,
+    pub(crate) body: TokenStream,
 }
 
 impl Function {

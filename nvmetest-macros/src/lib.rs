@@ -5,6 +5,7 @@ mod errors;
 mod expand;
 mod fixtures;
 mod function;
+mod source;
 
 use proc_macro::TokenStream;
 

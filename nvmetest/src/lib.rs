@@ -67,7 +67,7 @@
 //! | [`durability`] | what a namespace may hold after its power was cut |
 //! | [`integrity`] | what each block may hold, and what is wrong with it |
 //! | [`ioworker`] | processes that drive I/O at full speed |
-//! | [`qualify`] | qualification runs: profiles, several devices, shards, results on disk |
+//! | [`qualify`] | qualification runs: profiles, several devices, shards, results on disk, joining |
 //! | [`report`] | the page that is made of a qualification run |
 //! | [`results`] | what a qualification run leaves, and what became of each test |
 //! | [`runner`] | sessions, verdicts, evidence |

@@ -27,13 +27,26 @@ pub struct Bench {
     #[arg(long, value_name = "KERNEL", default_value = "stable")]
     kernel: Choice,
 
-    /// Options of the benchmark, behind `--`: `-- workers` for the part about IOWorkers alone
+    /// Options of the benchmark, behind `--`: `-- workers` for the part about IOWorkers alone, `-- qualify` for what a qualification
+    /// run costs beside the plain runner
     #[arg(last = true, value_name = "OPTION")]
     options: Vec<OsString>,
 }
 
+/// Runs trivial tests by the engine of qualification runs and by the plain runner.
+fn what_a_qualification_costs() -> anyhow::Result<ExitCode> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--quiet", "--release", "--package", "nvmetest", "--test", "qualify"]);
+    cargo.args(["--", "--ignored", "--exact", "the_engine_takes_little_time"]).current_dir(root());
+    let status = cargo.status().context("cargo does not start")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.options == ["qualify"] {
+            return what_a_qualification_costs();
+        }
         let options = match self.device {
             None => self.options,
             Some(device) if device == A_GUESTS_DRIVE => {

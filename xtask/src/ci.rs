@@ -11,6 +11,7 @@ use xshell::Shell;
 use xshell::cmd;
 
 use crate::browser;
+use crate::lab;
 use crate::miri;
 use crate::outside;
 use crate::suites::Suites;
@@ -18,6 +19,7 @@ use crate::suites::root;
 use crate::system;
 use crate::vm;
 use crate::vm::kernel::Choice;
+use crate::wireshark;
 
 /// Do everything that has to pass before a change lands
 ///
@@ -42,7 +44,7 @@ enum Length {
 }
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 18] = [
     ("system packages", |sh, _| system::provide_qemu(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
@@ -50,9 +52,13 @@ const STEPS: [Step; 14] = [
     ("tests", |sh, _| tests(sh)),
     ("suites on soft:", |_, _| suites("soft:")),
     ("suites on qemu:", |_, _| suites("qemu:")),
+    ("the command log in Wireshark", |sh, _| wireshark::check(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
     ("suites under nextest", |sh, _| nextest(sh)),
+    ("a lab with Slurm", |sh, _| lab::slurm::check(sh)),
+    ("a lab with Kubernetes", |sh, _| lab::kubernetes::check(sh)),
+    ("100,000 results", |_, _| lab::merge::check(false)),
     ("the report in a browser", |sh, _| report(sh)),
     ("a crate outside", |sh, _| outside::check(sh)),
     ("cargo-deny", |sh, _| deny(sh)),
@@ -142,16 +148,24 @@ impl Length {
     }
 }
 
+/// What is left out on a machine that cannot fetch what it takes, unless all is to be done.
+fn not_run(length: Length, why: &str) -> Outcome {
+    ensure!(length == Length::Short, "it cannot be run: {why}");
+    Ok(format!("not run: {why}"))
+}
+
 /// In a virtual machine, on a drive that is bound to vfio-pci.
 fn suites_over_vfio(length: Length) -> Outcome {
     if let Some(why) = vm::missing(length.kernels()) {
-        return Ok(format!("not run: {why}"));
+        return not_run(length, &why);
     }
     for kernel in length.kernels() {
         vm::test::Test::check(kernel.clone())?;
     }
     if length == Length::Full {
-        vm::check::Check::check(Choice::Stable)?;
+        for kernel in length.kernels() {
+            vm::check::Check::check(kernel.clone())?;
+        }
     }
     Ok(String::new())
 }
@@ -159,7 +173,7 @@ fn suites_over_vfio(length: Length) -> Outcome {
 /// In a virtual machine, the kernel's own driver.
 fn linux(length: Length) -> Outcome {
     if let Some(why) = vm::missing_for_linux(length.kernels()) {
-        return Ok(format!("not run: {why}"));
+        return not_run(length, &why);
     }
     for kernel in length.kernels() {
         vm::linux::Linux::check(kernel.clone(), length == Length::Short)?;
@@ -198,6 +212,12 @@ fn deny(sh: &Shell) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_run_fails_if_all_is_to_be_done() {
+        assert_eq!(not_run(Length::Short, "no net").unwrap(), "not run: no net");
+        assert!(not_run(Length::Full, "no net").unwrap_err().to_string().contains("no net"));
+    }
 
     #[test]
     fn a_step_is_one_line() {

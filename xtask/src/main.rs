@@ -4,7 +4,10 @@ mod bench;
 mod bind;
 mod browser;
 mod ci;
+mod cmdlog;
+mod dist;
 mod guards;
+mod lab;
 mod miri;
 mod outside;
 mod parent_death;
@@ -14,6 +17,7 @@ mod suites;
 mod system;
 mod test;
 mod vm;
+mod wireshark;
 
 use std::process::ExitCode;
 
@@ -33,6 +37,7 @@ struct Cli {
 enum Task {
     Test(test::Test),
     Qualify(qualify::Qualify),
+    Report(qualify::Report),
     Bench(bench::Bench),
     Bind(bind::Bind),
     Browser(browser::Browser),
@@ -40,7 +45,12 @@ enum Task {
     Guards(guards::Guards),
     Miri(miri::Miri),
     Soak(soak::Soak),
+    #[command(subcommand)]
+    Lab(lab::Lab),
+    Dist(dist::Dist),
     Ci(ci::Ci),
+    Cmdlog(cmdlog::Cmdlog),
+    Wireshark(wireshark::Wireshark),
     #[command(subcommand)]
     Vm(vm::Vm),
     #[command(hide = true)]
@@ -51,6 +61,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Qualify(qualify)) => qualify.run(),
+        Some(Task::Report(report)) => report.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
         Some(Task::Browser(browser)) => browser.run(),
@@ -58,7 +69,11 @@ fn main() -> ExitCode {
         Some(Task::Guards(guards)) => guards.run(),
         Some(Task::Miri(miri)) => miri.run(),
         Some(Task::Soak(soak)) => soak.run(),
+        Some(Task::Lab(lab)) => lab.run(),
+        Some(Task::Dist(dist)) => dist.run(),
         Some(Task::Ci(ci)) => ci.run(),
+        Some(Task::Cmdlog(cmdlog)) => cmdlog.run(),
+        Some(Task::Wireshark(wireshark)) => wireshark.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),
         None => Cli::command().print_help().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -12,8 +12,18 @@ use xshell::cmd;
 /// Installs QEMU, and is what a person runs who is not root.
 const INSTALL_QEMU: &str = "xtask/install-qemu.sh";
 
+/// Installs Slurm, in the same way.
+const INSTALL_SLURM: &str = "xtask/install-slurm.sh";
+
+/// What the check of docs/lab runs; the daemons are on the PATH of root only.
+const SLURM: [&str; 4] =
+    ["/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch"];
+
 /// The device of `qemu:` runs in this.
 const QEMU: &str = "qemu-system-x86_64";
+
+/// The capture of a command log is read by this.
+const TSHARK: &str = "tshark";
 
 /// Installs Chromium, and is what a person runs who is not root.
 const INSTALL_CHROMIUM: &str = "xtask/install-chromium.sh";
@@ -33,6 +43,42 @@ pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
     let path =
         find(QEMU).with_context(|| format!("QEMU was installed, and {QEMU} is not on PATH"))?;
     Ok(format!("{} was installed", path.display()))
+}
+
+/// Sees to it that Slurm is there. Returns what was done.
+pub fn provide_slurm(sh: &Shell) -> anyhow::Result<String> {
+    let missing = || SLURM.into_iter().find(|program| !Path::new(program).is_file());
+    let Some(program) = missing() else { return Ok("Slurm is there".to_owned()) };
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{program} is missing, and only root can install it: run `sudo sh {INSTALL_SLURM}` once"
+        );
+    }
+    cmd!(sh, "sh {INSTALL_SLURM}").run().context("Slurm cannot be installed")?;
+    match missing() {
+        None => Ok("Slurm was installed".to_owned()),
+        Some(program) => bail!("Slurm was installed, and {program} is not there"),
+    }
+}
+
+/// Sees to it that tshark is there, which has the dissectors of Wireshark. Returns what was done.
+pub fn provide_tshark(sh: &Shell) -> anyhow::Result<String> {
+    if find(TSHARK).is_some() {
+        return Ok(format!("{TSHARK} is there"));
+    }
+    if cmd!(sh, "id --user").quiet().read()? != "0" {
+        bail!(
+            "{TSHARK} is missing, and only root can install it: run `sudo apt-get install {TSHARK}` once"
+        );
+    }
+    let apt_get = |arguments: &[&str]| {
+        cmd!(sh, "apt-get -q {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()
+    };
+    let install = || apt_get(&["install", "-y", "--no-install-recommends", "--no-remove", TSHARK]);
+    // The lists that are there may name packages that are no longer.
+    install().or_else(|_| apt_get(&["update"]).and_then(|()| install()))?;
+    find(TSHARK).with_context(|| format!("{TSHARK} was installed, and is not on PATH"))?;
+    Ok(format!("{TSHARK} was installed"))
 }
 
 /// Sees to it that Chromium is there. Returns what was done.
@@ -77,11 +123,16 @@ mod tests {
 
     /// The packages come from wherever the system takes its own.
     #[test]
-    fn the_recipe_names_no_mirror() {
-        let recipe = fs::read_to_string(root().join(INSTALL_QEMU)).unwrap();
-        assert!(recipe.contains("apt-get indextargets"), "it no longer asks apt for the mirror");
-        for word in ["://", ".org", ".com", ".net"] {
-            assert!(!recipe.contains(word), "the recipe contains `{word}`");
+    fn the_recipes_name_no_mirror() {
+        let recipe = |path| fs::read_to_string(root().join(path)).unwrap();
+        assert!(
+            recipe(INSTALL_QEMU).contains("apt-get indextargets"),
+            "it no longer asks apt for the mirror"
+        );
+        for path in [INSTALL_QEMU, INSTALL_SLURM, INSTALL_CHROMIUM] {
+            for word in ["://", ".org", ".com", ".net"] {
+                assert!(!recipe(path).contains(word), "{path} contains `{word}`");
+            }
         }
     }
 }

@@ -64,16 +64,20 @@ impl Dump {
     ///
     /// Fails if `output` does.
     pub fn write_json_lines(&self, mut output: impl Write) -> io::Result<()> {
-        write_line(&mut output, &Line::Log(LogLine::new(self)))?;
+        self.write_json_head(&mut output)?;
+        self.records.iter().try_for_each(|record| {
+            write_record(&mut output, record, self.failing == Some(record.token))
+        })
+    }
+
+    /// Writes all but the commands.
+    pub(super) fn write_json_head(&self, output: &mut impl Write) -> io::Result<()> {
+        write_line(output, &Line::Log(LogLine::new(self)))?;
         for ring in &self.rings {
-            write_line(&mut output, &Line::Ring(ring.clone()))?;
+            write_line(output, &Line::Ring(ring.clone()))?;
         }
         for mark in &self.marks {
-            write_line(&mut output, &Line::Mark(mark.clone()))?;
-        }
-        for record in &self.records {
-            let command = DecodedLine::new(record, self.failing == Some(record.token));
-            write_line(&mut output, &command)?;
+            write_line(output, &Line::Mark(mark.clone()))?;
         }
         Ok(())
     }
@@ -83,37 +87,102 @@ impl Dump {
     /// # Errors
     ///
     /// Fails if `input` does, or with the number of the first line that is not of this schema.
-    pub fn read_json_lines(mut input: impl BufRead) -> io::Result<Self> {
+    pub fn read_json_lines(input: impl BufRead) -> io::Result<Self> {
+        let mut lines = Lines::new(input);
+        let invalid = |number: u64, why: String| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {why}"))
+        };
         let mut dump = None;
-        let mut bytes = Vec::new();
-        for number in 1_u64.. {
-            let invalid = |why: String| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {why}"))
-            };
-            bytes.clear();
-            input.by_ref().take(LINE_MAX).read_until(b'\n', &mut bytes)?;
-            if bytes.is_empty() {
-                break;
-            }
-            if bytes.len() as u64 == LINE_MAX {
-                return Err(invalid("it is too long to be of a command log".into()));
-            }
-            let line: Line =
-                serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
-            match (&mut dump, line) {
-                (None, Line::Log(log)) => dump = Some(log.start().map_err(invalid)?),
-                (None, _) => return Err(invalid("it is not the first line of a log".into())),
-                (Some(_), Line::Log(_)) => return Err(invalid("another log starts here".into())),
-                (Some(dump), Line::Ring(ring)) => dump.rings.push(ring),
-                (Some(dump), Line::Mark(mark)) => dump.marks.push(mark),
-                (Some(dump), Line::Command(command)) => {
-                    dump.records.push(command.into_record().map_err(invalid)?);
+        while let Some(item) = lines.next()? {
+            let item = item.map_err(|why| invalid(lines.number, why))?;
+            match (&mut dump, item) {
+                (None, Item::Start(start)) => dump = Some(start),
+                (None, _) => {
+                    return Err(invalid(lines.number, "it is not the first line of a log".into()));
                 }
-                (Some(_), Line::Unknown) => {}
+                (Some(_), Item::Start(_)) => {
+                    return Err(invalid(lines.number, "another log starts here".into()));
+                }
+                (Some(dump), Item::Ring(ring)) => dump.rings.push(ring),
+                (Some(dump), Item::Mark(mark)) => dump.marks.push(mark),
+                (Some(dump), Item::Command(record)) => dump.records.push(record),
+                (Some(_), Item::Unknown) => {}
             }
         }
         dump.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the command log is empty"))
     }
+}
+
+/// The lines of a log, one after the other: a long one is never in memory as a whole.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    input: R,
+    bytes: Vec<u8>,
+    /// Which line was read last, from 1.
+    pub(super) number: u64,
+}
+
+/// What a line holds.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// The first line: a dump without what the other lines have.
+    Start(Dump),
+    Ring(RingInfo),
+    Mark(Mark),
+    Command(Record),
+    /// Of a later version.
+    Unknown,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, bytes: Vec::new(), number: 0 }
+    }
+
+    /// Returns the next line, or why it is none of ours; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the input does.
+    pub(super) fn next(&mut self) -> io::Result<Option<Result<Item, String>>> {
+        self.bytes.clear();
+        self.input.by_ref().take(LINE_MAX).read_until(b'\n', &mut self.bytes)?;
+        if self.bytes.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        if self.bytes.len() as u64 == LINE_MAX {
+            return Ok(Some(Err("it is too long to be of a command log".into())));
+        }
+        let line = serde_json::from_slice(&self.bytes).map_err(|error| error.to_string());
+        Ok(Some(line.and_then(Item::new)))
+    }
+
+    /// Whether the last line has no end: it was cut off, or is being written.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.bytes.last() != Some(&b'\n')
+    }
+}
+
+impl Item {
+    fn new(line: Line) -> Result<Self, String> {
+        Ok(match line {
+            Line::Log(log) => Self::Start(log.start()?),
+            Line::Ring(ring) => Self::Ring(ring),
+            Line::Mark(mark) => Self::Mark(mark),
+            Line::Command(command) => Self::Command(command.into_record()?),
+            Line::Unknown => Self::Unknown,
+        })
+    }
+}
+
+/// Writes one command.
+pub(super) fn write_record(
+    output: &mut impl Write,
+    record: &Record,
+    failing: bool,
+) -> io::Result<()> {
+    write_line(output, &DecodedLine::new(record, failing))
 }
 
 fn write_line(output: &mut impl Write, line: &impl Serialize) -> io::Result<()> {

@@ -9,6 +9,8 @@
 //! * A [`Ring`] is where the driver logs the commands of one queue.
 //! * [`CmdLog::records`] takes the commands out, merged over all queues in the order of time;
 //!   [`CmdLog::dump`] takes all that a person or a tool needs, as text or JSON lines.
+//! * [`CmdLog::stream`] hands them out one by one, for a log that is too long for memory.
+//! * [`tools`] are what a person does with a log that is there: look at it, count, draw, export it, and send its commands again.
 //! * [`decode::describe`] turns a submission queue entry into words.
 //!
 //! ```
@@ -45,11 +47,14 @@ mod entry;
 mod layout;
 mod mark;
 mod record;
+mod replay;
 mod ring;
 mod selection;
 mod site;
+mod stream;
 mod text;
 mod timeline;
+pub mod tools;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -71,11 +76,17 @@ pub use layout::Geometry;
 pub use mark::Mark;
 pub use record::Outcome;
 pub use record::Record;
+pub use replay::Difference;
+pub use replay::Replay;
+pub use replay::Replayed;
+pub use replay::Speed;
+pub use replay::replay;
 pub use ring::Ring;
 pub use ring::RingInfo;
 pub use ring::Token;
 pub use selection::Selection;
 pub use site::Site;
+pub use stream::Stream;
 pub use text::Text;
 pub use timeline::Timeline;
 pub use timeline::timeline_svg;

@@ -271,6 +271,43 @@ pub(super) fn visit(shared: &Shared, index: u32, mut visit: impl FnMut(Token, En
     }
 }
 
+/// The entries that a ring holds when this is made, from the oldest on, as they are when they are taken.
+#[derive(Debug)]
+pub(super) struct Entries {
+    ring: u32,
+    place: Place,
+    /// The number of the next entry, and that of the last.
+    next: u64,
+    last: u64,
+    is_done: bool,
+}
+
+impl Entries {
+    pub(super) fn new(shared: &Shared, ring: u32) -> Self {
+        let place = Place::of(shared, ring);
+        let last = place.header().0[COUNT].load(Acquire);
+        let kept = last.min(u64::from(shared.layout.geometry.entries));
+        Self { ring, place, next: last - kept + 1, last, is_done: kept == 0 }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = (Token, Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.is_done {
+            let (ring, sequence) = (self.ring, self.next);
+            self.is_done = sequence == self.last;
+            self.next = sequence.wrapping_add(1);
+            // One that was overwritten meanwhile is gone.
+            if let Some(entry) = self.place.slot(sequence).read(sequence) {
+                return Some((Token { ring, sequence }, entry));
+            }
+        }
+        None
+    }
+}
+
 /// The words of a ring's header.
 const OWNER: usize = 0;
 const COUNT: usize = 1;
@@ -297,6 +334,7 @@ impl Header<'_> {
 }
 
 /// A ring in the file.
+#[derive(Debug)]
 struct Place {
     header: Longs<{ RING_HEADER / 8 }>,
     /// A power of two of them.

@@ -28,12 +28,12 @@ impl Dump {
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(dump) = self;
-        what_is_missing(dump, f)?;
-        writeln!(
-            f,
-            "    {:>16} {:>8} {:>5} {:>6}  command -> status dw0 latency source",
-            "time/s", "process", "sqid", "cid"
-        )?;
+        write!(f, "{}", Lost(dump))?;
+        let found = |token| dump.records.iter().any(|record| record.token == token);
+        if dump.failing.is_some_and(|token| !found(token)) {
+            writeln!(f, "{FAILING_IS_MISSING}")?;
+        }
+        writeln!(f, "{Columns}")?;
         let mut marks = dump.marks.iter().peekable();
         for record in &dump.records {
             while let Some(mark) = marks.next_if(|mark| mark.at_ns <= record.submitted_ns) {
@@ -53,34 +53,55 @@ impl fmt::Display for Record {
     }
 }
 
-/// Says what a reader would look for in vain.
-fn what_is_missing(dump: &Dump, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if dump.refused_rings != 0 {
-        let refused = dump.refused_rings;
-        writeln!(f, "# queues not logged, because all rings of the log were in use: {refused}")?;
-    }
-    for RingInfo { sqid, overwritten_in_flight, unmatched, .. } in &dump.rings {
-        if *overwritten_in_flight != 0 {
-            let overwritten = overwritten_in_flight;
-            writeln!(f, "# queue {sqid}: commands overwritten while in flight: {overwritten}")?;
+/// What the log has lost, one line each.
+pub(super) struct Lost<'a>(pub(super) &'a Dump);
+
+impl fmt::Display for Lost<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(dump) = self;
+        if dump.refused_rings != 0 {
+            let refused = dump.refused_rings;
+            writeln!(
+                f,
+                "# queues not logged, because all rings of the log were in use: {refused}"
+            )?;
         }
-        if *unmatched != 0 {
-            writeln!(f, "# queue {sqid}: completions without a command in the log: {unmatched}")?;
+        for RingInfo { sqid, overwritten_in_flight, unmatched, .. } in &dump.rings {
+            if *overwritten_in_flight != 0 {
+                let overwritten = overwritten_in_flight;
+                writeln!(f, "# queue {sqid}: commands overwritten while in flight: {overwritten}")?;
+            }
+            if *unmatched != 0 {
+                writeln!(
+                    f,
+                    "# queue {sqid}: completions without a command in the log: {unmatched}"
+                )?;
+            }
         }
+        Ok(())
     }
-    let found = |token| dump.records.iter().any(|record| record.token == token);
-    if dump.failing.is_some_and(|token| !found(token)) {
-        writeln!(
-            f,
-            "# the command that failed is not among these: it was overwritten or left out"
-        )?;
-    }
-    Ok(())
 }
 
-struct RecordLine<'a> {
-    record: &'a Record,
-    origin_ns: u64,
+pub(super) const FAILING_IS_MISSING: &str =
+    "# the command that failed is not among these: it was overwritten or left out";
+
+/// The names of the columns.
+pub(super) struct Columns;
+
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "    {:>16} {:>8} {:>5} {:>6}  command -> status dw0 latency source",
+            "time/s", "process", "sqid", "cid"
+        )
+    }
+}
+
+/// A command, without the marker of the failing one.
+pub(super) struct RecordLine<'a> {
+    pub(super) record: &'a Record,
+    pub(super) origin_ns: u64,
 }
 
 impl fmt::Display for RecordLine<'_> {
@@ -137,9 +158,9 @@ impl fmt::Display for End<'_> {
     }
 }
 
-struct MarkLine<'a> {
-    mark: &'a Mark,
-    origin_ns: u64,
+pub(super) struct MarkLine<'a> {
+    pub(super) mark: &'a Mark,
+    pub(super) origin_ns: u64,
 }
 
 impl fmt::Display for MarkLine<'_> {
@@ -180,7 +201,7 @@ impl fmt::Display for Microseconds {
 }
 
 /// A text of another process, which must not reach the terminal as control characters.
-struct Plain<'a>(&'a str);
+pub(super) struct Plain<'a>(pub(super) &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

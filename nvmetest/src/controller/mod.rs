@@ -13,6 +13,7 @@ pub(crate) mod interruption;
 mod interrupts;
 mod intx;
 mod lifecycle;
+mod link;
 mod pci;
 mod power_state;
 mod queues;

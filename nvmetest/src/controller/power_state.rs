@@ -21,20 +21,20 @@ use super::PciFunction;
 const TRANSITION: Duration = Duration::from_millis(10);
 
 /// A register of configuration space that is put back when this is dropped, whatever happens meanwhile.
-struct PutBack<'f> {
+pub(super) struct PutBack<'f> {
     function: &'f dyn Function,
     register: u16,
     value: Vec<u8>,
 }
 
 impl<'f> PutBack<'f> {
-    fn of<const N: usize>(function: &'f dyn Function, register: u16) -> Result<Self> {
+    pub(super) fn of<const N: usize>(function: &'f dyn Function, register: u16) -> Result<Self> {
         let mut value = vec![0; N];
         function.config_read(register, &mut value)?;
         Ok(Self { function, register, value })
     }
 
-    fn now(self) -> Result {
+    pub(super) fn now(self) -> Result {
         let result = self.function.write_config(self.register, &self.value);
         std::mem::forget(self);
         Ok(result?)

@@ -64,6 +64,8 @@ pub(super) struct Terms {
     /// For how long nothing may complete.
     pub(super) timeout: Duration,
     pub(super) allow_errors: bool,
+    /// What it was told, in short.
+    pub(super) told: String,
     /// Who it is in the table by which its data is verified, if it is.
     pub(super) writer: Option<Writer>,
     /// Where it notes what it does to blocks, if that is followed.
@@ -127,8 +129,7 @@ impl<'c> IoWorker<'c> {
     /// the device is lost or the test's time is over.
     pub fn join(self) -> Result<Statistics> {
         let outcome = self.wait();
-        let told = format!("IOWorker {}", self.pid());
-        self.controller.shared().figures().add_worker(&told, &self.statistics());
+        self.controller.shared().figures().add_worker(&self.terms.told, &self.statistics());
         if outcome.is_err() {
             // A worker that lost its device blames what it saw of it; the device itself says more.
             self.controller.function().check_alive()?;

@@ -83,6 +83,19 @@ impl Work {
         self.block as u64 * u64::from(size.blocks)
     }
 
+    /// What is told, in a few words.
+    pub(super) fn in_short(&self) -> String {
+        if let Some(recorded) = &self.replay {
+            return format!("replay of {} commands, depth {}", recorded.len(), self.depth);
+        }
+        let mix = self.mix.iter().map(|(operation, weight)| format!("{operation:?} {weight} %"));
+        let mix: Vec<String> = mix.collect();
+        let sizes = self.sizes.iter().map(|size| format!("{} B", self.bytes(size)));
+        // Who draws from more sizes than that is told apart by the rest.
+        let sizes: Vec<String> = sizes.take(3).collect();
+        format!("{}, {}, depth {}", mix.join(" and "), sizes.join(" or "), self.depth)
+    }
+
     /// Whether there is a command that transfers the blocks that it names.
     pub(super) fn transfers_blocks(&self) -> bool {
         let mut drawn = self.mix.iter().map(|(operation, _)| *operation);

@@ -11,6 +11,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use super::DeviceView;
+use super::HUGE_PAGE_SIZE;
 use super::PAGE_SIZE;
 use super::mapping::Mapping;
 use super::space::Space;
@@ -23,6 +24,8 @@ use super::space::Space;
 pub struct Arena {
     file: File,
     mapping: Mapping,
+    /// The size of its pages in bytes.
+    page: usize,
     /// Which pages are free. It stands here and not with a device: whoever has the arena gets memory that
     /// nobody else has.
     space: Mutex<Space>,
@@ -38,10 +41,27 @@ impl Arena {
     ///
     /// Fails if the kernel does.
     pub fn new(len: usize) -> io::Result<Self> {
-        let (file, mapping) = Mapping::anonymous(c"nvmetest", len)?;
+        Ok(Self::of(Mapping::anonymous(c"nvmetest", len)?, PAGE_SIZE))
+    }
+
+    /// As [`new`](Self::new), in huge pages, of which `len` is a multiple. Other processes map them by whole pages.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does, and if it has fewer huge pages to give.
+    pub fn in_huge_pages(len: usize) -> io::Result<Self> {
+        Ok(Self::of(Mapping::anonymous_huge(c"nvmetest", len)?, HUGE_PAGE_SIZE))
+    }
+
+    fn of((file, mapping): (File, Mapping), page: usize) -> Self {
         // The first page is the guard before the first block.
-        let space = Mutex::new(Space::new(1..len / PAGE_SIZE));
-        Ok(Self { file, mapping, space })
+        let space = Mutex::new(Space::new(1..mapping.len() / PAGE_SIZE));
+        Self { file, mapping, page, space }
+    }
+
+    /// Returns the size of its pages in bytes.
+    pub fn page(&self) -> usize {
+        self.page
     }
 
     /// Returns the length in bytes.

@@ -144,6 +144,9 @@ impl Domain {
     ) -> Result<Block, MemoryError> {
         assert!(0 < len, "a DMA buffer cannot be empty");
         assert!(align.is_power_of_two() && PAGE_SIZE <= align);
+        // What fills huge pages is mapped for the device by them.
+        let page = self.arena.page();
+        let align = if page <= len { align.max(page) } else { align };
         let bytes = len.checked_next_multiple_of(PAGE_SIZE).unwrap_or(usize::MAX);
         let pages = bytes / PAGE_SIZE;
         let offset = {

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::AtomicU64;
 
+use super::PAGE_SIZE;
 use super::backing;
 use super::backing::Sharing;
 
@@ -19,6 +20,8 @@ use super::backing::Sharing;
 pub struct Mapping {
     base: NonNull<u8>,
     len: usize,
+    /// What the kernel mapped: more than that, where a file is in huge pages and only a part of one is meant.
+    whole: (NonNull<u8>, usize),
 }
 
 // SAFETY: A mapping is not tied to a thread; its accessors are atomic or copy through raw pointers.
@@ -43,8 +46,30 @@ impl Mapping {
     ///
     /// Fails if the kernel refuses the mapping, or if `len` is zero.
     pub unsafe fn shared(file: impl AsFd, offset: u64, len: usize) -> io::Result<Self> {
-        let base = backing::map(file, offset, len, Sharing::Shared)?;
-        Ok(Self { base, len })
+        let mapped = backing::map(&file, offset, len, Sharing::Shared);
+        let page = backing::page_of(&file);
+        match mapped {
+            // A file in huge pages is mapped by them.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && PAGE_SIZE < page => {
+                Self::within_pages(file, offset, len, page)
+            }
+            mapped => Ok(Self::of(mapped?, len)),
+        }
+    }
+
+    /// Maps the pages that `len` bytes of `file` from `offset` on are in.
+    fn within_pages(file: impl AsFd, offset: u64, len: usize, page: usize) -> io::Result<Self> {
+        let before = (offset % page as u64) as usize;
+        let whole = before.checked_add(len).and_then(|len| len.checked_next_multiple_of(page));
+        let whole = whole.filter(|_| len != 0).ok_or(io::ErrorKind::InvalidInput)?;
+        let first = backing::map(file, offset - before as u64, whole, Sharing::Shared)?;
+        // SAFETY: Within what was mapped.
+        let base = unsafe { first.add(before) };
+        Ok(Self { base, len, whole: (first, whole) })
+    }
+
+    fn of(base: NonNull<u8>, len: usize) -> Self {
+        Self { base, len, whole: (base, len) }
     }
 
     /// Maps `len` bytes of `file` from the start on, so that writes stay in this process.
@@ -56,8 +81,7 @@ impl Mapping {
     ///
     /// Fails if the kernel refuses the mapping, or if `len` is zero.
     pub(crate) fn private(file: impl AsFd, len: usize) -> io::Result<Self> {
-        let base = backing::map(file, 0, len, Sharing::Private)?;
-        Ok(Self { base, len })
+        Ok(Self::of(backing::map(file, 0, len, Sharing::Private)?, len))
     }
 
     /// Makes an anonymous file of `len` bytes, all zero, and maps it; its size is sealed.
@@ -67,7 +91,17 @@ impl Mapping {
     /// Fails if the kernel does, or if `len` is zero.
     pub(crate) fn anonymous(name: &CStr, len: usize) -> io::Result<(File, Self)> {
         let (file, base) = backing::anonymous(name, len)?;
-        Ok((file, Self { base, len }))
+        Ok((file, Self::of(base, len)))
+    }
+
+    /// As [`anonymous`](Self::anonymous), in huge pages ([`HUGE_PAGE_SIZE`](super::HUGE_PAGE_SIZE)), of which `len` is a multiple.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel has fewer than that to give.
+    pub(crate) fn anonymous_huge(name: &CStr, len: usize) -> io::Result<(File, Self)> {
+        let (file, base) = backing::anonymous_huge(name, len)?;
+        Ok((file, Self::of(base, len)))
     }
 
     /// Makes `len` bytes of memory that this process has for itself, all zero: in large pages, where the kernel has some.
@@ -79,8 +113,7 @@ impl Mapping {
     ///
     /// Fails if the kernel does.
     pub fn of_large_pages(len: usize) -> io::Result<Self> {
-        let base = backing::large_pages(len)?;
-        Ok(Self { base, len })
+        Ok(Self::of(backing::large_pages(len)?, len))
     }
 
     /// Keeps the mapping out of children that are forked: a stray child gets a segmentation fault
@@ -91,7 +124,7 @@ impl Mapping {
     /// Fails if the kernel does.
     pub fn keep_from_children(&self) -> io::Result<()> {
         // SAFETY: It is this mapping.
-        unsafe { backing::keep_from_children(self.base, self.len) }
+        unsafe { backing::keep_from_children(self.whole.0, self.whole.1) }
     }
 
     /// Returns the length in bytes.
@@ -234,7 +267,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: Made once and unmade once; what was handed out borrows `self`, but for raw pointers, whose users
         // keep the mapping alive.
-        unsafe { backing::unmap(self.base, self.len) };
+        unsafe { backing::unmap(self.whole.0, self.whole.1) };
     }
 }
 

@@ -64,6 +64,7 @@ mod canary;
 mod cursor;
 mod device_view;
 mod domain;
+mod huge_pages;
 mod known;
 mod loan;
 mod longs;
@@ -88,6 +89,7 @@ pub use device_view::DeviceView;
 pub(crate) use domain::Domain;
 pub use domain::MemoryError;
 pub(crate) use domain::UNMAPPED;
+pub use huge_pages::HugePages;
 pub(crate) use known::Neighbour;
 pub use loan::Data;
 pub use loan::DeviceRead;
@@ -104,6 +106,9 @@ pub(crate) use words::Words;
 
 /// The unit of mapping: no two buffers share a page.
 pub const PAGE_SIZE: usize = 4096;
+
+/// The size of a huge page, where memory is in such: one entry of an IOMMU's table translates it.
+pub const HUGE_PAGE_SIZE: usize = 2 << 20;
 
 /// Hands memory over between this thread and the device: at submission, after the last access by the host
 /// and before the doorbell; at completion, after the phase tag was seen and before the first access.

@@ -11,12 +11,19 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::error::ErrorKind;
 
+use super::baseline::Baseline;
+use super::merge::Merge;
+use super::profile::Listed;
+use super::profile::Show;
+use super::render;
 use super::run::Run;
+use crate::cmdlog::tools::Tool;
 use crate::qualify::device;
 use crate::runner::main::SETUP;
 use crate::runner::main::complain;
 use crate::runner::main::plain;
 use crate::runner::main::serve_role;
+use crate::runner::setup::SetupError;
 use crate::transport::Scheme;
 use crate::transport::vfio;
 use crate::transport::vfio_user;
@@ -33,7 +40,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<Run>),
+    Merge(Merge),
+    Baseline(Baseline),
+    Profile(Show),
+    Report(render::Report),
+    Junit(render::Junit),
+    Ktap(render::Ktap),
+    Schema(render::Schema),
     Test(Test),
+    Cmdlog(Cmdlog),
+}
+
+/// Show, count, draw, export or replay the log of a run's commands
+#[derive(Debug, Args)]
+struct Cmdlog {
+    #[command(subcommand)]
+    tool: Tool,
 }
 
 /// Run tests and print their verdicts, and nothing else: the plain runner
@@ -103,9 +125,24 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
     };
     let done = match cli.subcommand {
         Command::Run(run) => run.run(program),
+        Command::Merge(merge) => merge.run().map_err(sentence),
+        Command::Baseline(baseline) => baseline.run().map_err(sentence),
+        Command::Profile(show) => {
+            Listed::all().and_then(|tests| show.run(&tests).map_err(sentence))
+        }
+        Command::Report(report) => report.run(),
+        Command::Junit(junit) => junit.run(),
+        Command::Ktap(ktap) => ktap.run(),
+        Command::Schema(schema) => Ok(schema.run()),
         Command::Test(Test { options }) => {
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
+        }
+        Command::Cmdlog(Cmdlog { tool }) => {
+            return tool.run(program.schemes).unwrap_or_else(|error| {
+                complain(&error.to_string());
+                ExitCode::from(SETUP)
+            });
         }
     };
     done.unwrap_or_else(|error| {
@@ -121,8 +158,13 @@ pub(super) fn earlier_run(command: &[String]) -> Option<Run> {
     let words = command.iter().enumerate().filter(|(index, _)| !(is_suite && *index == 1));
     match Cli::try_parse_from(words.map(|(_, word)| word)).ok()?.subcommand {
         Command::Run(run) => Some(*run),
-        Command::Test(_) => None,
+        _ => None,
     }
+}
+
+/// An error as the sentence that it is.
+fn sentence(error: impl std::fmt::Display) -> SetupError {
+    SetupError::new(error.to_string())
 }
 
 /// The command line as text, for the record.

@@ -37,6 +37,20 @@
 //! differ are a flake: named, and no failure of the run. In `certify` each test runs once, and a failure is a failure;
 //! what a baseline knows of it stands beside it.
 //!
+//! # What happens to what goes wrong
+//!
+//! A device that is lost is reset or opened again, by its process or by another one, and the rest of its tests run. One that does not
+//! come back is left, with its tests [`Missing`](crate::runner::Verdict::Missing); drives that share their tests (`--pool shard`) take them over. A function whose
+//! cases killed a device or a process three times, over all attempts and devices, is in quarantine: what is left of it is
+//! [`Blocked`](crate::runner::Verdict::Blocked).
+//!
+//! `--resume` goes on with a folder: what has no verdict is run, as the run was told, with its seed. Other tests, other drives
+//! or other options are refused. `--bisect TEST` finds the fewest tests after which that one fails.
+//!
+//! The first SIGINT or SIGTERM ends the test that runs: all waits of the driver end, as they do at a deadline, the ladder takes its
+//! memory back, the controller is shut down, and the report is made of what ran. The test that was cut short has no verdict.
+//! The second ends the process at once, and the kernel ends what it started.
+//!
 //! # Exit codes
 //!
 //! | code | meaning |
@@ -48,6 +62,7 @@
 //! | 130 | the run was interrupted |
 
 pub mod baseline;
+mod bisect;
 mod choices;
 mod device;
 mod engine;
@@ -55,6 +70,7 @@ mod health;
 mod main;
 pub mod merge;
 pub mod profile;
+mod render;
 mod run;
 pub mod shard;
 

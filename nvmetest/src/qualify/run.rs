@@ -1,22 +1,31 @@
 //! `run`: the qualification itself.
 
-use std::collections::HashMap;
 use std::fs;
+use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
 
+use super::bisect;
 use super::engine::FILE;
 use super::engine::Job;
 use super::engine::Plan;
 use super::engine::Pool;
+use super::engine::Selection;
+use super::engine::listed;
 use super::engine::run_job;
 use super::main::Program;
 use super::main::earlier_run;
+use super::profile::Profile;
+use super::profile::SHIPPED;
+use super::shard::Shard;
+use super::shard::Weights;
 use crate::results;
 use crate::results::Mode;
 use crate::results::Results;
@@ -43,15 +52,27 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// What to run, and what has to come of it: a profile that is shipped, or a file; `list` lists them
+    #[arg(long, value_name = "PROFILE", default_value = "default")]
+    profile: String,
+
+    /// Run only one of several parts of the tests, such as 2/5; or `none`, whatever the environment says
+    #[arg(long, value_name = "K/N")]
+    shard: Option<String>,
+
+    /// Find out which tests before this one make it fail, and print the fewest that do
+    #[arg(long, value_name = "TEST", conflicts_with = "resume")]
+    bisect: Option<String>,
+
     /// Go on with the run in this folder: what has no verdict yet is run, as the run was told
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     resume: Option<PathBuf>,
 
-    /// The results of an earlier run, for the time that is left [default: the newest beside `--out`]
+    /// The folder of an earlier run: how long its tests took says how they are dealt out to shards, and how much time is left
     #[arg(long, value_name = "DIR")]
     durations: Option<PathBuf>,
 
-    /// What is done about what is not as expected [default: ci]
+    /// What is done about what is not as expected [default: as the profile says]
     #[arg(long, value_enum)]
     mode: Option<ModeName>,
 
@@ -91,9 +112,9 @@ pub(super) struct Run {
     #[arg(long)]
     verify: bool,
 
-    /// How long a test may take that does not say it itself
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    timeout: Duration,
+    /// How long a test may take that does not say it itself [default: as the profile says]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
 
     /// How long after its timeout a test that does not come back is ended with its process
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -128,6 +149,12 @@ impl From<ModeName> for Mode {
 
 impl Run {
     pub(super) fn run(self, program: &Program<'_>) -> Result<ExitCode, SetupError> {
+        if self.profile == "list" {
+            // A reader that went away has seen enough.
+            let _ = io::stdout().write_all(profiles().as_bytes());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let bisect = self.bisect.clone();
         let job = match (&self.out, &self.resume) {
             (_, Some(folder)) => {
                 let folder = folder.clone();
@@ -141,13 +168,15 @@ impl Run {
                 return Err(SetupError::new("give the folder for the results with `--out DIR`"));
             }
         };
-        run_job(&job)
+        match bisect {
+            Some(test) => bisect::run(&job, &test),
+            None => run_job(&job),
+        }
     }
 
     /// What is left of the run in `folder`.
     fn resumed(self, program: &Program<'_>, folder: PathBuf) -> Result<Job, SetupError> {
-        let results = Results::read(&folder.join(FILE))
-            .map_err(|error| SetupError::new(error.to_string()))?;
+        let results = Results::read(&folder.join(FILE))?;
         let [first, ..] = &results.runs[..] else {
             return Err(SetupError::new(format!("there is no run in {}", folder.display())));
         };
@@ -212,24 +241,51 @@ impl Run {
         for device in &devices {
             scheme(program.schemes, device)?;
         }
-        if let Some(seed) = self.seed {
+        let mut profile = Profile::load(&self.profile, &listed()?)?;
+        match self.mode {
+            Some(ModeName::Certify) => (profile.mode, profile.retries) = (Mode::Certify, 0),
+            Some(ModeName::Ci) if profile.mode == Mode::Certify => {
+                return Err(SetupError::new(format!(
+                    "the profile {} certifies, and certifies nothing in mode ci; give another profile",
+                    profile.name
+                )));
+            }
+            _ => {}
+        }
+        if let Some(seed) = self.seed.or(profile.seed) {
             shuffle::choose(seed);
         }
-        let plan = Plan::new(&self.filters, self.exact, &self.skip, self.shuffle.then(seed))?;
+        let earlier = self.durations.as_deref().map(|folder| Results::read(&folder.join(FILE)));
+        let weights = earlier.transpose()?.map(|results| Weights::of(&results));
+        let chosen = Shard::choose(self.shard.as_deref(), |name| std::env::var(name).ok())?;
+        let even = Weights::default();
+        let plan = Plan::new(&Selection {
+            profile: &profile,
+            filters: &self.filters,
+            skip: &self.skip,
+            exact: self.exact,
+            ignored_too: self.include_ignored,
+            shuffle: self.shuffle.then(seed),
+            shard: chosen.as_ref().map(|it| (it.shard, weights.as_ref().unwrap_or(&even))),
+        })?;
+        if let Some(chosen) = &chosen {
+            chosen.acknowledge().map_err(|error| {
+                SetupError::new(format!("{} cannot be answered: {error}", chosen.source))
+            })?;
+        }
         let baseline = Baseline::read(&self.baseline, |test| plan.exists(test))?;
-        let durations = durations(self.durations.as_deref(), &out)?;
+        // Only the time that is left is told by what nobody asked for: all machines have to deal out tests alike.
+        let durations = weights.or_else(|| newest_beside(&out));
         Ok(Job {
             devices,
             out,
-            mode: self.mode.unwrap_or(ModeName::Ci).into(),
             pool: self.pool,
-            profile: "default".to_owned(),
-            baseline,
+            profile,
+            baseline: Rc::new(baseline),
             plan,
             seed: seed(),
             earlier: None,
             durations,
-            include_ignored: self.include_ignored,
             memory: self.memory,
             verify: self.verify,
             timeout: self.timeout,
@@ -241,29 +297,20 @@ impl Run {
     }
 }
 
-/// How long the tests took in the run in `folder`; or, if there is none, in the newest one beside `out`.
-fn durations(
-    folder: Option<&Path>,
-    out: &Path,
-) -> Result<HashMap<String, u64>, SetupError> {
-    let results = match folder {
-        Some(folder) => Some(
-            Results::read(&folder.join(FILE))
-                .map_err(|error| SetupError::new(error.to_string()))?,
-        ),
-        // Nobody asked for it: if it is no use, it is not used.
-        None => newest_beside(out).and_then(|path| Results::read(&path).ok()),
-    };
-    let attempts = results.map(|results| results.attempts).unwrap_or_default();
-    Ok(attempts.into_iter().map(|attempt| (attempt.test, attempt.took_us)).collect())
-}
-
-fn newest_beside(out: &Path) -> Option<PathBuf> {
+/// How long the tests took in the newest run beside `out`.
+fn newest_beside(out: &Path) -> Option<Weights> {
     let out = std::path::absolute(out).ok()?;
     let entries = fs::read_dir(out.parent()?).ok()?;
     let files = entries.filter_map(Result::ok).map(|entry| entry.path().join(FILE));
     let dated = files.filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)));
-    dated.max().map(|(_, path)| path)
+    let (_, newest) = dated.max()?;
+    // If it is no use, it is not used.
+    Results::read(&newest).ok().map(|results| Weights::of(&results))
+}
+
+/// The profiles that are shipped, one a line.
+fn profiles() -> String {
+    SHIPPED.iter().map(|it| format!("{:12} {}\n", it.name, it.title())).collect()
 }
 
 /// The devices of the command line, or those of the environment, or the soft controller.

@@ -44,7 +44,8 @@ pub(super) fn findings(view: &View<'_>) -> Option<Markup> {
         @if first.is_empty() {
             p.calm { "Nothing is unexpected." }
         } @else {
-            h3 { (count(first.len(), "test")) " not as expected"
+            h3 { @if view.certifies() { (count(first.len(), "finding")) }
+                @else { (count(first.len(), "test")) " not as expected" }
                 @if missing != 0 { ", beside " (missing) " that " (if missing == 1 { "is" } else { "are" }) " missing" } }
             @for (index, test) in first.iter().enumerate() { (finding(view, test, first.len() == 1 && index == 0)) }
         }
@@ -73,6 +74,7 @@ fn finding(view: &View<'_>, test: &Tested<'_>, open: bool) -> Markup {
                 @if 1 < view.results.devices.len() && let Some(device) = view.device(outcome) {
                     span.clause { (Said::name(&device.uri)) }
                 }
+                @if view.certifies() && waiver.is_some() { span.clause { "has a waiver, which does not count" } }
                 span.about { (Said::first_line(about)) }
             }
             div.body {
@@ -113,10 +115,11 @@ fn message(view: &View<'_>, attempt: &Attempt) -> Markup {
     if attempt.message.is_empty() {
         return html! {};
     }
+    let shown =
+        |max| html! { pre.message tabindex="0" { (Said::lines(attempt.message.trim_end(), max)) } };
+    let whole = shown(MESSAGE);
     // A page of nothing but failures still has the beginning of each.
-    let size = attempt.message.len().min(MESSAGE);
-    let max = if view.take(size) { MESSAGE } else { 200 };
-    html! { pre.message tabindex="0" { (Said::lines(attempt.message.trim_end(), max)) } }
+    if view.take(whole.0.len()) { whole } else { shown(200) }
 }
 
 fn waived(waiver: &Waiver, certify: bool) -> Markup {

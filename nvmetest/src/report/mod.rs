@@ -22,7 +22,7 @@
 //! ```
 //!
 //! What a device, a test or a file says is text on the page, whatever it is; none of it can become a part of the page.
-//! Messages, evidence and plots together take 3 MiB at most. What has no room is named, and stands in the folder.
+//! Messages, evidence and plots together take 2.5 MiB at most. What has no room is named, and stands in the folder.
 
 mod areas;
 mod comparison;

@@ -19,6 +19,9 @@ pub(super) struct Said<'a> {
 /// The bytes of a name.
 const NAME: usize = 400;
 
+/// The bytes of a line that stands for a text.
+const LINE: usize = 240;
+
 impl<'a> Said<'a> {
     /// A text in one line, such as a name.
     pub(super) fn name(text: &'a str) -> Self {
@@ -27,7 +30,8 @@ impl<'a> Said<'a> {
 
     /// The first line of a text.
     pub(super) fn first_line(text: &'a str) -> Self {
-        Self::name(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default())
+        let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Self { max: LINE, ..Self::name(line) }
     }
 
     /// A text of several lines, of at most `max` bytes.
@@ -97,7 +101,7 @@ pub(super) fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = if value < 0 { "−".to_owned() } else { String::new() };
     for (index, digit) in digits.char_indices() {
-        if index != 0 && (digits.len() - index) % 3 == 0 {
+        if index != 0 && (digits.len() - index).is_multiple_of(3) {
             // A space that does not break and is as narrow as a comma.
             text.push('\u{202f}');
         }

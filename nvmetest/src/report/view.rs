@@ -33,7 +33,7 @@ pub(super) struct Tested<'r> {
 }
 
 /// What evidence, messages and plots may take of the page, all together.
-const EXCERPTS: usize = 3 << 20;
+const EXCERPTS: usize = 5 << 19;
 
 impl<'r> View<'r> {
     pub(super) fn new(results: &'r Results, folder: &'r Path) -> Self {
@@ -73,21 +73,27 @@ impl<'r> View<'r> {
         all.filter(|(_, count)| *count != 0).collect()
     }
 
+    /// Returns how many parts the run has that end each by itself: its shards, or one.
+    fn parts(&self) -> usize {
+        let shards = self.results.runs.iter().filter_map(|run| run.shard.map(|it| it.index));
+        shards.collect::<BTreeSet<_>>().len().max(1)
+    }
+
     /// Returns the ends that count: of a run that was resumed the last, of shards that were merged one each.
     pub(super) fn ends(&self) -> &'r [End] {
-        let shards = self.results.runs.iter().filter_map(|run| run.shard.map(|it| it.index));
-        let parts = shards.collect::<BTreeSet<_>>().len().max(1);
         let ends = &self.results.ends;
-        &ends[ends.len().saturating_sub(parts)..]
+        &ends[ends.len().saturating_sub(self.parts())..]
     }
 
     /// Returns why the run is not complete, if it is not.
     pub(super) fn incomplete(&self) -> Option<&'static str> {
-        let Some(worst) =
-            self.ends().iter().map(|end| end.reason).max_by_key(|reason| *reason as u8)
-        else {
+        let worst = self.ends().iter().map(|end| end.reason).max_by_key(|reason| *reason as u8);
+        let Some(worst) = worst else {
             return Some("it was killed, or still goes on: it has no end");
         };
+        if self.ends().len() < self.parts() {
+            return Some("one of its shards was killed, or still goes on: it has no end");
+        }
         match worst {
             EndReason::Complete if self.tests.iter().any(Tested::is_missing) => {
                 Some("some tests reported nothing")

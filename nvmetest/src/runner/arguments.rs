@@ -13,6 +13,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::setup::SetupError;
+use crate::memory::HugePages;
 use crate::memory::PAGE_SIZE;
 use crate::transport::DeviceUri;
 use crate::transport::Scheme;
@@ -58,6 +59,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = memory)]
     #[arg(help_heading = "nvmetest")]
     pub(crate) memory: usize,
+
+    /// Whether that memory is in huge pages, for drives over VFIO: `auto` (if the kernel has enough), `always`, `never`
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = huge_pages)]
+    #[arg(help_heading = "nvmetest")]
+    pub(crate) huge_pages: HugePages,
 
     /// Verify the data of all namespaces in all tests (or NVMETEST_VERIFY=1)
     #[arg(long, help_heading = "nvmetest")]
@@ -183,6 +189,15 @@ fn devices_help(schemes: &[&dyn Scheme]) -> String {
         help += &format!("  {}\n", scheme.summary());
     }
     help + "\nTests run one at a time, whatever --test-threads says: a controller is one."
+}
+
+fn huge_pages(text: &str) -> Result<HugePages, String> {
+    match text {
+        "auto" => Ok(HugePages::Auto),
+        "always" => Ok(HugePages::Always),
+        "never" => Ok(HugePages::Never),
+        _ => Err("it is `auto`, `always` or `never`".to_owned()),
+    }
 }
 
 pub(crate) fn memory(text: &str) -> Result<usize, String> {

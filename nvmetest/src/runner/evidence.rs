@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use super::shuffle;
+use super::source;
 use super::verdict::Finding;
 use crate::Controller;
 use crate::transport::DeviceUri;
@@ -91,6 +92,9 @@ pub(crate) fn leave(
     let text =
         format!("test: {test}\ndevice: {device}\nverdict: {verdict}\nseed: {seed}\n\n{message}\n");
     fs::write(folder.join(FAILURE), text)?;
+    if let Some(listing) = source::listing(test, message) {
+        fs::write(folder.join("source.txt"), listing)?;
+    }
     fs::write(folder.join("rerun.txt"), format!("{rerun}\n"))
 }
 

@@ -65,6 +65,7 @@ mod select;
 pub(crate) mod session;
 pub(crate) mod setup;
 pub(crate) mod shuffle;
+mod source;
 pub(crate) mod tally;
 pub(crate) mod verdict;
 pub(crate) mod watchdog;

@@ -21,6 +21,8 @@ pub struct TestCase {
     pub name: &'static str,
     pub file: &'static str,
     pub line: u32,
+    /// The text of the function, and the line that it begins in.
+    pub source: Option<(u32, &'static str)>,
     pub spec: Option<&'static str>,
     pub ignore: Option<&'static str>,
     pub timeout: Option<Duration>,
@@ -38,7 +40,7 @@ pub struct Case {
 
 impl TestCase {
     /// Returns the path of the function without its crate, as libtest names tests.
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         match self.module.split_once("::") {
             Some((_crate, path)) => format!("{path}::{}", self.name),
             None => self.name.to_owned(),
@@ -109,6 +111,7 @@ mod tests {
             name: "f",
             file: "suite.rs",
             line,
+            source: None,
             spec: None,
             ignore: None,
             timeout: None,

@@ -84,6 +84,7 @@ mod tests {
             name,
             file: "io.rs",
             line: 1,
+            source: None,
             spec: None,
             ignore: None,
             timeout: None,

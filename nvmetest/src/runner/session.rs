@@ -20,7 +20,7 @@ use crate::Result;
 use crate::Shutdown;
 use crate::cmdlog::CmdLog;
 use crate::cmdlog::Geometry;
-use crate::memory::Arena;
+use crate::memory::HugePages;
 use crate::transport::DeviceUri;
 use crate::transport::Scheme;
 
@@ -32,6 +32,8 @@ const LOSSES: u32 = 3;
 pub(crate) struct Supplies {
     /// How much memory it can lend to its device, in bytes. Pages that nobody touches cost nothing.
     pub(crate) memory: usize,
+    /// Whether it is in huge pages, if the device takes them.
+    pub(crate) huge_pages: HugePages,
     /// Where its commands are logged.
     pub(crate) log: CmdLog,
     /// Whether it verifies the data of all namespaces.
@@ -47,7 +49,8 @@ impl Supplies {
         };
         // The error says of a file what is wrong with it, and what to do.
         let log = log.map_err(|error| SetupError::new(format!("no command log: {error}")))?;
-        Ok(Self { memory: options.memory, log, verify: options.verify })
+        let Options { memory, huge_pages, verify, .. } = *options;
+        Ok(Self { memory, huge_pages, log, verify })
     }
 }
 
@@ -199,10 +202,14 @@ fn open(
     uri: &DeviceUri,
     supplies: &Supplies,
 ) -> Result<Controller, SetupError> {
-    let Supplies { memory, log, verify } = supplies;
-    let arena = Arena::new(*memory).map_err(|error| {
+    let Supplies { memory, huge_pages, log, verify } = supplies;
+    let huge_pages = if scheme.takes_huge_pages() { *huge_pages } else { HugePages::Never };
+    let (arena, says) = huge_pages.arena(*memory).map_err(|error| {
         SetupError::new(format!("cannot make {memory} bytes of shared memory for {uri}: {error}"))
     })?;
+    if let Some(says) = says {
+        eprintln!("nvmetest: {uri}: {says}");
+    }
     let arena = Arc::new(arena);
     let function = scheme.open(uri, &arena)?;
     let open = || {

@@ -313,6 +313,11 @@ pub trait Scheme: Send + Sync {
     /// Fails with what is wrong and the way out; nothing is left behind.
     fn open(&self, uri: &DeviceUri, arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError>;
 
+    /// Whether the memory that the device is lent may be in huge pages, which other processes can map by whole ones only.
+    fn takes_huge_pages(&self) -> bool {
+        false
+    }
+
     /// Becomes the process `role`, if that is one that this scheme starts by executing the running
     /// binary again with [`ROLE_ARGUMENT`].
     fn serve(&self, role: &str) -> Option<ExitCode> {

@@ -10,8 +10,10 @@ mod fake;
 mod fake_controller;
 
 mod deaths;
+mod meetings;
 mod outcomes;
 mod state;
+mod trivial;
 
 use std::env;
 use std::process::ExitCode;
@@ -29,6 +31,11 @@ fn main() -> ExitCode {
         return nvmetest::qualify::main(&[&fake::Fake, soft::SCHEME]);
     }
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), checks::all()).exit_code()
+}
+
+/// Whether a mark was left.
+fn is_marked(name: &str) -> bool {
+    env::var_os(MARKS).is_some_and(|folder| std::path::Path::new(&folder).join(name).exists())
 }
 
 /// Leaves a mark. Returns whether it is the first of its name.

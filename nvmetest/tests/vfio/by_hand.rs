@@ -161,6 +161,11 @@ impl<'f> ByHand<'f> {
         }
     }
 
+    /// Rings for nothing new.
+    pub fn ring_again(&self) -> Result<(), Failed> {
+        self.ring(doorbell::sq_tail(0, 0), self.tail)
+    }
+
     pub fn config16(&self, offset: u16) -> Result<u16, Failed> {
         let mut data = [0; 2];
         self.memory.function.config_read(offset, &mut data)?;

@@ -1,5 +1,5 @@
 //! The way to a drive through VFIO, on a drive: `NVMETEST_PCI=0000:01:00.0` names one that vfio-pci has, whose data nobody
-//! needs. Without it the tests are ignored.
+//! needs. Without it the tests are ignored. `NVMETEST_VFIO=group` has it opened by its group also where it has a node of its own.
 //!
 //! They program the drive by hand, so that nothing but the way to it is under test; one of them takes it from the machine and
 //! has the machine find it again.
@@ -39,7 +39,8 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // There is one drive.
     arguments.test_threads = Some(1);
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
+        ("a_drive_is_opened_by_iommufd_where_there_is_one", way),
         ("a_buffer_that_was_revoked_is_out_of_the_drives_reach", revoked),
         ("a_register_has_one_value_however_wide_it_is_read", widths),
         ("bar0_is_refused_and_ends_nobody_while_it_does_not_answer", no_answer),
@@ -61,7 +62,27 @@ fn main() -> ExitCode {
 
 fn open(drive: &str) -> Result<Arc<dyn Function>, Failed> {
     let arena = Arc::new(Arena::new(1 << 20)?);
-    Ok(vfio::SCHEME.open(&format!("pci:{drive}").parse()?, &arena)?)
+    let way = wanted_way().map_or_else(String::new, |way| format!(",vfio={way}"));
+    Ok(vfio::SCHEME.open(&format!("pci:{drive}{way}").parse()?, &arena)?)
+}
+
+fn wanted_way() -> Option<String> {
+    env::var("NVMETEST_VFIO").ok()
+}
+
+fn way(drive: &str) -> Result<(), Failed> {
+    let _function = open(drive)?;
+    let has = |node: &str| -> io::Result<bool> {
+        let links =
+            fs::read_dir("/proc/self/fd")?.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+        Ok(links.into_iter().any(|link| link.starts_with(node)))
+    };
+    let is_newer = fs::exists("/dev/iommu")? && wanted_way().as_deref() != Some("group");
+    assert_eq!(has("/dev/iommu")?, is_newer);
+    assert_eq!(has("/dev/vfio/devices")?, is_newer);
+    assert_eq!(has("/dev/vfio/vfio")?, !is_newer);
+    println!("opened by {}", if is_newer { "iommufd" } else { "its group" });
+    Ok(())
 }
 
 fn revoked(drive: &str) -> Result<(), Failed> {
@@ -118,14 +139,18 @@ fn no_answer(drive: &str) -> Result<(), Failed> {
     nvme.set_config16(offset::COMMAND, without)?;
     let refused = function.read64(0).unwrap_err();
     assert!(matches!(refused, TransportError::Refused { .. }), "{refused}");
+    let refused = nvme.ring_again().unwrap_err().message().unwrap_or_default().to_owned();
+    assert!(refused.contains("memory space is disabled"), "{refused}");
     nvme.set_config16(offset::COMMAND, command)?;
     assert_eq!(function.read64(0)?, cap);
+    nvme.ring_again()?;
 
     let power = nvme.power_control()?;
     let state = nvme.config16(power)?;
     nvme.set_config16(power, state | 0b11)?;
     let refused = function.read64(0).unwrap_err();
     assert!(matches!(refused, TransportError::Refused { .. }), "{refused}");
+    nvme.ring_again().unwrap_err();
     nvme.set_config16(power, state)?;
     // The function has 10 ms to return from D3hot (PCIe 5.9).
     thread::sleep(Duration::from_millis(10));

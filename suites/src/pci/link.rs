@@ -1,5 +1,8 @@
 //! The link to the port above (PCIe 7.5.3.6 to PCIe 7.5.3.8).
 
+use std::thread;
+use std::time::Duration;
+
 use nvmetest::prelude::*;
 use nvmetest::spec::pci::{
     CapabilityId, ExpressCapabilities, LinkCapabilities, LinkControl, LinkStatus, express,
@@ -26,6 +29,37 @@ fn aspm_is_enabled_only_as_far_as_it_is_supported(nvme: &Controller) -> Result {
     let can = LinkCapabilities::from(nvme.pci().read32(at + express::LINK_CAPABILITIES)?);
     let control = LinkControl::from(nvme.pci().read16(at + express::LINK_CONTROL)?);
     assert_eq!(control.aspm() & !can.aspm(), 0, "{control:?} of {can:?}");
+    Ok(())
+}
+
+/// Commands complete in each state of ASPM that the function supports, and the link is as it was.
+#[nvme_test(spec = "PCIe 7.5.3.7", cases(l0s = 0b01, l1 = 0b10, both = 0b11))]
+fn commands_complete_with_aspm(nvme: &Controller, #[case] aspm: u8) -> Result {
+    /// The link goes to sleep between two of them.
+    const PAUSE: Duration = Duration::from_millis(2);
+    let at = the_link(nvme)?;
+    let can = LinkCapabilities::from(nvme.pci().read32(at + express::LINK_CAPABILITIES)?);
+    if can.aspm() & aspm != aspm {
+        return Err(Error::NotApplicable(format!("ASPM Support is {:02b}b", can.aspm())));
+    }
+    let status = |nvme: &Controller| nvme.pci().read16(at + express::LINK_STATUS);
+    let before = LinkStatus::from(status(nvme)?);
+    let q = nvme.qpair(4)?;
+    let ns = nvme.first_namespace()?;
+    let (mut data, pattern) = (nvme.buffer(ns.block()), u8::MAX - aspm);
+    data.fill(pattern);
+    nvme.pci().with_aspm(aspm, || {
+        ns.write(&data, 0).run(&q)?;
+        for _ in 0..20 {
+            data.fill(0);
+            thread::sleep(PAUSE);
+            ns.read(&mut data, 0).run(&q)?;
+            assert!(data.iter().all(|&byte| byte == pattern));
+        }
+        Ok(())
+    })?;
+    let after = LinkStatus::from(status(nvme)?);
+    assert_eq!((after.speed(), after.width()), (before.speed(), before.width()));
     Ok(())
 }
 

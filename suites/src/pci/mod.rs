@@ -1,6 +1,7 @@
 //! The PCI function: configuration space, capabilities, Function Level Reset (PCIe transport 3.8).
 
 mod command;
+mod errors;
 mod extended;
 mod hot_reset;
 mod link;

@@ -33,13 +33,13 @@ pub fn check(file: &Path, pictures: Option<&Path>) -> anyhow::Result<String> {
         for (width, height) in WIDTHS {
             page.resize(width, height)?;
             page.evaluate("scrollTo(0, 0)")?;
-            pictures.take(&mut page, &format!("{scheme}-{width}"), false)?;
+            pictures.take(&mut page, &format!("{scheme}-{width}"))?;
         }
     }
     both_schemes(&mut page)?;
     keyboard(&mut page)?;
     page.evaluate("document.querySelector('#filter')?.scrollIntoView({ behavior: 'instant' })")?;
-    pictures.take(&mut page, "filtered", false)?;
+    pictures.take(&mut page, "filtered")?;
 
     // All that can be opened is, from here on.
     page.press("Escape")?;
@@ -54,7 +54,12 @@ pub fn check(file: &Path, pictures: Option<&Path>) -> anyhow::Result<String> {
         let complaints: Vec<&str> =
             complaints.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         ensure!(complaints.is_empty(), "in {scheme}: {}", complaints.join("; "));
-        pictures.take(&mut page, &format!("open-{scheme}"), true)?;
+        for part in
+            ["#findings", ".finding.fail", "#changes", "#requirements", "#performance", "#devices"]
+        {
+            page.evaluate(&format!("document.querySelector({part:?})?.scrollIntoView()"))?;
+            pictures.take(&mut page, &format!("{scheme}-{}", part.trim_matches(['#', '.'])))?;
+        }
     }
     let paper = page.print()?;
     ensure!(paper.starts_with(b"%PDF-"), "what the browser prints is no PDF");
@@ -165,11 +170,11 @@ fn no_overflow(page: &mut Page, width: u32) -> anyhow::Result<()> {
 struct Pictures<'a>(Option<&'a Path>);
 
 impl Pictures<'_> {
-    fn take(&self, page: &mut Page, name: &str, whole: bool) -> anyhow::Result<()> {
+    fn take(&self, page: &mut Page, name: &str) -> anyhow::Result<()> {
         if self.0.is_none() {
             return Ok(());
         }
-        let picture = page.picture(whole)?;
+        let picture = page.picture()?;
         self.keep(&format!("{name}.png"), &picture)
     }
 

@@ -80,10 +80,9 @@ impl Page {
         base64(answer["data"].as_str().unwrap_or_default())
     }
 
-    /// Takes a picture of what is in the window, or of the whole page, as PNG.
-    pub fn picture(&mut self, whole: bool) -> anyhow::Result<Vec<u8>> {
-        let answer =
-            self.0.call("Page.captureScreenshot", json!({"captureBeyondViewport": whole}))?;
+    /// Takes a picture of what is in the window, as PNG.
+    pub fn picture(&mut self) -> anyhow::Result<Vec<u8>> {
+        let answer = self.0.call("Page.captureScreenshot", json!({}))?;
         base64(answer["data"].as_str().unwrap_or_default())
     }
 

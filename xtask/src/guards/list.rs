@@ -30,7 +30,7 @@ pub struct Guard {
     /// What stands there instead.
     #[serde(default)]
     pub instead: String,
-    /// The test target of `nvmetest`.
+    /// The test target of `nvmetest`; `lib` has the library's own tests.
     pub target: String,
     pub test: String,
     /// What to run of a test that runs many things: a case of the compile-fail suite.

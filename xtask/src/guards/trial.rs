@@ -43,6 +43,9 @@ impl fmt::Display for Verdict {
 /// How long a test may take, when it is built. The compile-fail suite builds more then.
 const DEADLINE: Duration = Duration::from_secs(300);
 
+/// What a guard's target is called if its test is one of the library's own.
+const LIBRARY: &str = "lib";
+
 /// Builds and runs the test of a guard.
 pub fn run(copy: &Copy, guard: &Guard) -> anyhow::Result<Verdict> {
     let built = cargo(copy, guard).arg("--no-run").output().context("cargo does not start")?;
@@ -60,7 +63,11 @@ pub fn run(copy: &Copy, guard: &Guard) -> anyhow::Result<Verdict> {
 
 fn cargo(copy: &Copy, guard: &Guard) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--package", "nvmetest", "--locked", "--test", &guard.target]);
+    cargo.args(["test", "--package", "nvmetest", "--locked"]);
+    match guard.target.as_str() {
+        LIBRARY => cargo.arg("--lib"),
+        target => cargo.args(["--test", target]),
+    };
     cargo.current_dir(copy.root()).env("CARGO_TARGET_DIR", copy.target());
     cargo
 }

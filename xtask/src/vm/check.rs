@@ -32,6 +32,10 @@ pub struct Check {
     /// As that of `cargo xtask vm test`
     #[arg(long, value_name = "KERNEL", default_value = "stable")]
     kernel: Choice,
+
+    /// Boot only the guests whose promise contains one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
 }
 
 /// How much the job of one guest says, in bytes.
@@ -62,7 +66,7 @@ impl Check {
 
     /// Boots all of them on a kernel, and fails unless all is as it should be.
     pub fn check(kernel: Choice) -> anyhow::Result<()> {
-        let failures = Self { kernel }.failures()?;
+        let failures = Self { kernel, filters: vec![] }.failures()?;
         ensure!(failures == 0, "{failures} of the guests did not do as promised; see above");
         Ok(())
     }
@@ -72,19 +76,27 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 8] = [
+        let cases: [Case; 9] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
             ("a drive is bound and given back", binds),
             ("a drive that is pulled ends the run with a sentence", unplugs),
+            ("memory in huge pages is lent where there are some", lends_huge_pages),
             ("the way to a drive keeps what it promises", reaches),
             ("a guest that is never up is ended", never_up),
         ];
         let mut failed = 0;
+        let is_meant = |name: &str| {
+            self.filters.is_empty() || self.filters.iter().any(|filter| name.contains(filter))
+        };
+        ensure!(cases.iter().any(|(name, _)| is_meant(name)), "no guest is called so");
         for (name, case) in cases {
             checker.case += 1;
+            if !is_meant(name) {
+                continue;
+            }
             let start = Instant::now();
             let outcome = case(&checker);
             let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
@@ -188,6 +200,10 @@ fn unplugs(checker: &Checker) -> anyhow::Result<()> {
     on_a_drive(checker, include_str!("guest/unplug.sh"))
 }
 
+fn lends_huge_pages(checker: &Checker) -> anyhow::Result<()> {
+    on_a_drive(checker, include_str!("guest/huge.sh"))
+}
+
 /// Runs a job that says what went wrong.
 fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
     let [xtask, runner] = [Program::Xtask.build()?, Program::Suites.build()?];
@@ -206,7 +222,7 @@ fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
 fn reaches(checker: &Checker) -> anyhow::Result<()> {
     let (xtask, vfio) = (Program::Xtask.build()?, Program::Vfio.build()?);
     let payload = Payload {
-        job: &format!("xtask bind {0} && NVMETEST_PCI={0} vfio && xtask unbind {0}", drive::BDF),
+        job: &include_str!("guest/reach.sh").replace("@BDF@", drive::BDF),
         modules: &MODULES,
         tools: None,
         files: &[("bin/xtask", &xtask), ("bin/vfio", &vfio)],

@@ -14,7 +14,7 @@ mod initrd;
 pub mod kernel;
 pub mod linux;
 mod modules;
-mod payload;
+pub mod payload;
 mod qemu;
 mod store;
 pub mod test;

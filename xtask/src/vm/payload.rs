@@ -11,10 +11,10 @@ use crate::suites::root;
 
 /// The machine's own toolchain makes static programs, too; named as a target, it has a folder of its own, and what
 /// was built for the machine itself stays.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Symbols stay, for backtraces; the rest would only be copied.
-const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
+pub const FLAGS: &str = "-C target-feature=+crt-static -C strip=debuginfo";
 
 /// Builds the soft controller for this machine. Returns where it is.
 pub fn soft_controller() -> anyhow::Result<PathBuf> {

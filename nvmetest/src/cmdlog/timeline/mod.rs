@@ -17,6 +17,7 @@ use super::Dump;
 use super::Outcome;
 use super::Record;
 use axis::Axis;
+pub(super) use lanes::Lanes;
 use lanes::Queue;
 
 /// How a [`timeline_svg`] is made.
@@ -70,7 +71,7 @@ pub(super) fn end_ns(record: &Record) -> Option<u64> {
 }
 
 /// The commands around the failing one, or else the last.
-fn window(dump: &Dump, commands: usize) -> Range<usize> {
+pub(super) fn window(dump: &Dump, commands: usize) -> Range<usize> {
     let all = dump.records.len();
     let failing = dump
         .failing

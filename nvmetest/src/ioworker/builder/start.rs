@@ -95,6 +95,7 @@ impl<'c> IoWorkerBuilder<'c> {
             time: self.time,
             timeout: Duration::from_nanos(job.work.timeout_ns),
             allow_errors: self.allow_errors,
+            told: job.work.in_short(),
             writer,
             lane: noted_in,
         };

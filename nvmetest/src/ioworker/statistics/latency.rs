@@ -38,8 +38,15 @@ pub struct Latency {
 }
 
 impl Latency {
-    pub(in crate::ioworker) fn new(buckets: Vec<(u16, u64)>, sum_ns: u64, max_ns: u64) -> Self {
+    /// Makes it of buckets in ascending order; see [`bucket`](Self::bucket).
+    pub(crate) fn new(buckets: Vec<(u16, u64)>, sum_ns: u64, max_ns: u64) -> Self {
         Self { buckets, sum_ns, max_ns }
+    }
+
+    /// Returns the bucket of a latency.
+    pub(crate) fn bucket(ns: u64) -> u16 {
+        // There are fewer than 2^16.
+        bucket(ns) as u16
     }
 
     /// How many commands there were.

@@ -30,6 +30,19 @@ pub(in crate::memory) fn large_pages(len: usize) -> io::Result<NonNull<u8>> {
     Ok(anonymous(c"", len)?.1)
 }
 
+/// There are no pages.
+pub(in crate::memory) fn anonymous_huge(
+    _name: &CStr,
+    _len: usize,
+) -> io::Result<(File, NonNull<u8>)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// There are no pages.
+pub(in crate::memory) fn page_of(_file: impl AsFd) -> usize {
+    PAGE_SIZE
+}
+
 /// Files cannot be mapped.
 pub(in crate::memory) fn map(
     _file: impl AsFd,

@@ -18,8 +18,10 @@ use nix::sys::mman::madvise;
 use nix::sys::mman::mmap;
 use nix::sys::mman::mmap_anonymous;
 use nix::sys::mman::munmap;
+use nix::sys::stat::fstat;
 
 use super::Sharing;
+use crate::memory::PAGE_SIZE;
 
 /// Makes an anonymous file of `len` bytes, all zero, and maps it. It can neither shrink nor grow: a peer that holds
 /// its descriptor cannot pull pages from under this process.
@@ -30,6 +32,34 @@ pub(in crate::memory) fn anonymous(name: &CStr, len: usize) -> io::Result<(File,
     fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW))?;
     let base = map(&file, 0, len, Sharing::Shared)?;
     Ok((file, base))
+}
+
+/// As [`anonymous`], in pages of two megabytes, which the kernel sets aside for the file.
+///
+/// # Errors
+///
+/// Fails if the kernel has fewer than that, or if `len` is no multiple of their size.
+pub(in crate::memory) fn anonymous_huge(
+    name: &CStr,
+    len: usize,
+) -> io::Result<(File, NonNull<u8>)> {
+    let huge = MFdFlags::MFD_HUGETLB | MFdFlags::MFD_HUGE_2MB;
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | huge;
+    let file = File::from(memfd_create(name, flags)?);
+    file.set_len(len as u64)?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW))?;
+    let length = len.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // Without MAP_NORESERVE: a page that is missing later would be the end of who touches it.
+    // SAFETY: The kernel chooses a free range; nothing that exists is replaced.
+    let base = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, &file, 0) }?;
+    Ok((file, base.cast()))
+}
+
+/// How large the pages are that a file can be mapped by, in bytes: a file in huge pages says so by its blocks.
+pub(in crate::memory) fn page_of(file: impl AsFd) -> usize {
+    let size = fstat(file).map_or(0, |it| it.st_blksize);
+    usize::try_from(size).unwrap_or(0).max(PAGE_SIZE)
 }
 
 /// Maps a range of a file, readable and writable.

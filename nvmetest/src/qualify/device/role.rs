@@ -34,6 +34,7 @@ use super::protocol::Request;
 use super::protocol::RunTest;
 use crate::cmdlog::CmdLog;
 use crate::controller::interruption;
+use crate::memory::HugePages;
 use crate::qualify::choices;
 use crate::qualify::health;
 use crate::runner::arguments::scheme;
@@ -157,7 +158,8 @@ impl Device {
         let cannot = |error: io::Error| SetupError::new(format!("no command log: {error}"));
         let log = File::options().read(true).write(true).open(format!("/proc/self/fd/{LOG}"));
         let log = log.and_then(CmdLog::from_file).map_err(cannot)?;
-        let supplies = Supplies { memory: open.memory, log, verify: open.verify };
+        let huge_pages = HugePages::default();
+        let supplies = Supplies { memory: open.memory, huge_pages, log, verify: open.verify };
         let tests = registry::tests()?.into_iter().map(|test| (test.name(), test)).collect();
         let voice = voice.clone();
         let overrun = move |what: &str| {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::results::Mode;
+use crate::qualify::profile::Profile;
 use crate::results::Results;
 use crate::runner::Verdict;
 
@@ -26,20 +26,26 @@ impl Done {
     }
 
     /// Returns the attempt that is to be made next, if one is.
-    pub(super) fn next(&self, device: Option<u32>, test: &str, mode: Mode) -> Option<u32> {
-        match (self.verdicts(device, test).unwrap_or_default(), mode) {
-            ([], _) => Some(1),
-            ([only], Mode::Ci) if only.is_as_expected() => None,
-            // The run was killed before it could run it again.
-            ([Verdict::Blocked], Mode::Ci) => None,
-            ([_], Mode::Ci) => Some(2),
-            _ => None,
-        }
+    pub(super) fn next(&self, device: Option<u32>, test: &str, profile: &Profile) -> Option<u32> {
+        let verdicts = self.verdicts(device, test).unwrap_or_default();
+        let made = u32::try_from(verdicts.len()).unwrap_or(u32::MAX);
+        let wants = verdicts.last().is_none_or(|last| wants_another(*last, made, profile));
+        wants.then_some(made.saturating_add(1))
     }
 
     fn verdicts(&self, device: Option<u32>, test: &str) -> Option<&[Verdict]> {
         self.planned.get(&(device, test.to_owned())).map(Vec::as_slice)
     }
+}
+
+/// Whether there is to be another attempt after `made` of them, of which the last had this verdict.
+pub(super) fn wants_another(last: Verdict, made: u32, profile: &Profile) -> bool {
+    // What was not run is not run by trying.
+    if matches!(last, Verdict::Blocked | Verdict::Skipped) {
+        return false;
+    }
+    let retries = if last.is_as_expected() { 0 } else { profile.retries };
+    made < profile.repeats.saturating_add(retries)
 }
 
 #[cfg(test)]
@@ -57,9 +63,14 @@ mod tests {
             {"kind":"attempt","device":0,"test":"b","attempt":1,"verdict":"Fail","found":"Fail","started_ms":0,"took_us":1}
         "#;
         let done = Done::of(&Results::parse(lines).unwrap());
-        let next = |test, mode| done.next(Some(0), test, mode);
-        assert_eq!([next("a", Mode::Ci), next("b", Mode::Ci), next("c", Mode::Ci)], [None, Some(2), Some(1)]);
-        assert_eq!(next("b", Mode::Certify), None);
+        let listed = crate::qualify::profile::Listed { name: "a".to_owned(), ignored: None };
+        let mut profile = Profile::load("default", &[listed]).unwrap();
+        let next = |test, profile: &Profile| done.next(Some(0), test, profile);
+        assert_eq!(["a", "b", "c"].map(|test| next(test, &profile)), [None, Some(2), Some(1)]);
+        profile.retries = 0;
+        assert_eq!(["a", "b", "c"].map(|test| next(test, &profile)), [None, None, Some(1)]);
+        profile.repeats = 3;
+        assert_eq!(["a", "b", "c"].map(|test| next(test, &profile)), [Some(2), Some(2), Some(1)]);
         assert!(done.is_planned(Some(0), "c") && !done.is_planned(Some(1), "c"));
     }
 }

@@ -32,7 +32,11 @@ impl fmt::Display for Summary<'_> {
         }
         for note in &results.notes {
             let tells = matches!(note.about, Subject::Quarantined | Subject::Interrupted);
-            if tells || (note.about == Subject::Lost && note.text.contains("lost for good")) {
+            let breach = note.about == Subject::Other && note.text.starts_with("profile ");
+            if tells
+                || breach
+                || (note.about == Subject::Lost && note.text.contains("lost for good"))
+            {
                 writeln!(f, "{}", note.text)?;
             }
         }
@@ -43,7 +47,7 @@ impl fmt::Display for Summary<'_> {
         let tally: Vec<String> =
             tally.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
         writeln!(f, "verdicts: {}", tally.join(", "))?;
-        if job.mode == Mode::Certify {
+        if job.profile.mode == Mode::Certify {
             writeln!(f, "mode: certify; no waiver turned a failure into anything else")?;
         }
         for device in results.devices.values() {

@@ -132,8 +132,9 @@ impl<'j> Terminal<'j> {
     fn left(&self, lanes: &[Lane], queue: &VecDeque<Work>) -> Duration {
         let average = if self.ran.0 == 0 { GUESS } else { self.ran.1 / self.ran.0 };
         let takes = |work: &Work| {
-            let known = self.job.durations.get(&self.job.plan.tests[work.item].name);
-            known.map_or(average, |&micros| Duration::from_micros(micros))
+            let known = self.job.durations.as_ref();
+            let name = &self.job.plan.tests[work.item].name;
+            known.map_or(average, |known| Duration::from_micros(known.weight(name)))
         };
         let own = lanes.iter().map(|lane| lane.queue.iter().map(takes).sum::<Duration>()).max();
         let alive = lanes.iter().filter(|lane| !lane.is_done()).count();

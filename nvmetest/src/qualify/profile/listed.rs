@@ -1,5 +1,8 @@
 //! What a profile has to know of a test.
 
+use crate::runner::registry;
+use crate::runner::setup::SetupError;
+
 /// What a profile has to know of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -10,6 +13,15 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Returns the tests of this program, in their order.
+    pub(crate) fn all() -> Result<Vec<Self>, SetupError> {
+        let listed = |test: &registry::Test| Self {
+            name: test.name(),
+            ignored: test.function.ignore.map(str::to_owned),
+        };
+        Ok(registry::tests()?.iter().map(listed).collect())
+    }
+
     /// Returns the part of the name before the first `::`.
     pub fn area(&self) -> &str {
         area(&self.name)

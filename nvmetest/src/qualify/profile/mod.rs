@@ -47,6 +47,7 @@ mod listed;
 mod load;
 pub(crate) mod pattern;
 mod shipped;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +61,8 @@ pub use listed::Listed;
 pub use load::ProfileError;
 pub use shipped::SHIPPED;
 pub use shipped::Shipped;
+pub use show::Show;
+pub use show::list;
 
 use self::limits::Limits;
 use self::listed::area;

@@ -253,3 +253,14 @@ fn shipped_profiles_are_read_in_any_suite() {
     let error = Profile::load("smoke", &other).unwrap_err().to_string();
     assert_eq!(error, "the profile `smoke` selects none of the 1 tests of this program");
 }
+
+#[test]
+fn the_page_about_labs_has_the_table_of_profiles() {
+    let page = include_str!("../../../../docs/lab/README.md");
+    let mut rows = page.lines().filter(|line| line.starts_with("| `"));
+    for shipped in SHIPPED {
+        let row = format!("| `{}` | {} |", shipped.name, shipped.title());
+        assert_eq!(rows.next(), Some(&*row));
+        assert!(list().contains(&shipped.title()));
+    }
+}

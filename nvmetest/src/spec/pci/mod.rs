@@ -4,6 +4,7 @@
 //! of extended capabilities at [`offset::EXTENDED_CAPABILITIES`].
 
 pub mod capability;
+pub mod error_reporting;
 pub mod express;
 pub mod header;
 pub mod msix;
@@ -12,6 +13,8 @@ pub mod power;
 pub use capability::CapabilityId;
 pub use capability::ExtendedCapabilityHeader;
 pub use capability::ExtendedCapabilityId;
+pub use error_reporting::CorrectableErrors;
+pub use error_reporting::UncorrectableErrors;
 pub use express::DeviceCapabilities;
 pub use express::DeviceControl;
 pub use express::DeviceStatus;

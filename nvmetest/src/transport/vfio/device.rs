@@ -1,4 +1,4 @@
-//! The descriptors of a device, its container and its group, as long as they are open.
+//! The descriptors of a device and of what its memory is mapped by, as long as they are open.
 
 use std::fmt;
 use std::fs;
@@ -13,31 +13,53 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use iommufd_ioctls::IommuFd;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
 use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 use vfio_ioctls::VfioContainer;
 use vfio_ioctls::VfioDevice;
 use vfio_ioctls::VfioError;
+use vfio_ioctls::VfioIommufd;
+use vfio_ioctls::VfioOps;
 
 use super::host::Place;
+use super::host::Way;
 use super::ioctl;
+use super::iommu::IommuInfo;
 
-/// A device that this process has from VFIO, and the container that its memory is mapped in.
+/// A device that this process has from VFIO, and what its memory is mapped by.
 pub(super) struct Device {
     /// Where the kernel shows it, as long as it is there.
     sysfs: PathBuf,
     device: ManuallyDrop<VfioDevice>,
-    container: Arc<VfioContainer>,
-    /// The group, which the kernel wants to see for a hot reset. It is not handed out by the crate, which opened it.
-    group: Option<OwnedFd>,
+    iommu: Iommu,
+}
+
+/// What the memory of a device is mapped by.
+enum Iommu {
+    /// A container, and the group in it, which the kernel wants to see for a hot reset. The crate opened the group, and hands it
+    /// out to nobody.
+    Container { container: Arc<VfioContainer>, group: Option<OwnedFd> },
+    /// An address space of iommufd. The device was opened by a node of its own.
+    Iommufd(Arc<VfioIommufd>),
 }
 
 impl Device {
     pub(super) fn open(place: &Place) -> Result<Self, VfioError> {
-        let container = Arc::new(VfioContainer::new(None)?);
-        let device = VfioDevice::new(&place.sysfs, container.clone(), false)?;
-        let group = find_open(&Path::new("/dev/vfio").join(place.group.to_string()));
-        Ok(Self { sysfs: place.sysfs.clone(), device: ManuallyDrop::new(device), container, group })
+        let (device, iommu) = match place.way {
+            Way::Group => {
+                let container = Arc::new(VfioContainer::new(None)?);
+                let device = VfioDevice::new(&place.sysfs, container.clone(), false)?;
+                let group = find_open(&Path::new("/dev/vfio").join(place.group.to_string()));
+                (device, Iommu::Container { container, group })
+            }
+            Way::Cdev(_) => {
+                let iommufd = IommuFd::new().map_err(VfioError::NewVfioIommufd)?;
+                let iommufd = Arc::new(VfioIommufd::new(Arc::new(iommufd), None, None)?);
+                (VfioDevice::new(&place.sysfs, iommufd.clone(), true)?, Iommu::Iommufd(iommufd))
+            }
+        };
+        Ok(Self { sysfs: place.sysfs.clone(), device: ManuallyDrop::new(device), iommu })
     }
 
     /// Whether the kernel delivers INTx.
@@ -48,26 +70,49 @@ impl Device {
 
     /// Whether the device is behind a port that can reset it, and nothing else is.
     pub(super) fn can_hot_reset(&self) -> bool {
-        self.group.is_some() && matches!(ioctl::hot_reset_meets(self.as_fd()), Ok(1))
+        let is_ours = !matches!(self.iommu, Iommu::Container { group: None, .. });
+        is_ours && matches!(ioctl::hot_reset_meets(self.as_fd()), Ok(1))
     }
 
     /// Resets what is behind the port. The kernel refuses if others have a part of it.
     pub(super) fn hot_reset(&self) -> io::Result<()> {
-        let group = self.group.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-        ioctl::hot_reset(self.as_fd(), group.as_fd())
+        match &self.iommu {
+            Iommu::Container { group: Some(group), .. } => {
+                ioctl::hot_reset(self.as_fd(), Some(group.as_fd()))
+            }
+            Iommu::Container { group: None, .. } => Err(io::ErrorKind::Unsupported.into()),
+            // That they are bound to one iommufd shows whose the functions are.
+            Iommu::Iommufd(_) => ioctl::hot_reset(self.as_fd(), None),
+        }
     }
 
     pub(super) fn vfio(&self) -> &VfioDevice {
         &self.device
     }
 
-    pub(super) fn container(&self) -> &VfioContainer {
-        &self.container
+    /// What maps memory for the device.
+    pub(super) fn memory(&self) -> &dyn VfioOps {
+        match &self.iommu {
+            Iommu::Container { container, .. } => &**container,
+            Iommu::Iommufd(iommufd) => &**iommufd,
+        }
     }
 
-    pub(super) fn container_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: The container keeps it open as long as it lives.
-        unsafe { BorrowedFd::borrow_raw(self.container.as_raw_fd()) }
+    /// Asks which addresses are translated.
+    pub(super) fn iommu_info(&self) -> io::Result<IommuInfo> {
+        match &self.iommu {
+            Iommu::Container { container, .. } => {
+                // SAFETY: The container keeps it open as long as it lives.
+                let fd = unsafe { BorrowedFd::borrow_raw(container.as_raw_fd()) };
+                Ok(IommuInfo::parse(&ioctl::iommu_info(fd)?))
+            }
+            Iommu::Iommufd(iommufd) => {
+                // SAFETY: The value keeps it open as long as it lives.
+                let fd = unsafe { BorrowedFd::borrow_raw(iommufd.iommufd().as_raw_fd()) };
+                let (alignment, ranges) = ioctl::iova_ranges(fd, iommufd.ioas().id())?;
+                Ok(IommuInfo::of_ranges(alignment, ranges))
+            }
+        }
     }
 }
 
@@ -91,20 +136,30 @@ fn find_open(node: &Path) -> Option<OwnedFd> {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // The group can be opened again only when nobody has it any more.
-        self.group = None;
-        if self.sysfs.join("iommu_group").exists() {
-            // SAFETY: It is dropped once, here, and not used any more.
-            unsafe { ManuallyDrop::drop(&mut self.device) };
-            return;
+        let is_shown = self.sysfs.join("iommu_group").exists();
+        if let Iommu::Container { group, .. } = &mut self.iommu {
+            // The group can be opened again only when nobody has it any more.
+            *group = None;
+            if is_shown {
+                // SAFETY: It is dropped once, here, and not used any more.
+                unsafe { ManuallyDrop::drop(&mut self.device) };
+                return;
+            }
         }
-        // A device that was pulled is not shown any more, and the crate panics when it does not find its group there. So it is
-        // closed by hand, without what the crate would do: to take the group from the container, which both end here.
+        // A device that was pulled is not shown any more, and the crate panics when it does not find its group there, or cannot
+        // detach it from its addresses. So it is closed by hand, without what the crate would do: the kernel does it, as both
+        // end here.
         // SAFETY: The value is never used nor dropped, so that nobody else has the descriptor.
         drop(unsafe { OwnedFd::from_raw_fd(self.device.as_raw_fd()) });
-        // SAFETY: The value that is never dropped has one of the references to the container that is of the type that it was
-        // made with.
-        unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self.container)) };
+        // SAFETY: The value that is never dropped has one of the references to what is of the type that it was made with.
+        unsafe {
+            match &self.iommu {
+                Iommu::Container { container, .. } => {
+                    Arc::decrement_strong_count(Arc::as_ptr(container));
+                }
+                Iommu::Iommufd(iommufd) => Arc::decrement_strong_count(Arc::as_ptr(iommufd)),
+            }
+        }
     }
 }
 

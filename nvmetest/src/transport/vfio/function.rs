@@ -85,8 +85,12 @@ unsafe impl Function for Vfio {
         written.map_err(|error| self.refused(format!("a write at {offset:#x} of BAR0"), error))
     }
 
+    /// None while BAR0 does not answer: a store to it would be the end of this process, and who rings by
+    /// [`bar_write`](Function::bar_write) instead is told. Who has the doorbells already has a queue pair, and with it the controller,
+    /// which whoever has the function stop answering has alone
+    /// ([`Controller::without_memory_space`](crate::Controller::without_memory_space)).
     fn doorbells(&self) -> Option<&Mmio> {
-        self.doorbells.as_ref()
+        self.doorbells.as_ref().filter(|_| self.answers.load(Ordering::Relaxed))
     }
 
     fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
@@ -98,13 +102,13 @@ unsafe impl Function for Vfio {
     unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
         self.check_not_lost()?;
         // SAFETY: The caller's.
-        let mapped = unsafe { self.mappings.map(self.device.container(), memory) };
+        let mapped = unsafe { self.mappings.map(self.device.memory(), memory) };
         let what = || format!("a mapping of {:#x} bytes at {:#x}", memory.len, memory.iova);
         mapped.map_err(|why| self.refused(what(), why))
     }
 
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
-        let unmapped = self.mappings.unmap(self.device.container(), iova, len);
+        let unmapped = self.mappings.unmap(self.device.memory(), iova, len);
         unmapped.map_err(|why| self.refused(format!("to unmap {len:#x} bytes at {iova:#x}"), why))
     }
 
@@ -262,7 +266,7 @@ impl Vfio {
 
     /// Takes all memory from the device, and then says that it is lost.
     fn lose(&self, how: &str) -> TransportResult {
-        if let Err(why) = self.mappings.take_all(self.device.container()) {
+        if let Err(why) = self.mappings.take_all(self.device.memory()) {
             return Err(self.refused("to take all memory from it", why));
         }
         let _ = self.lost.set(how.to_owned());

@@ -21,6 +21,24 @@ pub(super) struct Place {
     pub(super) sysfs: PathBuf,
     /// The number of its IOMMU group.
     pub(super) group: u32,
+    /// What it is opened by.
+    pub(super) way: Way,
+}
+
+/// What a function is opened by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Its group, in a container.
+    Group,
+    /// A node of its own, bound to an iommufd.
+    Cdev(PathBuf),
+}
+
+/// Which way is to be taken; of both the newer one, unless somebody says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Group,
+    Cdev,
 }
 
 /// What is wrong, and the way out.
@@ -40,7 +58,11 @@ impl Host {
     }
 
     /// Finds the function, and checks all that can be seen from outside.
-    pub(super) fn find(&self, address: PciAddress) -> Result<Place, Refusal> {
+    pub(super) fn find(
+        &self,
+        address: PciAddress,
+        wanted: Option<Wanted>,
+    ) -> Result<Place, Refusal> {
         let sysfs = self.root.join("sys/bus/pci/devices").join(address.to_string());
         if !sysfs.exists() {
             return Err((
@@ -84,6 +106,23 @@ impl Host {
             );
             return Err((what, way_out));
         }
+        let way = self.way(&sysfs, group, wanted)?;
+        Ok(Place { sysfs, group, way })
+    }
+
+    /// Finds what the function can be opened by.
+    fn way(&self, sysfs: &Path, group: u32, wanted: Option<Wanted>) -> Result<Way, Refusal> {
+        let cdev = self.cdev(sysfs);
+        match (wanted, cdev) {
+            (None | Some(Wanted::Cdev), Some(node)) => return Ok(Way::Cdev(node)),
+            (Some(Wanted::Cdev), None) => {
+                let what = "there is no /dev/iommu, or no node of the drive's in /dev/vfio/devices";
+                let way_out = "`modprobe iommufd`, if the kernel has CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV, which \
+                               those of Debian have not; or leave `vfio=cdev` out";
+                return Err((what.to_owned(), way_out.to_owned()));
+            }
+            (None | Some(Wanted::Group), _) => {}
+        }
         let container = self.root.join("dev/vfio/vfio");
         if !container.exists() {
             let what = "there is no /dev/vfio/vfio: the kernel's module vfio is not loaded";
@@ -95,16 +134,28 @@ impl Host {
         if !self.root.join(format!("dev/vfio/{group}")).exists() {
             return Err(self.without_group_node(group));
         }
-        Ok(Place { sysfs, group })
+        Ok(Way::Group)
     }
 
-    /// Says which processes have the node of a group open, as far as this one may see that.
-    pub(super) fn holders(&self, group: u32) -> Vec<String> {
-        let node = Path::new("/dev/vfio").join(group.to_string());
+    /// The node of a function, which kernels with CONFIG_VFIO_DEVICE_CDEV have, where there is an iommufd to bind it to.
+    fn cdev(&self, sysfs: &Path) -> Option<PathBuf> {
+        let [name] = &entries(&sysfs.join("vfio-dev"))[..] else { return None };
+        let node = Path::new("dev/vfio/devices").join(name);
+        let is_there = self.root.join("dev/iommu").exists() && self.root.join(&node).exists();
+        is_there.then(|| Path::new("/").join(node))
+    }
+
+    /// Says which processes have the node of a function, or of its group, open, as far as this one may see that.
+    pub(super) fn holders(&self, place: &Place) -> Vec<String> {
+        let group = Path::new("/dev/vfio").join(place.group.to_string());
+        let is_node = |it: PathBuf| match &place.way {
+            Way::Cdev(node) => it == *node || it == group,
+            Way::Group => it == group,
+        };
         let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
         let has_it = |pid: &String| {
             let fds = self.root.join("proc").join(pid).join("fd");
-            entries(&fds).iter().any(|fd| fs::read_link(fds.join(fd)).is_ok_and(|it| it == node))
+            entries(&fds).iter().any(|fd| fs::read_link(fds.join(fd)).is_ok_and(is_node))
         };
         let processes = entries(&self.root.join("proc")).into_iter();
         let holders = processes.filter(|name| is_process(name)).filter(has_it);

@@ -1,9 +1,14 @@
 //! What the kernel is asked for that `vfio-ioctls` does not ask, or whose answer it ignores.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::fd::BorrowedFd;
 
+use iommufd_bindings::iommufd::IOMMUFD_CMD_IOAS_IOVA_RANGES;
+use iommufd_bindings::iommufd::IOMMUFD_TYPE;
+use iommufd_bindings::iommufd::iommu_ioas_iova_ranges;
+use iommufd_bindings::iommufd::iommu_iova_range;
 use nix::errno::Errno;
 use nix::request_code_none;
 use vfio_bindings::bindings::vfio::VFIO_BASE;
@@ -31,6 +36,11 @@ mod raw {
     // On a device and on a container the same numbers mean different requests.
     nix::ioctl_readwrite_bad!(get_hot_reset_info, code!(12), vfio_pci_hot_reset_info);
     nix::ioctl_write_ptr_bad!(hot_reset, code!(13), [u32; 4]);
+    nix::ioctl_readwrite_bad!(
+        ioas_iova_ranges,
+        request_code_none!(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_IOVA_RANGES),
+        iommu_ioas_iova_ranges
+    );
     nix::ioctl_readwrite_bad!(iommu_get_info, code!(12), vfio_iommu_type1_info);
 }
 
@@ -81,13 +91,50 @@ pub(super) fn hot_reset_meets(device: BorrowedFd<'_>) -> io::Result<u32> {
     }
 }
 
-/// VFIO_DEVICE_PCI_HOT_RESET: `group` shows that all functions that are met are this process's.
-pub(super) fn hot_reset(device: BorrowedFd<'_>, group: BorrowedFd<'_>) -> io::Result<()> {
+/// VFIO_DEVICE_PCI_HOT_RESET: `group` shows that all functions that are met are this process's; what has an iommufd needs none.
+pub(super) fn hot_reset(device: BorrowedFd<'_>, group: Option<BorrowedFd<'_>>) -> io::Result<()> {
     // vfio_pci_hot_reset: argsz, flags, count, and the descriptors of the groups.
-    let request = [16, 0, 1, group.as_raw_fd() as u32];
+    let request = match group {
+        Some(group) => [16, 0, 1, group.as_raw_fd() as u32],
+        None => [12, 0, 0, 0],
+    };
     // SAFETY: The kernel reads as many bytes as the first field says: these.
     unsafe { raw::hot_reset(device.as_raw_fd(), &raw const request) }?;
     Ok(())
+}
+
+/// So many ranges of addresses are asked for at most.
+const RANGES_LIMIT: u32 = 1024;
+
+/// IOMMU_IOAS_IOVA_RANGES: returns what addresses have to be multiples of, and those that are translated.
+pub(super) fn iova_ranges(
+    iommufd: BorrowedFd<'_>,
+    ioas: u32,
+) -> io::Result<(u64, Vec<Range<u64>>)> {
+    let mut room = 16;
+    loop {
+        let mut found = vec![iommu_iova_range { start: 0, last: 0 }; room as usize];
+        let mut request = iommu_ioas_iova_ranges {
+            size: size_of::<iommu_ioas_iova_ranges>() as u32,
+            ioas_id: ioas,
+            num_iovas: room,
+            __reserved: 0,
+            allowed_iovas: found.as_mut_ptr().expose_provenance() as u64,
+            out_iova_alignment: 0,
+        };
+        // SAFETY: The kernel writes the request, whose size it is told, and as many ranges as there is room for.
+        let answer = unsafe { raw::ioas_iova_ranges(iommufd.as_raw_fd(), &raw mut request) };
+        let count = request.num_iovas;
+        match answer {
+            Ok(_) => {
+                let range = |it: &iommu_iova_range| it.start..it.last.saturating_add(1);
+                let ranges = found.iter().take(count as usize).map(range).collect();
+                return Ok((request.out_iova_alignment, ranges));
+            }
+            Err(Errno::EMSGSIZE) if room < count && count <= RANGES_LIMIT => room = count,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The longest description of an IOMMU that is asked for, in bytes: some hundred ranges.

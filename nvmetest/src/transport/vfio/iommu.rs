@@ -45,6 +45,12 @@ impl IommuInfo {
         parsed
     }
 
+    /// What iommufd says: what addresses have to be multiples of, and those that it translates.
+    pub(super) fn of_ranges(alignment: u64, ranges: Vec<Range<u64>>) -> Self {
+        let ranges = ranges.into_iter().filter(|range| range.start < range.end).collect();
+        Self { page_sizes: Some(alignment.max(1)), ranges, mappings: None }
+    }
+
     /// The smallest page, in bytes.
     pub(super) fn smallest_page(&self) -> u64 {
         self.page_sizes.map_or(4096, |sizes| 1 << sizes.trailing_zeros().min(63))

@@ -33,6 +33,9 @@ const ON_THE_WAY: Duration = Duration::from_millis(1);
 /// So many records are read in one go: others may write without end.
 const MOST: usize = 4096;
 
+/// So many faults are kept of those that were logged since somebody asked; of what comes then it is only counted how often.
+const KEPT: usize = 64;
+
 /// The kernel's log, from where it ended when it was opened.
 #[derive(Debug)]
 pub(super) struct KernelLog {
@@ -95,7 +98,12 @@ impl Faults {
     fn see(&mut self, address: PciAddress, record: &str) {
         let text = record.split_once(';').map_or(record, |(_, text)| text);
         let text = text.lines().next().unwrap_or_default();
-        self.found.extend(intel(address, text).or_else(|| amd(address, text)));
+        let fault = intel(address, text).or_else(|| amd(address, text));
+        let is_full = KEPT <= self.found.len();
+        match self.found.last_mut().filter(|_| is_full) {
+            Some(last) => last.unrecorded += u64::from(fault.is_some()),
+            None => self.found.extend(fault),
+        }
         if let Some(left_out) = left_out(text)
             && let Some(last) = self.found.last_mut()
         {
@@ -212,6 +220,19 @@ mod tests {
             ]),
             []
         );
+    }
+
+    #[test]
+    fn a_storm_of_faults_is_counted_and_not_kept() {
+        let record = |n: u64| {
+            format!(
+                "3,5,6,-;DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr {n:#x}000 [fault"
+            )
+        };
+        let records: Vec<_> = (0..10_000).map(record).collect();
+        let faults = seen(&records.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(faults.len(), KEPT);
+        assert_eq!((faults[1].iova.0, faults[KEPT - 1].unrecorded), (0x1000, 10_000 - KEPT as u64));
     }
 
     #[test]

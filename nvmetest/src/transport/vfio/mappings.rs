@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use iommufd_ioctls::IommufdError;
 use nix::errno::Errno;
-use vfio_ioctls::VfioContainer;
 use vfio_ioctls::VfioError;
+use vfio_ioctls::VfioOps;
 
 use crate::transport::DmaRange;
 
@@ -27,7 +28,7 @@ impl Mappings {
     /// That of [`Function::dma_map`](crate::transport::Function::dma_map).
     pub(super) unsafe fn map(
         &self,
-        container: &VfioContainer,
+        ops: &dyn VfioOps,
         memory: &DmaRange<'_>,
     ) -> Result<(), String> {
         let mut mapped = self.lock();
@@ -35,36 +36,30 @@ impl Mappings {
         let len = usize::try_from(memory.len).map_err(|error| error.to_string())?;
         let host = std::ptr::with_exposed_provenance_mut(memory.host);
         // SAFETY: The caller's.
-        unsafe { container.vfio_dma_map(memory.iova, len, host) }
-            .map_err(|error| reason(&error))?;
+        unsafe { ops.vfio_dma_map(memory.iova, len, host) }.map_err(|error| reason(&error))?;
         mapped.insert(memory.iova, memory.len);
         Ok(())
     }
 
     /// Unmaps exactly what one call of [`map`](Self::map) mapped. The IOMMU has forgotten it when this returns.
-    pub(super) fn unmap(
-        &self,
-        container: &VfioContainer,
-        iova: u64,
-        len: u64,
-    ) -> Result<(), String> {
+    pub(super) fn unmap(&self, ops: &dyn VfioOps, iova: u64, len: u64) -> Result<(), String> {
         let mut mapped = self.lock();
         // All was unmapped when the device was lost.
         let Some(mapped) = &mut *mapped else { return Ok(()) };
         if mapped.get(&iova) != Some(&len) {
             return Err("it is not mapped".to_owned());
         }
-        unmap(container, iova, len)?;
+        unmap(ops, iova, len)?;
         mapped.remove(&iova);
         Ok(())
     }
 
     /// Unmaps all, for good. Fails if the kernel kept something.
-    pub(super) fn take_all(&self, container: &VfioContainer) -> Result<(), String> {
+    pub(super) fn take_all(&self, ops: &dyn VfioOps) -> Result<(), String> {
         let mut state = self.lock();
         let Some(mapped) = &mut *state else { return Ok(()) };
         while let Some((&iova, &len)) = mapped.first_key_value() {
-            unmap(container, iova, len)?;
+            unmap(ops, iova, len)?;
             mapped.pop_first();
         }
         *state = None;
@@ -76,15 +71,19 @@ impl Mappings {
     }
 }
 
-fn unmap(container: &VfioContainer, iova: u64, len: u64) -> Result<(), String> {
+fn unmap(ops: &dyn VfioOps, iova: u64, len: u64) -> Result<(), String> {
     let len = usize::try_from(len).map_err(|error| error.to_string())?;
-    container.vfio_dma_unmap(iova, len).map_err(|error| reason(&error))
+    ops.vfio_dma_unmap(iova, len).map_err(|error| reason(&error))
 }
 
 /// Says what the kernel's error means here.
 fn reason(error: &VfioError) -> String {
     let errno = match error {
-        VfioError::IommuDmaMap(errno) | VfioError::IommuDmaUnmap(errno) => errno.errno(),
+        VfioError::IommuDmaMap(errno)
+        | VfioError::IommuDmaUnmap(errno)
+        | VfioError::IommufdIoctlError(
+            IommufdError::IommuIoasMap(errno) | IommufdError::IommuIoasUnmap(errno),
+        ) => errno.errno(),
         other => return other.to_string(),
     };
     let means = match Errno::from_raw(errno) {
@@ -94,7 +93,7 @@ fn reason(error: &VfioError) -> String {
         Errno::ENOSPC => {
             "VFIO grants no more mappings: free buffers, or raise vfio_iommu_type1.dma_entry_limit"
         }
-        Errno::EEXIST => "something else is mapped there",
+        Errno::EEXIST | Errno::EADDRINUSE => "something else is mapped there",
         Errno::EINVAL | Errno::EPERM => "the IOMMU does not translate these addresses",
         Errno::EFAULT => "the kernel cannot pin this memory",
         other => return other.desc().to_owned(),

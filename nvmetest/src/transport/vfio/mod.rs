@@ -1,8 +1,13 @@
 //! Drives of this machine, through VFIO.
 //!
-//! [`Vfio`] has a PCI function from the kernel's driver vfio-pci: by the group that the IOMMU isolates it with, and a
-//! container (type 1, version 2) that its memory is mapped in. `cargo xtask bind` gives a drive to that driver, and gives
-//! it back.
+//! [`Vfio`] has a PCI function from the kernel's driver vfio-pci. `cargo xtask bind` gives a drive to that driver, and gives
+//! it back. There are two ways to it, of which the newer is taken where the kernel has it:
+//!
+//! - the function's own node, `/dev/vfio/devices/vfioN`, bound to an address space of `/dev/iommu` (iommufd);
+//! - the group that the IOMMU isolates it with, and a container (type 1, version 2) that its memory is mapped in.
+//!
+//! `pci:0000:01:00.0,vfio=group` and `vfio=cdev` take one of them. iommufd takes a kernel with CONFIG_IOMMUFD and
+//! CONFIG_VFIO_DEVICE_CDEV: those of Debian, from 6.1 of bookworm to 7.3 of the backports and sid, have neither; Ubuntu's have both.
 //!
 //! - Registers and doorbells are loads and stores of the width that was asked for, on BAR0 as it is mapped.
 //!   Configuration space goes through the kernel, which keeps parts of it to itself: MSI and MSI-X are set up by it, and what

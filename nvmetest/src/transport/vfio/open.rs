@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+use iommufd_ioctls::IommufdError;
 use nix::errno::Errno;
 use nix::sys::resource::Resource;
 use nix::sys::resource::getrlimit;
@@ -18,8 +19,9 @@ use super::bar::Bar;
 use super::device::Device;
 use super::host::Host;
 use super::host::Place;
+use super::host::Wanted;
+use super::host::Way;
 use super::ioctl;
-use super::iommu::IommuInfo;
 use super::kernel_log::KernelLog;
 use super::mappings::Mappings;
 use super::notice::Notices;
@@ -47,10 +49,18 @@ impl Vfio {
     ///
     /// Fails if vfio-pci does not have it, if it cannot be isolated, if somebody else uses it, or if this process may not.
     pub fn open(uri: DeviceUri, address: PciAddress) -> Result<Self, OpenError> {
+        Self::open_by(uri, address, None)
+    }
+
+    pub(super) fn open_by(
+        uri: DeviceUri,
+        address: PciAddress,
+        wanted: Option<Wanted>,
+    ) -> Result<Self, OpenError> {
         let refuse = |what: String, way_out: &str| OpenError::new(uri.to_string(), what, way_out);
         let host = Host::this();
         let place = host
-            .find(address)
+            .find(address, wanted)
             .map_err(|(what, way_out)| OpenError::new(uri.to_string(), what, way_out))?;
         let claim = Claim::take(format!("pci/{address}")).map_err(|cause| match cause {
             ClaimError::Busy { .. } => refuse(cause.to_string(), "wait for it to end, or end it"),
@@ -82,9 +92,9 @@ impl Vfio {
         claim: Claim,
     ) -> Result<Self, String> {
         let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-        let info = ioctl::iommu_info(device.container_fd())
+        let iommu = device
+            .iommu_info()
             .map_err(failed("the kernel does not say what its IOMMU translates"))?;
-        let iommu = IommuInfo::parse(&info);
         let page = iommu.smallest_page();
         if (PAGE_SIZE as u64) < page {
             return Err(format!("its IOMMU maps pages of {page} bytes and no smaller ones"));
@@ -151,23 +161,24 @@ impl Vfio {
 /// Says what an error of the crate's means, and what to do about it.
 fn refusal(error: &VfioError, place: &Place, host: &Host) -> (String, String) {
     let group = place.group;
+    let held = || {
+        let holders = host.holders(place);
+        let who = match holders.len() {
+            0 => "another process".to_owned(),
+            _ => holders.join(", "),
+        };
+        (
+            format!("its IOMMU group {group} is held by {who}"),
+            "wait for it to end, or end it".to_owned(),
+        )
+    };
     let node = |path: &str, error: &std::io::Error| match error.raw_os_error().map(Errno::from_raw)
     {
         Some(Errno::EACCES | Errno::EPERM) => (
             format!("this user may not open {path}"),
             format!("run as root, or let root give it to you: `chown $USER {path}`"),
         ),
-        Some(Errno::EBUSY) => {
-            let holders = host.holders(group);
-            let who = match holders.len() {
-                0 => "another process".to_owned(),
-                _ => holders.join(", "),
-            };
-            (
-                format!("its IOMMU group {group} is held by {who}"),
-                "wait for it to end, or end it".to_owned(),
-            )
-        }
+        Some(Errno::EBUSY) => held(),
         _ => (
             format!("opening {path} failed: {error}"),
             "look whether the modules vfio and vfio-pci are loaded".to_owned(),
@@ -177,6 +188,25 @@ fn refusal(error: &VfioError, place: &Place, host: &Host) -> (String, String) {
     match error {
         VfioError::OpenContainer(error) => node("/dev/vfio/vfio", error),
         VfioError::OpenGroup(error, _) => node(&format!("/dev/vfio/{group}"), error),
+        VfioError::NewVfioIommufd(IommufdError::OpenIommufd(error)) => node("/dev/iommu", error),
+        VfioError::OpenDeviceCdev(error) => {
+            let path = match &place.way {
+                Way::Cdev(path) => path.display().to_string(),
+                Way::Group => "its node".to_owned(),
+            };
+            node(&path, error)
+        }
+        // The kernel gives a device to one process, and says that to another in either word.
+        VfioError::VfioDeviceBindIommufd(errno)
+            if [Errno::EBUSY, Errno::EINVAL].map(|it| it as i32).contains(&errno.errno()) =>
+        {
+            held()
+        }
+        VfioError::VfioDeviceBindIommufd(errno) if errno.errno() == Errno::EPERM as i32 => own(
+            "the machine does not isolate interrupts, so the kernel does not give it away",
+            "switch interrupt remapping on in the firmware's set-up, or, on a machine that you trust the drive \
+             with, load iommufd with `allow_unsafe_interrupts=1`",
+        ),
         VfioError::GroupViable => own(
             &format!(
                 "its IOMMU group {group} is not viable: the kernel drives another member of it"
@@ -208,7 +238,8 @@ mod tests {
     use super::*;
 
     fn says(error: &VfioError) -> String {
-        let place = Place { sysfs: "/nowhere".into(), group: 7 };
+        let way = Way::Cdev("/dev/vfio/devices/vfio0".into());
+        let place = Place { sysfs: "/nowhere".into(), group: 7, way };
         let (what, way_out) = refusal(error, &place, &Host::this());
         format!("{what}; {way_out}")
     }
@@ -225,6 +256,18 @@ mod tests {
             ),
             (VfioError::OpenContainer(os(Errno::ENOENT)), ["/dev/vfio/vfio failed", "modules"]),
             (VfioError::GroupViable, ["group 7 is not viable", "members"]),
+            (
+                VfioError::OpenDeviceCdev(os(Errno::EACCES)),
+                ["may not open /dev/vfio/devices/vfio0", "chown"],
+            ),
+            (
+                VfioError::NewVfioIommufd(IommufdError::OpenIommufd(os(Errno::EACCES))),
+                ["may not open /dev/iommu", "chown"],
+            ),
+            (
+                VfioError::VfioDeviceBindIommufd(os(Errno::EBUSY).into()),
+                ["is held by another process", "wait for it to end"],
+            ),
             (VfioError::VfioExtension, ["no type 1", "modprobe vfio_iommu_type1"]),
             (
                 VfioError::ContainerSetIOMMU(os(Errno::EPERM).into()),

@@ -1,5 +1,7 @@
 //! The tests of the engine.
 
+mod bisect;
+mod costs;
 mod ends;
 mod modes;
 mod pools;
@@ -34,7 +36,8 @@ pub fn all() -> Vec<Trial> {
             vec![$(Trial::test(stringify!($check), $module::$check)),*]
         };
     }
-    checks![
+    let costs = Trial::test("the_engine_takes_little_time", costs::the_engine_takes_little_time);
+    let mut all = checks![
         processes::each_outcome_is_in_the_results,
         processes::a_crash_costs_one_verdict_and_leaves_its_commands,
         processes::a_test_that_does_not_come_back_is_ended_with_its_process,
@@ -48,14 +51,19 @@ pub fn all() -> Vec<Trial> {
         pools::a_matrix_runs_everything_everywhere,
         pools::identical_drives_share_the_tests,
         pools::drives_that_differ_do_not_share,
+        pools::shards_have_each_test_once,
         resume::a_run_that_was_killed_goes_on,
         resume::a_run_does_not_go_on_as_another,
         ends::an_interruption_ends_the_test_and_what_is_missing_is_run_later,
         ends::a_second_interruption_ends_at_once_and_leaves_nothing,
         ends::a_full_disk_is_a_sentence_and_what_was_written_is_whole,
+        bisect::what_makes_a_test_fail_is_found,
         usage::what_is_wrong_is_one_sentence_and_exit_code_2,
         usage::the_plain_runner_is_a_subcommand,
-    ]
+    ];
+    // A measurement: `cargo xtask bench -- qualify`.
+    all.push(costs.with_ignored_flag(true));
+    all
 }
 
 /// How long anything may take here, on a machine that has a lot to do.
@@ -96,7 +104,7 @@ impl Bench {
         command.env(AS_SUITE, "1").env(MARKS, self.folder.path().join("marks"));
         command.env("NVMETEST_DEVICE", "fake:").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for variable in ["NVMETEST_VERIFY", "RUST_BACKTRACE"] {
+        for variable in ["NVMETEST_VERIFY", "NVMETEST_SHARD", "RUST_BACKTRACE"] {
             command.env_remove(variable);
         }
         command

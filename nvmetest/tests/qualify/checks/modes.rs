@@ -24,7 +24,11 @@ pub fn what_is_unexpected_is_run_again_and_a_flake_is_named() -> Result<(), Fail
         attempts,
         [("outcomes::flickers", 1), ("outcomes::flickers", 2), ("outcomes::the_last_passes", 1)]
     );
-    assert!(ran.stdout().contains("---- Flake: outcomes::flickers ----\nattempts: Fail, Pass\n"), "{}", ran.stdout());
+    assert!(
+        ran.stdout().contains("---- Flake: outcomes::flickers ----\nattempts: Fail, Pass\n"),
+        "{}",
+        ran.stdout()
+    );
     Ok(())
 }
 
@@ -54,7 +58,8 @@ pub fn a_baseline_holds_in_ci_and_an_unexpected_pass_fails_the_run() -> Result<(
     assert_eq!(ran.results().attempts.len(), 1, "it is not run again");
 
     let bench = Bench::new()?;
-    let baseline = bench.file("known.toml", &BASELINE.replace("outcomes::fails", "outcomes::passes"))?;
+    let baseline =
+        bench.file("known.toml", &BASELINE.replace("outcomes::fails", "outcomes::passes"))?;
     let ran = bench.run(&["outcomes::passes", "--baseline", &baseline])?.ends_with(1);
     assert_eq!(ran.verdict("outcomes::passes"), Verdict::UnexpectedPass);
     Ok(())

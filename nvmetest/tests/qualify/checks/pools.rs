@@ -24,7 +24,8 @@ pub fn a_matrix_runs_everything_everywhere() -> Result<(), Failed> {
             (Some(1), "outcomes::fails", Verdict::Fail),
         ]
     );
-    let evidence: BTreeSet<_> = results.attempts.iter().filter_map(|it| it.evidence.clone()).collect();
+    let evidence: BTreeSet<_> =
+        results.attempts.iter().filter_map(|it| it.evidence.clone()).collect();
     assert_eq!(evidence.len(), 2, "each device has its own");
     assert_eq!(results.devices.len(), 2);
     Ok(())
@@ -33,7 +34,8 @@ pub fn a_matrix_runs_everything_everywhere() -> Result<(), Failed> {
 pub fn identical_drives_share_the_tests() -> Result<(), Failed> {
     let bench = Bench::new()?;
     let devices = ["--device", "soft:serial=A", "--device", "soft:serial=B", "--pool", "shard"];
-    let ran = bench.run(&[&devices[..], &["leaves_bits", "the_last"]].concat())?.ends_with(0);
+    let ran =
+        bench.run(&[&devices[..], &["leaves_bits", "meets_the_other"]].concat())?.ends_with(0);
     let results = ran.results();
     let mut tests: Vec<_> = results.attempts.iter().map(|it| it.test.clone()).collect();
     tests.sort();
@@ -56,5 +58,21 @@ pub fn drives_that_differ_do_not_share() -> Result<(), Failed> {
     assert!(stderr.contains("only identical drives share the tests"), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(!ran.out.join("results.jsonl").exists(), "the folder can be used again");
+    Ok(())
+}
+
+pub fn shards_have_each_test_once() -> Result<(), Failed> {
+    let mut tests = Vec::new();
+    for shard in ["1/2", "2/2"] {
+        let bench = Bench::new()?;
+        let ran = bench.run(&["state::", "meetings::comes_after", "--shard", shard])?.ends_with(0);
+        let results = ran.results();
+        assert_eq!(results.runs[0].shard.map(|shard| shard.tests), Some(8));
+        tests.extend(results.attempts.into_iter().map(|attempt| attempt.test));
+    }
+    tests.sort();
+    assert_eq!(tests.len(), 8);
+    tests.dedup();
+    assert_eq!(tests.len(), 8);
     Ok(())
 }

@@ -13,7 +13,9 @@ use super::Bench;
 
 pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     let bench = Bench::new()?;
-    let ran = bench.run(&["outcomes", "--skip", "waits", "--skip", "flickers", "--seed", "7"])?.ends_with(1);
+    let ran = bench
+        .run(&["outcomes", "--skip", "waits", "--skip", "flickers", "--seed", "7"])?
+        .ends_with(1);
     let verdicts = ran.verdicts();
     let verdicts: Vec<_> = verdicts.iter().map(|(test, verdict)| (&**test, *verdict)).collect();
     assert_eq!(
@@ -37,7 +39,8 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     assert_eq!((&*passed.measured[0].name, passed.measured[0].value), ("answer", 42.0));
 
     // It failed twice, and left evidence each time.
-    let failed: Vec<_> = results.attempts.iter().filter(|it| it.test == "outcomes::fails").collect();
+    let failed: Vec<_> =
+        results.attempts.iter().filter(|it| it.test == "outcomes::fails").collect();
     assert_eq!(failed.iter().map(|it| it.attempt).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(failed[0].message, "the model is wrong\nclause: Base 1.2");
     let evidence = ran.out.join(failed[1].evidence.as_ref().expect("there is evidence"));
@@ -47,6 +50,10 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     assert!(evidence.join("cmdlog.jsonl").is_file() && evidence.join("failure.txt").is_file());
     assert!(ran.stdout().contains("verdicts: 2 Pass, 1 Fail, 2 Skipped\n"), "{}", ran.stdout());
     assert!(!ran.stderr().contains("what a test prints"), "{}", ran.stderr());
+
+    for made in ["report.html", "junit.xml", "results.ktap"] {
+        assert!(ran.out.join(made).is_file(), "{made}");
+    }
 
     // The lines come in the order in which things happen.
     let text = fs::read_to_string(ran.out.join("results.jsonl"))?;
@@ -59,7 +66,14 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
 pub fn a_crash_costs_one_verdict_and_leaves_its_commands() -> Result<(), Failed> {
     let bench = Bench::new()?;
     let ran = bench
-        .run(&["deaths::crashes", "deaths::the_next", "--mode", "certify", "--device", "soft:size=1MiB"])?
+        .run(&[
+            "deaths::crashes",
+            "deaths::the_next",
+            "--mode",
+            "certify",
+            "--device",
+            "soft:size=1MiB",
+        ])?
         .ends_with(1);
     assert_eq!(ran.verdict("deaths::crashes"), Verdict::Crash);
     assert_eq!(ran.verdict("deaths::the_next_finds_a_device"), Verdict::Pass);

@@ -11,7 +11,8 @@ use super::until;
 
 pub fn a_run_that_was_killed_goes_on() -> Result<(), Failed> {
     let bench = Bench::new()?;
-    let mut child = bench.command(&["outcomes", "--skip", "flickers", "--skip", "fails"]).spawn()?;
+    let mut child =
+        bench.command(&["outcomes", "--skip", "flickers", "--skip", "fails"]).spawn()?;
     bench.wait_for("waits");
     let below = descendants(child.id());
     assert!(!below.is_empty());
@@ -29,9 +30,17 @@ pub fn a_run_that_was_killed_goes_on() -> Result<(), Failed> {
     assert!(ran.verdicts().iter().all(|(_, verdict)| verdict.is_as_expected()));
     let results = ran.results();
     assert_eq!(results.runs.len(), 2);
-    assert_eq!((results.runs[0].seed, &results.runs[0].id), (results.runs[1].seed, &results.runs[1].id));
-    let again: Vec<_> = results.attempts[killed.attempts.len()..].iter().map(|it| &*it.test).collect();
-    assert_eq!(again, ["outcomes::waits", "outcomes::the_last_passes"], "what was done is not done again");
+    assert_eq!(
+        (results.runs[0].seed, &results.runs[0].id),
+        (results.runs[1].seed, &results.runs[1].id)
+    );
+    let again: Vec<_> =
+        results.attempts[killed.attempts.len()..].iter().map(|it| &*it.test).collect();
+    assert_eq!(
+        again,
+        ["outcomes::waits", "outcomes::the_last_passes"],
+        "what was done is not done again"
+    );
     assert_eq!(results.planned.len(), killed.planned.len());
 
     // There is nothing left, and that is no failure.

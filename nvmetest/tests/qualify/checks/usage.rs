@@ -7,10 +7,16 @@ use super::Bench;
 pub fn what_is_wrong_is_one_sentence_and_exit_code_2() -> Result<(), Failed> {
     let bench = Bench::new()?;
     let out = bench.out().display().to_string();
-    let baseline = bench.file("known.toml", "[[expected]]\ntest = \"x\"\nverdict = \"Fail\"\nclause = \"\"\nreason = \"\"\n")?;
+    let baseline = bench.file(
+        "known.toml",
+        "[[expected]]\ntest = \"x\"\nverdict = \"Fail\"\nclause = \"\"\nreason = \"\"\n",
+    )?;
     for (arguments, sentence) in [
         (&["run"][..], "give the folder for the results with `--out DIR`"),
-        (&["run", "--frobnicate"], "unexpected argument '--frobnicate' found; `--help` lists the options"),
+        (
+            &["run", "--frobnicate"],
+            "unexpected argument '--frobnicate' found; `--help` lists the options",
+        ),
         (&["run", "--out", &out, "nothing"], "no test has a name with `nothing`"),
         (&["run", "--out", &out, "--device", "x:"], "there is no device scheme `x:`"),
         (&["run", "--out", &out, "--device", "fake:opens=0"], "the fake is worn out"),

@@ -65,7 +65,18 @@ impl Machine {
     }
 
     fn find(&self, address: &str) -> Result<Place, Refusal> {
-        Host::at(self.root.path()).find(address.parse().unwrap())
+        self.find_by(address, None)
+    }
+
+    fn find_by(&self, address: &str, wanted: Option<Wanted>) -> Result<Place, Refusal> {
+        Host::at(self.root.path()).find(address.parse().unwrap(), wanted)
+    }
+
+    /// Adds what kernels with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV show.
+    fn add_cdev(&self) {
+        self.touch("dev/iommu");
+        self.touch("dev/vfio/devices/vfio3");
+        self.folder(&format!("sys/bus/pci/devices/{DRIVE}/vfio-dev/vfio3"));
     }
 
     /// Says why the drive cannot be opened, and the way out, as the message has it.
@@ -85,7 +96,7 @@ fn assert_says(refusal: &str, parts: &[&str]) {
 #[test]
 fn a_function_that_vfio_has_is_found() {
     let place = Machine::good().find(DRIVE).unwrap();
-    assert_eq!(place.group, 7);
+    assert_eq!((place.group, place.way), (7, Way::Group));
     assert!(place.sysfs.ends_with("sys/bus/pci/devices/0000:01:00.0"));
 }
 
@@ -174,9 +185,10 @@ fn those_who_have_the_group_are_named() {
     machine.folder("proc/42/fd");
     machine.folder("proc/43/fd");
     machine.folder("proc/self/fd");
+    let place = machine.find(DRIVE).unwrap();
     symlink("/dev/vfio/7", machine.root.path().join("proc/42/fd/11")).unwrap();
     symlink("/dev/vfio/8", machine.root.path().join("proc/43/fd/11")).unwrap();
-    assert_eq!(Host::at(machine.root.path()).holders(7), ["process 42 (qemu-system-x86)"]);
+    assert_eq!(Host::at(machine.root.path()).holders(&place), ["process 42 (qemu-system-x86)"]);
 }
 
 #[test]
@@ -187,5 +199,30 @@ fn who_may_pin_any_memory_is_above_the_limit() {
         machine.write("proc/self/status", &format!("Name:\tx\nCapEff:\t{effective}\n"));
         assert_eq!(host.may_pin(64 << 20, 8 << 20), may);
         assert_eq!(host.may_pin(4 << 20, 8 << 20), Ok(()));
+    }
+}
+
+#[test]
+fn a_node_of_its_own_is_taken_where_there_is_an_iommufd_and_the_group_otherwise() {
+    let machine = Machine::good();
+    machine.add_cdev();
+    let cdev = Way::Cdev("/dev/vfio/devices/vfio3".into());
+    let way = |wanted| machine.find_by(DRIVE, wanted).map(|place| place.way);
+    assert_eq!(way(None), Ok(cdev.clone()));
+    assert_eq!(way(Some(Wanted::Group)), Ok(Way::Group));
+    // A kernel may have no groups at all.
+    machine.remove("dev/vfio/7");
+    machine.remove("dev/vfio/vfio");
+    assert_eq!(way(None), Ok(cdev));
+    assert!(way(Some(Wanted::Group)).is_err());
+
+    let machine = Machine::good();
+    machine.add_cdev();
+    for missing in ["dev/vfio/devices/vfio3", "dev/iommu"] {
+        machine.remove(missing);
+        assert_eq!(machine.find(DRIVE).unwrap().way, Way::Group, "without {missing}");
+        let (what, way_out) = machine.find_by(DRIVE, Some(Wanted::Cdev)).unwrap_err();
+        assert_says(&what, &["/dev/iommu"]);
+        assert_says(&way_out, &["CONFIG_VFIO_DEVICE_CDEV", "vfio=cdev"]);
     }
 }
