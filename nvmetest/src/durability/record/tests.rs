@@ -198,7 +198,8 @@ fn a_lane_goes_round() {
 
 #[test]
 fn what_no_worker_leaves_in_a_lane_ends_the_record() {
-    let spoils: [(fn(&Journal, usize), &str); 2] = [
+    type Spoil = fn(&Journal, usize);
+    let spoils: [(Spoil, &str); 2] = [
         (Journal::spoil_length_for_test, "is damaged"),
         (Journal::spoil_entry_for_test, "has an entry that is none"),
     ];
