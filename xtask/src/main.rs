@@ -37,6 +37,7 @@ struct Cli {
 enum Task {
     Test(test::Test),
     Qualify(qualify::Qualify),
+    Report(qualify::Report),
     Bench(bench::Bench),
     Bind(bind::Bind),
     Browser(browser::Browser),
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Qualify(qualify)) => qualify.run(),
+        Some(Task::Report(report)) => report.run(),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
         Some(Task::Browser(browser)) => browser.run(),

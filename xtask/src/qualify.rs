@@ -47,6 +47,22 @@ impl Qualify {
     }
 }
 
+/// Make the report of a run from its folder: `report DIR`, `report DIR --against EARLIER`
+#[derive(Args)]
+#[command(disable_help_flag = true)]
+pub struct Report {
+    /// Options of nvmetest-qualify's `report`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    options: Vec<OsString>,
+}
+
+impl Report {
+    /// Builds `nvmetest-qualify`, and becomes it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        become_it(&build(false)?, [vec!["report".into()], self.options].concat())
+    }
+}
+
 /// Becomes `program`: who ends this process ends the run.
 pub fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let error = Command::new(program).args(arguments).exec();

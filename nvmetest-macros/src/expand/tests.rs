@@ -64,6 +64,7 @@ fn fixtures_are_made_in_order_and_passed_as_asked() {
                     name: "reads_back",
                     file: ::core::file!(),
                     line: ::core::line!(),
+                    source: ::core::option::Option::None,
                     spec: ::core::option::Option::Some("NVM 3.3.4"),
                     ignore: ::core::option::Option::None,
                     timeout: ::core::option::Option::None,
@@ -110,6 +111,7 @@ fn each_case_is_a_test() {
                     name: "writes",
                     file: ::core::file!(),
                     line: ::core::line!(),
+                    source: ::core::option::Option::None,
                     spec: ::core::option::Option::None,
                     ignore: ::core::option::Option::None,
                     timeout: ::core::option::Option::Some({

@@ -4,6 +4,8 @@
 //! It is a sequence lock. A writer stores `WRITING`, then the words, then the new state with release
 //! order; a reader takes the stamp before and after the words and keeps nothing if they differ.
 //! The number makes sure that an entry that was overwritten in between differs too.
+//! How a command ended stands in words that no reader looks at before the stamp says so: they are written once, and
+//! the new state behind them, with release order.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
@@ -33,8 +35,7 @@ const WRITING: u64 = 1;
 const IN_FLIGHT: u64 = 2;
 /// The SQE is whole, the host gave the command up.
 const ABANDONED: u64 = 3;
-/// The SQE is whole, how the command ended is being written.
-const ENDING: u64 = 4;
+// 4 was a state in which how the command ended was being written; a log may have it, of a command in flight.
 /// All is whole.
 const COMPLETED: u64 = 5;
 /// All is whole: the completion came after the host had given the command up.
@@ -118,8 +119,7 @@ impl<'a> Slot<'a> {
             _ if before == stamp(sequence, ABANDONED) => COMPLETED_LATE,
             _ => return false,
         };
-        self.0[STAMP].store(stamp(sequence, ENDING), Relaxed);
-        fence(Release);
+        // Nobody reads these words while the stamp is what it was: they count from the next one on, which comes behind them.
         self.0[COMPLETED_NS].store(at_ns, Relaxed);
         let words: [u64; 2] = zerocopy::transmute!(*cqe);
         self.0[CQE].store(words[0], Relaxed);
@@ -133,8 +133,7 @@ impl<'a> Slot<'a> {
         if self.0[STAMP].load(Relaxed) != stamp(sequence, IN_FLIGHT) {
             return false;
         }
-        self.0[STAMP].store(stamp(sequence, ENDING), Relaxed);
-        fence(Release);
+        // As above.
         self.0[ABANDONED_NS].store(at_ns, Relaxed);
         self.0[STAMP].store(stamp(sequence, ABANDONED), Release);
         true
@@ -143,7 +142,7 @@ impl<'a> Slot<'a> {
     /// Returns entry number `sequence` if that is what the slot holds, whole.
     pub(super) fn read(self, sequence: u64) -> Option<Entry> {
         // Of the states of one entry there are few, so a live writer makes this repeat seldom.
-        // One that died in the middle left an ending that never ends: that is a command in flight.
+        // One that died in the middle of an ending left a command in flight.
         (0..4).find_map(|_| self.try_read(sequence).ok()).flatten()
     }
 

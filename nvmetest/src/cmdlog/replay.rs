@@ -345,7 +345,7 @@ fn depths(records: &[Record], steps: &[Step<'_>]) -> BTreeMap<u16, u16> {
         let record = &records[step.index];
         let (lanes, depth) = queues.entry(step.sqid).or_default();
         // A command that never completed takes no room for ever: perhaps it completes now.
-        let end_ns = end_ns(record).or(Some(record.submitted_ns + 1));
+        let end_ns = end_ns(record).or(Some(record.submitted_ns.saturating_add(1)));
         let lane = u16::try_from(lanes.take(record.submitted_ns, end_ns)).unwrap_or(DEPTH_MAX);
         *depth = (*depth).max(lane.saturating_add(1));
     }

@@ -48,7 +48,7 @@ enum Command {
     Ktap(render::Ktap),
     Schema(render::Schema),
     Test(Test),
-    Cmdlog(Cmdlog),
+    Cmdlog(Box<Cmdlog>),
 }
 
 /// Show, count, draw, export or replay the log of a run's commands
@@ -138,8 +138,8 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
             let name = OsString::from(program.command.first().cloned().unwrap_or_default());
             return plain(std::iter::once(name).chain(options).collect(), program.schemes);
         }
-        Command::Cmdlog(Cmdlog { tool }) => {
-            return tool.run(program.schemes).unwrap_or_else(|error| {
+        Command::Cmdlog(cmdlog) => {
+            return cmdlog.tool.run(program.schemes).unwrap_or_else(|error| {
                 complain(&error.to_string());
                 ExitCode::from(SETUP)
             });

@@ -57,7 +57,8 @@ fn health(view: &View<'_>, device: &Device) -> Markup {
                             th.n scope="col" { "After" } th.n scope="col" { "Change" } } }
                         tbody { @for name in names.iter().take(MAX) {
                             tr.changed[changed(&name)] {
-                                th scope="row" { (Said::name(name)) }
+                                th scope="row" { (Said::name(name))
+                                    @if let Some(title) = title(name) { " " span.quiet { (title) } } }
                                 td.n { (shown(get(before, name))) }
                                 td.n { (shown(get(after, name))) }
                                 td.n { @if changed(&name) { strong { "Δ " (change(get(before, name), get(after, name))) } } }
@@ -68,6 +69,35 @@ fn health(view: &View<'_>, device: &Device) -> Markup {
             }
         }
     }
+}
+
+/// Returns what a field of the SMART / Health Information log page is called (Base 5.1.12.1.3).
+fn title(name: &str) -> Option<&'static str> {
+    let title = match name {
+        "CW" => "Critical Warning",
+        "CTEMP" => "Composite Temperature, kelvins",
+        "AVSP" => "Available Spare, %",
+        "AVSPT" => "Available Spare Threshold, %",
+        "PUSED" => "Percentage Used",
+        "DUR" => "Data Units Read",
+        "DUW" => "Data Units Written",
+        "HRC" => "Host Read Commands",
+        "HWC" => "Host Write Commands",
+        "CBT" => "Controller Busy Time, minutes",
+        "PWRC" => "Power Cycles",
+        "POH" => "Power On Hours",
+        "UPL" => "Unexpected Power Losses",
+        "MDIE" => "Media and Data Integrity Errors",
+        "NEILE" => "Number of Error Information Log Entries",
+        "WCTT" => "Warning Composite Temperature Time, minutes",
+        "CCTT" => "Critical Composite Temperature Time, minutes",
+        "TMT1TC" => "Thermal Management Temperature 1 Transition Count",
+        "TMT2TC" => "Thermal Management Temperature 2 Transition Count",
+        "TTTMT1" => "Total Time For Thermal Management Temperature 1, seconds",
+        "TTTMT2" => "Total Time For Thermal Management Temperature 2, seconds",
+        _ => return None,
+    };
+    Some(title)
 }
 
 fn shown(value: Option<u64>) -> String {

@@ -44,7 +44,8 @@ pub(super) fn findings(view: &View<'_>) -> Option<Markup> {
         @if first.is_empty() {
             p.calm { "Nothing is unexpected." }
         } @else {
-            h3 { (count(first.len(), "test")) " not as expected"
+            h3 { @if view.certifies() { (count(first.len(), "finding")) }
+                @else { (count(first.len(), "test")) " not as expected" }
                 @if missing != 0 { ", beside " (missing) " that " (if missing == 1 { "is" } else { "are" }) " missing" } }
             @for (index, test) in first.iter().enumerate() { (finding(view, test, first.len() == 1 && index == 0)) }
         }
@@ -73,6 +74,7 @@ fn finding(view: &View<'_>, test: &Tested<'_>, open: bool) -> Markup {
                 @if 1 < view.results.devices.len() && let Some(device) = view.device(outcome) {
                     span.clause { (Said::name(&device.uri)) }
                 }
+                @if view.certifies() && waiver.is_some() { span.clause { "has a waiver, which does not count" } }
                 span.about { (Said::first_line(about)) }
             }
             div.body {

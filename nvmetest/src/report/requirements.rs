@@ -17,6 +17,9 @@ type Cell = BTreeMap<usize, usize>;
 /// A clause, and a cell for each device.
 type Clauses = BTreeMap<Clause, BTreeMap<Option<u32>, Cell>>;
 
+/// What each device does about a clause.
+type Row<'c> = (&'c Clause, &'c BTreeMap<Option<u32>, Cell>);
+
 /// A clause in the order of the standard: 5.1.9 is before 5.1.10.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Clause {
@@ -85,7 +88,7 @@ pub(super) fn section(view: &View<'_>) -> Option<Markup> {
         return None;
     }
     devices.sort();
-    let mut chapters: Vec<Vec<(&Clause, &BTreeMap<Option<u32>, Cell>)>> = Vec::new();
+    let mut chapters: Vec<Vec<Row<'_>>> = Vec::new();
     for clause in &clauses {
         match chapters.last_mut() {
             Some(chapter) if chapter[0].0.chapter() == clause.0.chapter() => chapter.push(clause),
@@ -100,11 +103,7 @@ pub(super) fn section(view: &View<'_>) -> Option<Markup> {
     })
 }
 
-fn table(
-    view: &View<'_>,
-    chapter: &[(&Clause, &BTreeMap<Option<u32>, Cell>)],
-    devices: &[Option<u32>],
-) -> Markup {
+fn table(view: &View<'_>, chapter: &[Row<'_>], devices: &[Option<u32>]) -> Markup {
     let (specification, number) = chapter[0].0.chapter();
     let cells = || chapter.iter().flat_map(|(_, cells)| cells.values());
     let worst = cells().filter_map(|cell| cell.keys().min()).min().copied();

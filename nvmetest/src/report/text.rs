@@ -101,7 +101,7 @@ pub(super) fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = if value < 0 { "−".to_owned() } else { String::new() };
     for (index, digit) in digits.char_indices() {
-        if index != 0 && (digits.len() - index) % 3 == 0 {
+        if index != 0 && (digits.len() - index).is_multiple_of(3) {
             // A space that does not break and is as narrow as a comma.
             text.push('\u{202f}');
         }

@@ -205,7 +205,7 @@ fn message(verdict: Verdict, planned: &Planned) -> String {
         Verdict::Blocked => "no namespace could be identified".into(),
         Verdict::DutLost => "CSTS reads FFFFFFFFh: the device does not answer".into(),
         // Who obeys this has a script in the page.
-        Verdict::Fail if planned.line % 2 == 0 => {
+        Verdict::Fail if planned.line.is_multiple_of(2) => {
             "</pre></div></details><script>obeyed = 1</script><img src=x onerror=\"obeyed = 1\">\u{1b}[31m\u{202e}".into()
         }
         Verdict::Crash => "the process that ran the test ended with SIGSEGV".into(),
@@ -285,10 +285,12 @@ pub fn evidence(place: &Path) -> io::Result<()> {
     let mut failing = None;
     for index in 0..64_u64 {
         let mut sqe = Sqe::new_zeroed();
-        sqe.set_opcode([NvmOpcode::READ.0, NvmOpcode::WRITE.0][usize::from(index % 3 == 0)]);
+        sqe.set_opcode(
+            [NvmOpcode::READ.0, NvmOpcode::WRITE.0][usize::from(index.is_multiple_of(3))],
+        );
         sqe.nsid = 1.into();
         let at = start + index * 9_000;
-        let ring = if index % 16 == 0 { &admin } else { &io };
+        let ring = if index.is_multiple_of(16) { &admin } else { &io };
         let token = ring.submitted(&sqe, Location::caller(), at);
         let mut cqe = Cqe::new_zeroed();
         if index == 41 {

@@ -82,11 +82,13 @@ impl Axis {
             let step = round_step(span as f64 * apart / piece.width.max(1.0));
             let start = self.first_ns();
             // Round distances from the start of the picture, which is where its time is 0.
-            let mut offset = (piece.from_ns - start).next_multiple_of(step);
-            while offset <= piece.to_ns - start && piece.width >= apart {
+            let mut next = (piece.from_ns - start).checked_next_multiple_of(step);
+            while let Some(offset) = next
+                && offset <= piece.to_ns - start
+                && apart <= piece.width
+            {
                 ticks.push(start + offset);
-                let Some(next) = offset.checked_add(step) else { break };
-                offset = next;
+                next = offset.checked_add(step);
             }
         }
         ticks

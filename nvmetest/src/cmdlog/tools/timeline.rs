@@ -75,7 +75,7 @@ pub(super) fn around(input: &mut Input, filter: &Filter, commands: usize) -> Dum
         found |= dump.failing == Some(record.token);
         after += usize::from(found);
         dump.records.push(record);
-        if commands <= after {
+        if commands / 4 < after && commands <= dump.records.len() {
             break;
         }
         if 2 * commands.max(1) <= dump.records.len() {

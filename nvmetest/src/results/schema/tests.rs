@@ -66,7 +66,7 @@ fn lines() -> Vec<Value> {
         json!({
             "kind": "run", "schema": 1, "id": "r1", "tool": "0.1.0",
             "suite": {"name": "nvme", "tests": 590, "hash": "00ff"}, "profile": "default",
-            "mode": "certify", "seed": u64::MAX, "shard": {"index": 1, "count": 2}, "host": "lab",
+            "mode": "certify", "seed": u64::MAX, "shard": {"index": 1, "count": 2, "tests": 590, "cut": 7}, "host": "lab",
             "command": ["nvmetest-qualify", "run"], "started_ms": 1
         }),
         json!({
