@@ -39,6 +39,7 @@ pub fn all() -> Vec<Trial> {
     let costs = Trial::test("the_engine_takes_little_time", costs::the_engine_takes_little_time);
     let mut all = checks![
         processes::each_outcome_is_in_the_results,
+        processes::what_a_worker_counts_is_in_the_results,
         processes::a_crash_costs_one_verdict_and_leaves_its_commands,
         processes::a_test_that_does_not_come_back_is_ended_with_its_process,
         processes::a_process_that_is_stopped_is_ended_too,
