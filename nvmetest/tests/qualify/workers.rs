@@ -5,6 +5,7 @@ use nvmetest::prelude::*;
 #[nvme_test]
 fn a_worker_reads(nvme: &Controller) -> Result {
     let ns = nvme.first_namespace()?;
-    ns.ioworker().depth(4).count(100).start()?.join()?;
+    let statistics = ns.ioworker().depth(4).count(100).start()?.join()?;
+    assert_eq!(statistics.reads, 100);
     Ok(())
 }
