@@ -74,11 +74,12 @@ pub(crate) fn plain(arguments: Vec<OsString>, schemes: &[&'static dyn Scheme]) -
 /// [`main`] does this. It is for programs with a harness of their own, which call it before they do anything else.
 pub fn serve_role(schemes: &[&'static dyn Scheme]) -> Option<ExitCode> {
     let arguments: Vec<OsString> = env::args_os().take(2).collect();
-    if let Some(code) = qualify::serve(schemes) {
+    let role = role(&arguments);
+    // First, for it notes that workers are served: the process of a device starts them, too.
+    if let Some(code) = ioworker::serve(role.as_deref()) {
         return Some(code);
     }
-    let role = role(&arguments);
-    if let Some(code) = ioworker::serve(role.as_deref()) {
+    if let Some(code) = qualify::serve(schemes) {
         return Some(code);
     }
     Some(serve(schemes, &role?))

@@ -14,6 +14,7 @@ mod meetings;
 mod outcomes;
 mod state;
 mod trivial;
+mod workers;
 
 use std::env;
 use std::process::ExitCode;

@@ -53,6 +53,8 @@ impl AsFd for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        // One that came of a full disk would end the process before it says so.
+        self.before.add(Signal::SIGXFSZ);
         let _ = self.before.thread_set_mask();
     }
 }

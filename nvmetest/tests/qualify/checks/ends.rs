@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
 
 use libtest_mimic::Failed;
 use nix::sys::signal::Signal;
@@ -19,6 +20,17 @@ use super::until;
 
 fn interrupt(pid: u32) -> Result<(), Failed> {
     Ok(kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGINT)?)
+}
+
+/// A run that would not end by itself, if a check of it fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // One that ended before is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 pub fn an_interruption_ends_the_test_and_what_is_missing_is_run_later() -> Result<(), Failed> {
@@ -52,9 +64,10 @@ pub fn a_second_interruption_ends_at_once_and_leaves_nothing() -> Result<(), Fai
     // It does not look at the driver's clock, and so only its process could be ended, after a grace that is long.
     let tests = ["deaths::does_not_come_back", "--grace", "600"];
     let device = ["--device", "soft:size=1MiB"];
-    let mut child = bench.command(&[&tests[..], &device].concat()).spawn()?;
+    let mut child = Killed(bench.command(&[&tests[..], &device].concat()).spawn()?);
     let path = bench.out().join("results.jsonl");
     bench.wait_for("parked");
+    let child = &mut child.0;
     let below = descendants(child.id());
     assert!(2 <= below.len(), "a device process and its soft controller: {below:?}");
     interrupt(child.id())?;

@@ -39,6 +39,7 @@ pub fn all() -> Vec<Trial> {
     let costs = Trial::test("the_engine_takes_little_time", costs::the_engine_takes_little_time);
     let mut all = checks![
         processes::each_outcome_is_in_the_results,
+        processes::what_a_worker_counts_is_in_the_results,
         processes::a_crash_costs_one_verdict_and_leaves_its_commands,
         processes::a_test_that_does_not_come_back_is_ended_with_its_process,
         processes::a_process_that_is_stopped_is_ended_too,
@@ -181,12 +182,13 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The processes below `parent`, with theirs.
 fn descendants(parent: u32) -> Vec<u32> {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    let children: Vec<u32> = children
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|child| child.parse().ok())
-        .collect();
+    // A process is the child of the thread that started it.
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+    let children = threads.filter_map(Result::ok).map(|thread| {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        children.split_whitespace().filter_map(|it| it.parse().ok()).collect::<Vec<u32>>()
+    });
+    let children: Vec<u32> = children.flatten().collect();
     children.iter().flat_map(|&child| [vec![child], descendants(child)].concat()).collect()
 }
 

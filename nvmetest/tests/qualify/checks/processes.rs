@@ -63,6 +63,18 @@ pub fn each_outcome_is_in_the_results() -> Result<(), Failed> {
     Ok(())
 }
 
+pub fn what_a_worker_counts_is_in_the_results() -> Result<(), Failed> {
+    let bench = Bench::new()?;
+    let ran = bench.run(&["workers::", "--device", "soft:size=1MiB"])?.ends_with(0);
+    let results = ran.results();
+    let [worker] = &results.attempts[0].workers[..] else { panic!("{:?}", results.attempts) };
+    assert_eq!((worker.commands, worker.errors), (100, 0));
+    assert!(worker.name.contains("depth 4"), "{}", worker.name);
+    let (opcode, latency) = &worker.latency[0];
+    assert_eq!((&**opcode, latency.len()), ("Read (02h)", 6));
+    Ok(())
+}
+
 pub fn a_crash_costs_one_verdict_and_leaves_its_commands() -> Result<(), Failed> {
     let bench = Bench::new()?;
     let ran = bench

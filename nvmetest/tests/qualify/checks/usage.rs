@@ -17,7 +17,7 @@ pub fn what_is_wrong_is_one_sentence_and_exit_code_2() -> Result<(), Failed> {
             &["run", "--frobnicate"],
             "unexpected argument '--frobnicate' found; `--help` lists the options",
         ),
-        (&["run", "--out", &out, "nothing"], "no test has a name with `nothing`"),
+        (&["run", "--out", &out, "no_such"], "no test has a name with `no_such`"),
         (&["run", "--out", &out, "--device", "x:"], "there is no device scheme `x:`"),
         (&["run", "--out", &out, "--device", "fake:opens=0"], "the fake is worn out"),
         (&["run", "--out", &out, "--device", "soft:size=1"], "cannot be had"),
