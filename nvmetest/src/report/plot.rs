@@ -24,17 +24,22 @@ pub(super) struct Series<'a> {
 /// So many lines can be told apart, by their dashes and the names at their ends.
 pub(super) const SERIES: usize = 6;
 
+/// Three years: no latency is drawn longer.
+const LONGEST_NS: f64 = 1e17;
+
 /// Draws latencies over percentiles: what is rare is at the right, where each nine takes as much room as the last.
 pub(super) fn percentiles(label: &str, series: &[Series<'_>]) -> Markup {
     let nines = |percentile: f64| -((100.0 - percentile).max(1e-5) / 100.0).log10();
     let points = || series.iter().flat_map(|series| &series.points);
     let right = points().map(|point| nines(point.0)).fold(1.0, f64::max);
-    let low = points().map(|point| point.1.max(1.0)).fold(f64::MAX, f64::min).log10().floor();
-    let high =
-        points().map(|point| point.1.max(1.0)).fold(1.0, f64::max).log10().ceil().max(low + 1.0);
+    // A file of results may say anything; what no clock shows gets no room.
+    let sane = |ns: f64| if ns.is_finite() { ns.clamp(1.0, LONGEST_NS) } else { 1.0 };
+    let low = points().map(|point| sane(point.1)).fold(LONGEST_NS, f64::min).log10().floor();
+    let high = points().map(|point| sane(point.1)).fold(1.0, f64::max).log10();
+    let high = high.ceil().max(low + 1.0);
     let x = |percentile: f64| LEFT + nines(percentile) / right * (WIDTH - LEFT - RIGHT);
     let y = |ns: f64| {
-        HEIGHT - BOTTOM - (ns.max(1.0).log10() - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - (sane(ns).log10() - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
     };
     let ticks = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
     let across =
@@ -47,8 +52,11 @@ pub(super) fn percentiles(label: &str, series: &[Series<'_>]) -> Markup {
 /// Draws a rate over time.
 pub(super) fn rate(label: &str, unit: &str, series: &[Series<'_>]) -> Markup {
     let points = || series.iter().flat_map(|series| &series.points);
-    let right = points().map(|point| point.0).fold(1.0, f64::max);
-    let high = nice(points().map(|point| point.1).fold(1.0, f64::max));
+    let most = |of: fn(&(f64, f64)) -> f64| {
+        points().map(of).filter(|it| it.is_finite()).fold(1.0, f64::max)
+    };
+    let right = most(|point| point.0);
+    let high = nice(most(|point| point.1));
     let x = |seconds: f64| LEFT + seconds / right * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - value / high * (HEIGHT - TOP - BOTTOM);
     let across = (0..=4).map(|part| right * f64::from(part) / 4.0);
