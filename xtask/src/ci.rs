@@ -14,6 +14,7 @@ use crate::browser;
 use crate::lab;
 use crate::miri;
 use crate::outside;
+use crate::qualify;
 use crate::suites::Suites;
 use crate::suites::root;
 use crate::system;
@@ -45,13 +46,13 @@ enum Length {
 
 /// The steps: what is quick to fail comes first, and what builds comes before what uses it.
 const STEPS: [Step; 18] = [
-    ("system packages", |sh, _| system::provide_qemu(sh)),
+    ("system packages", |sh, _| system::QEMU.provide(sh)),
     ("rustfmt", |sh, _| rustfmt(sh)),
     ("clippy", |sh, _| clippy(sh)),
     ("rustdoc", |sh, _| rustdoc(sh)),
     ("tests", |sh, _| tests(sh)),
     ("suites on soft:", |_, _| suites("soft:")),
-    ("suites on qemu:", |_, _| suites("qemu:")),
+    ("qualification on qemu:", |_, _| qualify::check("qemu:")),
     ("the command log in Wireshark", |sh, _| wireshark::check(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
     ("Linux on the soft controller", |_, length| linux(length)),
@@ -190,7 +191,7 @@ fn nextest(sh: &Shell) -> Outcome {
 }
 
 fn report(sh: &Shell) -> Outcome {
-    println!("{}", system::provide_chromium(sh)?);
+    println!("{}", system::CHROMIUM.provide(sh)?);
     browser::check_synthetic(sh, None)
 }
 

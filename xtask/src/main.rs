@@ -4,7 +4,6 @@ mod bench;
 mod bind;
 mod browser;
 mod ci;
-mod cmdlog;
 mod dist;
 mod guards;
 mod lab;
@@ -37,7 +36,14 @@ struct Cli {
 enum Task {
     Test(test::Test),
     Qualify(qualify::Qualify),
-    Report(qualify::Report),
+    /// Make the report of a run from its folder: `report DIR`, `report DIR --against EARLIER`
+    Report(qualify::Words),
+    /// Join the results of several machines: `merge --out DIR RUN…`
+    Merge(qualify::Words),
+    /// Rewrite what is known to fail by the results of a run: `baseline update --results DIR --baseline FILE`
+    Baseline(qualify::Words),
+    /// List the profiles, or check one: `profile FILE`
+    Profile(qualify::Words),
     Bench(bench::Bench),
     Bind(bind::Bind),
     Browser(browser::Browser),
@@ -49,7 +55,8 @@ enum Task {
     Lab(lab::Lab),
     Dist(dist::Dist),
     Ci(ci::Ci),
-    Cmdlog(cmdlog::Cmdlog),
+    /// Show, count, draw, export or replay a command log; `cargo xtask cmdlog --help` lists what there is
+    Cmdlog(qualify::Words),
     Wireshark(wireshark::Wireshark),
     #[command(subcommand)]
     Vm(vm::Vm),
@@ -61,7 +68,10 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Some(Task::Test(test)) => test.run(),
         Some(Task::Qualify(qualify)) => qualify.run(),
-        Some(Task::Report(report)) => report.run(),
+        Some(Task::Report(words)) => words.run("report"),
+        Some(Task::Merge(words)) => words.run("merge"),
+        Some(Task::Baseline(words)) => words.run("baseline"),
+        Some(Task::Profile(words)) => words.run("profile"),
         Some(Task::Bench(bench)) => bench.run(),
         Some(Task::Bind(bind)) => bind.run(),
         Some(Task::Browser(browser)) => browser.run(),
@@ -72,7 +82,7 @@ fn main() -> ExitCode {
         Some(Task::Lab(lab)) => lab.run(),
         Some(Task::Dist(dist)) => dist.run(),
         Some(Task::Ci(ci)) => ci.run(),
-        Some(Task::Cmdlog(cmdlog)) => cmdlog.run(),
+        Some(Task::Cmdlog(words)) => words.run("cmdlog"),
         Some(Task::Wireshark(wireshark)) => wireshark.run(),
         Some(Task::Vm(vm)) => vm.run(),
         Some(Task::DieWithParent(role)) => role.run(),

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
+use anyhow::ensure;
 use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
@@ -47,24 +49,70 @@ impl Qualify {
     }
 }
 
-/// Make the report of a run from its folder: `report DIR`, `report DIR --against EARLIER`
+/// What a subcommand of `nvmetest-qualify` is told.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
-pub struct Report {
-    /// Options of nvmetest-qualify's `report`
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
-    options: Vec<OsString>,
+pub struct Words {
+    /// Its arguments
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
-impl Report {
-    /// Builds `nvmetest-qualify`, and becomes it.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
-        become_it(&build(false)?, [vec!["report".into()], self.options].concat())
+impl Words {
+    /// Builds `nvmetest-qualify`, and becomes its `subcommand`.
+    pub fn run(self, subcommand: &str) -> anyhow::Result<ExitCode> {
+        become_it(&build(false)?, [vec![subcommand.into()], self.arguments].concat())
     }
 }
 
+/// Qualifies a device in both modes: as its baseline expects; and, when that does not count, each failure is a finding that
+/// the baseline has a clause for.
+pub fn check(device: &str) -> anyhow::Result<String> {
+    let program = build(false)?;
+    let folder = tempfile::tempdir()?;
+    let run = |mode: &str| {
+        let out = folder.path().join(mode).into_os_string();
+        let options = ["--device".into(), device.into(), "--mode".into(), mode.into()];
+        let options = [&options[..], &["--out".into(), out]].concat();
+        let added = additions(&options, &root().join(BASELINES), folder.path());
+        let status = Command::new(&program).arg("run").args(added).args(options).status()?;
+        ensure!(
+            folder.path().join(mode).join("report.html").is_file(),
+            "the run on {device} in {mode} mode left no report"
+        );
+        status.code().with_context(|| format!("the run on {device} ended with {status}"))
+    };
+    let code = run("ci")?;
+    ensure!(code == 0, "the run on {device} in ci mode ends with exit code {code}; see above");
+    let code = run("certify")?;
+    let (findings, unknown) = findings(&folder.path().join("certify/results.jsonl"))?;
+    let expected = i32::from(findings != 0);
+    ensure!(
+        code == expected,
+        "with {findings} findings the run in certify mode ends with exit code {code}, and not {expected}"
+    );
+    ensure!(unknown.is_empty(), "findings that the baseline does not know: {}", unknown.join(", "));
+    Ok(format!("{findings} findings with a clause in certify mode"))
+}
+
+/// Counts the failures of a run, and names those without a waiver or a clause in it.
+fn findings(results: &Path) -> anyhow::Result<(usize, Vec<String>)> {
+    let (mut findings, mut unknown) = (0, Vec::new());
+    for line in fs::read_to_string(results)?.lines() {
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        if line["kind"] != "attempt" || line["verdict"] != "Fail" {
+            continue;
+        }
+        findings += 1;
+        if line["waiver"]["clause"].as_str().is_none_or(str::is_empty) {
+            unknown.push(line["test"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    Ok((findings, unknown))
+}
+
 /// Becomes `program`: who ends this process ends the run.
-pub fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+fn become_it(program: &Path, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let error = Command::new(program).args(arguments).exec();
     Err(error).with_context(|| format!("{} does not start", program.display()))
 }
@@ -128,8 +176,6 @@ fn devices(options: &[OsString]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn added(options: &[&str], baselines: &Path) -> Vec<String> {
@@ -153,5 +199,18 @@ mod tests {
         let known = added(&["--out", "x", "--device=qemu:", "--baseline", "y"], folder.path());
         assert_eq!(known, [""; 0]);
         assert_eq!(added(&["--resume", "x"], folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_finding_that_nobody_knows_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.jsonl");
+        let lines = [
+            r#"{"kind":"attempt","test":"a","verdict":"Pass"}"#,
+            r#"{"kind":"attempt","test":"b","verdict":"Fail","waiver":{"clause":"Base 4.4"}}"#,
+            r#"{"kind":"attempt","test":"c","verdict":"Fail"}"#,
+        ];
+        fs::write(&path, lines.join("\n")).unwrap();
+        assert_eq!(findings(&path).unwrap(), (2, vec!["c".to_owned()]));
     }
 }

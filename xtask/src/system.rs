@@ -9,91 +9,59 @@ use anyhow::bail;
 use xshell::Shell;
 use xshell::cmd;
 
-/// Installs QEMU, and is what a person runs who is not root.
-const INSTALL_QEMU: &str = "xtask/install-qemu.sh";
+/// Something of the system, and the recipe that installs it: root runs that, here or by hand.
+pub struct Package {
+    name: &'static str,
+    programs: &'static [&'static str],
+    recipe: &'static str,
+}
 
-/// Installs Slurm, in the same way.
-const INSTALL_SLURM: &str = "xtask/install-slurm.sh";
+/// What the device of `qemu:` runs in.
+pub const QEMU: Package =
+    Package { name: "QEMU", programs: &["qemu-system-x86_64"], recipe: "xtask/install-qemu.sh" };
 
-/// What the check of docs/lab runs; the daemons are on the PATH of root only.
-const SLURM: [&str; 4] =
-    ["/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch"];
+/// What the check of docs/lab runs.
+pub const SLURM: Package = Package {
+    name: "Slurm",
+    programs: &["munged", "slurmctld", "slurmd", "sbatch"],
+    recipe: "xtask/install-slurm.sh",
+};
 
-/// The device of `qemu:` runs in this.
-const QEMU: &str = "qemu-system-x86_64";
-
-/// The capture of a command log is read by this.
-const TSHARK: &str = "tshark";
-
-/// Installs Chromium, and is what a person runs who is not root.
-const INSTALL_CHROMIUM: &str = "xtask/install-chromium.sh";
+/// What reads the capture of a command log.
+pub const TSHARK: Package =
+    Package { name: "tshark", programs: &["tshark"], recipe: "xtask/install-tshark.sh" };
 
 /// The browser that reports are looked at with.
-pub const CHROMIUM: &str = "chromium";
+pub const CHROMIUM: Package =
+    Package { name: "Chromium", programs: &["chromium"], recipe: "xtask/install-chromium.sh" };
 
-/// Sees to it that QEMU is there. Returns what was done.
-pub fn provide_qemu(sh: &Shell) -> anyhow::Result<String> {
-    if let Some(path) = find(QEMU) {
-        return Ok(format!("{} is there", path.display()));
+impl Package {
+    /// Sees to it that it is there. Returns what was done.
+    pub fn provide(&self, sh: &Shell) -> anyhow::Result<String> {
+        let Self { name, recipe, .. } = self;
+        let Some(program) = self.missing() else { return Ok(format!("{name} is there")) };
+        if cmd!(sh, "id --user").quiet().read()? != "0" {
+            bail!(
+                "{program} is missing, and only root can install it: run `sudo sh {recipe}` once"
+            );
+        }
+        cmd!(sh, "sh {recipe}").run().with_context(|| format!("{name} cannot be installed"))?;
+        match self.missing() {
+            None => Ok(format!("{name} was installed")),
+            Some(program) => bail!("{name} was installed, and {program} is not on PATH"),
+        }
     }
-    if cmd!(sh, "id --user").quiet().read()? != "0" {
-        bail!("{QEMU} is missing, and only root can install it: run `sudo sh {INSTALL_QEMU}` once");
-    }
-    cmd!(sh, "sh {INSTALL_QEMU}").run().context("QEMU cannot be installed")?;
-    let path =
-        find(QEMU).with_context(|| format!("QEMU was installed, and {QEMU} is not on PATH"))?;
-    Ok(format!("{} was installed", path.display()))
-}
 
-/// Sees to it that Slurm is there. Returns what was done.
-pub fn provide_slurm(sh: &Shell) -> anyhow::Result<String> {
-    let missing = || SLURM.into_iter().find(|program| !Path::new(program).is_file());
-    let Some(program) = missing() else { return Ok("Slurm is there".to_owned()) };
-    if cmd!(sh, "id --user").quiet().read()? != "0" {
-        bail!(
-            "{program} is missing, and only root can install it: run `sudo sh {INSTALL_SLURM}` once"
-        );
-    }
-    cmd!(sh, "sh {INSTALL_SLURM}").run().context("Slurm cannot be installed")?;
-    match missing() {
-        None => Ok("Slurm was installed".to_owned()),
-        Some(program) => bail!("Slurm was installed, and {program} is not there"),
+    fn missing(&self) -> Option<&'static str> {
+        // Daemons are on the PATH of root only.
+        let is_there =
+            |program| find(program).is_some() || Path::new(DAEMONS).join(program).is_file();
+        self.programs.iter().copied().find(|program| !is_there(program))
     }
 }
 
-/// Sees to it that tshark is there, which has the dissectors of Wireshark. Returns what was done.
-pub fn provide_tshark(sh: &Shell) -> anyhow::Result<String> {
-    if find(TSHARK).is_some() {
-        return Ok(format!("{TSHARK} is there"));
-    }
-    if cmd!(sh, "id --user").quiet().read()? != "0" {
-        bail!(
-            "{TSHARK} is missing, and only root can install it: run `sudo apt-get install {TSHARK}` once"
-        );
-    }
-    let apt_get = |arguments: &[&str]| {
-        cmd!(sh, "apt-get -q {arguments...}").env("DEBIAN_FRONTEND", "noninteractive").run()
-    };
-    let install = || apt_get(&["install", "-y", "--no-install-recommends", "--no-remove", TSHARK]);
-    // The lists that are there may name packages that are no longer.
-    install().or_else(|_| apt_get(&["update"]).and_then(|()| install()))?;
-    find(TSHARK).with_context(|| format!("{TSHARK} was installed, and is not on PATH"))?;
-    Ok(format!("{TSHARK} was installed"))
-}
-
-/// Sees to it that Chromium is there. Returns what was done.
-pub fn provide_chromium(sh: &Shell) -> anyhow::Result<String> {
-    if let Some(path) = find(CHROMIUM) {
-        return Ok(format!("{} is there", path.display()));
-    }
-    if cmd!(sh, "id --user").quiet().read()? != "0" {
-        bail!(
-            "{CHROMIUM} is missing, and only root can install it: run `sudo sh {INSTALL_CHROMIUM}` once"
-        );
-    }
-    cmd!(sh, "sh {INSTALL_CHROMIUM}").run().context("Chromium cannot be installed")?;
-    Ok(format!("{CHROMIUM} was installed"))
-}
+/// Where daemons are.
+const DAEMONS: &str = "/usr/sbin";
 
 /// Finds a program on PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
@@ -124,15 +92,13 @@ mod tests {
     /// The packages come from wherever the system takes its own.
     #[test]
     fn the_recipes_name_no_mirror() {
-        let recipe = |path| fs::read_to_string(root().join(path)).unwrap();
-        assert!(
-            recipe(INSTALL_QEMU).contains("apt-get indextargets"),
-            "it no longer asks apt for the mirror"
-        );
-        for path in [INSTALL_QEMU, INSTALL_SLURM, INSTALL_CHROMIUM] {
+        for Package { recipe, .. } in [QEMU, SLURM, TSHARK, CHROMIUM] {
+            let text = fs::read_to_string(root().join(recipe)).unwrap();
             for word in ["://", ".org", ".com", ".net"] {
-                assert!(!recipe(path).contains(word), "{path} contains `{word}`");
+                assert!(!text.contains(word), "{recipe} contains `{word}`");
             }
         }
+        let qemu = fs::read_to_string(root().join(QEMU.recipe)).unwrap();
+        assert!(qemu.contains("apt-get indextargets"), "it no longer asks apt for the mirror");
     }
 }

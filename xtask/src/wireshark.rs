@@ -41,7 +41,7 @@ impl Wireshark {
 /// Runs tests on the soft controller, exports their command log, and compares it with what tshark sees, command by
 /// command. Returns how many there were.
 pub fn check(sh: &Shell) -> anyhow::Result<String> {
-    let done = system::provide_tshark(sh)?;
+    let done = system::TSHARK.provide(sh)?;
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("run.cmdlog");
     let mut arguments: Vec<_> = TESTS.map(Into::into).into();

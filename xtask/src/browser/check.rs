@@ -23,7 +23,7 @@ const WIDTHS: [(u32, u32); 2] = [(360, 740), (1280, 900)];
 
 /// Checks the page in `file`. Returns what was seen, in one line.
 pub fn check(file: &Path, pictures: Option<&Path>) -> anyhow::Result<String> {
-    let program = system::find(system::CHROMIUM).context("there is no chromium on PATH")?;
+    let program = system::find("chromium").context("there is no chromium on PATH")?;
     let mut page = Page::open(DevTools::start(&program)?, file)?;
     let pictures = Pictures(pictures);
 

@@ -35,7 +35,7 @@ impl Browser {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let sh = Shell::new()?;
         sh.change_dir(root());
-        println!("{}", system::provide_chromium(&sh)?);
+        println!("{}", system::CHROMIUM.provide(&sh)?);
         let said = match self.report {
             Some(report) => check::check(&report, self.pictures.as_deref())?,
             None => check_synthetic(&sh, self.pictures)?,

@@ -43,7 +43,7 @@ impl Slurm {
 
 /// Does it. Returns what was seen.
 pub fn check(sh: &Shell) -> anyhow::Result<String> {
-    system::provide_slurm(sh)?;
+    system::SLURM.provide(sh)?;
     let program = qualify::build(false)?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("night");

@@ -142,7 +142,7 @@ fn shards(group: &[&Input], options: &Options) -> Result<Missing, MergeError> {
         }
         if (theirs.tests, theirs.cut) != (shard.tests, shard.cut) {
             return refuse(format!(
-                "the tests of {} and {} were dealt out differently; give all shards the same filters and the same `--weights`",
+                "the tests of {} and {} were dealt out differently; give all shards the same filters and the same `--durations`",
                 first.name(),
                 input.name()
             ));
