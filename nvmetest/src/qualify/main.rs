@@ -117,9 +117,7 @@ fn become_subcommand(arguments: Vec<OsString>, program: &Program<'_>) -> ExitCod
             return ExitCode::from(SETUP);
         }
         Err(error) => {
-            let text = error.to_string();
-            let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            complain(&format!("{sentence}; `--help` lists the options"));
+            complain(&SetupError::usage(&error).to_string());
             return ExitCode::from(SETUP);
         }
     };

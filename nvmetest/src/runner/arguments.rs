@@ -117,12 +117,7 @@ impl Options {
                 let _ = error.print();
                 Err(Stop::Exit(ExitCode::SUCCESS))
             }
-            Err(error) => {
-                let text = error.to_string();
-                let sentence =
-                    text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-                Err(SetupError::new(format!("{sentence}; `--help` lists the options")).into())
-            }
+            Err(error) => Err(SetupError::usage(&error).into()),
         }
     }
 
