@@ -3,11 +3,15 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
+use std::process;
+use std::thread;
 
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SfdFlags;
 use nix::sys::signalfd::SignalFd;
+
+use super::ending::INTERRUPTED;
 
 /// The signals that interrupt a run, while it has them.
 ///
@@ -18,6 +22,8 @@ pub(super) struct Signals {
     set: SigSet,
     before: SigSet,
     file: SignalFd,
+    /// Whether one came.
+    is_over: bool,
 }
 
 impl Signals {
@@ -29,17 +35,28 @@ impl Signals {
         // A file that may not grow is an error of the write, and not the end of the process.
         SigSet::from(Signal::SIGXFSZ).thread_block()?;
         let file = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { set, before, file })
+        Ok(Self { set, before, file, is_over: false })
     }
 
-    /// Returns which of the signals came, if one did.
+    /// Returns which of the signals came first, once.
     ///
-    /// From then on they do what they do without this: the next ends the process at once, and with it, by the kernel,
-    /// all that it started.
+    /// From then on the next ends the process at once, and with it, by the kernel, all that it started: also where a shell has
+    /// started it with SIGINT ignored, as shells do with what runs in the background.
     pub(super) fn came(&mut self) -> Option<&'static str> {
+        if self.is_over {
+            return None;
+        }
         let signal = self.file.read_signal().ok()??;
-        // There is no way for it to fail with a set that was blocked before.
-        let _ = self.set.thread_unblock();
+        self.is_over = true;
+        let set = self.set;
+        let next = move || {
+            let _ = set.wait();
+            process::exit(INTERRUPTED.into());
+        };
+        if thread::Builder::new().name("signals".to_owned()).spawn(next).is_err() {
+            // Then the next does what it did before there was a run.
+            let _ = self.set.thread_unblock();
+        }
         let signal = i32::try_from(signal.ssi_signo).ok()?;
         Signal::try_from(signal).ok().map(Signal::as_str)
     }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
 
 use libtest_mimic::Failed;
 use nix::sys::signal::Signal;
@@ -20,6 +21,20 @@ use super::until;
 
 fn interrupt(pid: u32) -> Result<(), Failed> {
     Ok(kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGINT)?)
+}
+
+/// `command` as a shell starts it in the background.
+fn ignoring_interrupts(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT && exec \"$0\" \"$@\""]);
+    shell.arg(command.get_program()).args(command.get_args()).stdout(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// A run that would not end by itself, if a check of it fails.
@@ -64,7 +79,8 @@ pub fn a_second_interruption_ends_at_once_and_leaves_nothing() -> Result<(), Fai
     // It does not look at the driver's clock, and so only its process could be ended, after a grace that is long.
     let tests = ["deaths::does_not_come_back", "--grace", "600"];
     let device = ["--device", "soft:size=1MiB"];
-    let mut child = Killed(bench.command(&[&tests[..], &device].concat()).spawn()?);
+    let mut command = ignoring_interrupts(&bench.command(&[&tests[..], &device].concat()));
+    let mut child = Killed(command.stderr(Stdio::piped()).spawn()?);
     let path = bench.out().join("results.jsonl");
     bench.wait_for("parked");
     let child = &mut child.0;
@@ -75,7 +91,9 @@ pub fn a_second_interruption_ends_at_once_and_leaves_nothing() -> Result<(), Fai
     until("the first signal was seen", noted);
     interrupt(child.id())?;
     let status = child.wait()?;
-    assert_eq!(status.signal(), Some(Signal::SIGINT as i32), "{status}");
+    assert_eq!(status.code(), Some(130), "{status}");
+    let text = fs::read_to_string(&path)?;
+    assert!(!text.contains(r#""kind":"end""#), "it did not end in order: {text}");
     until("nothing is left", || !below.iter().any(|&pid| is_alive(pid)));
     let mut stderr = String::new();
     child.stderr.take().expect("it is piped").read_to_string(&mut stderr)?;
@@ -90,7 +108,7 @@ pub fn a_full_disk_is_a_sentence_and_what_was_written_is_whole() -> Result<(), F
     // From here on no file of the coordinator may get longer than that: the next line does not fit.
     let size = fs::metadata(bench.out().join("results.jsonl"))?.len() + 20;
     let (pid, limit) = (format!("--pid={}", child.id()), format!("--fsize={size}:{size}"));
-    let limited = std::process::Command::new("prlimit").args([pid, limit]).status()?;
+    let limited = Command::new("prlimit").args([pid, limit]).status()?;
     assert!(limited.success());
     fs::write(bench.folder.path().join("marks/go"), "")?;
     let ran = bench.finish(child)?.ends_with(2);
