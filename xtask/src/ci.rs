@@ -90,6 +90,14 @@ impl Ci {
     }
 }
 
+/// Does one step by itself, for who asks for it by its own name, and prints what it says.
+pub fn alone(step: fn(&Shell) -> Outcome) -> anyhow::Result<ExitCode> {
+    let sh = Shell::new()?;
+    sh.change_dir(root());
+    println!("{}", step(&sh)?);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn line(name: &str, outcome: &Outcome, time: Duration) -> String {
     let (verdict, remark) = match outcome {
         Ok(remark) => ("passed", remark.clone()),

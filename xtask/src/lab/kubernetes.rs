@@ -8,6 +8,7 @@ use clap::Args;
 use xshell::Shell;
 use xshell::cmd;
 
+use crate::ci;
 use crate::suites::root;
 use crate::system;
 
@@ -25,10 +26,7 @@ pub struct Kubernetes {}
 
 impl Kubernetes {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let sh = Shell::new()?;
-        sh.change_dir(root());
-        println!("{}", check(&sh)?);
-        Ok(ExitCode::SUCCESS)
+        ci::alone(check)
     }
 }
 

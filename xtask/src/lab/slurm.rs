@@ -13,6 +13,7 @@ use xshell::cmd;
 use super::daemons::Daemons;
 use super::daemons::within;
 use super::results;
+use crate::ci;
 use crate::qualify;
 use crate::suites::root;
 use crate::system;
@@ -34,10 +35,7 @@ pub struct Slurm {}
 
 impl Slurm {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let sh = Shell::new()?;
-        sh.change_dir(root());
-        println!("{}", check(&sh)?);
-        Ok(ExitCode::SUCCESS)
+        ci::alone(check)
     }
 }
 
