@@ -1,6 +1,6 @@
 //! `cargo xtask vm linux`: Linux drives the soft controller.
 
-mod soft;
+pub mod soft;
 
 use std::process::Command;
 use std::process::ExitCode;
@@ -10,7 +10,6 @@ use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
-use super::drive;
 use super::guest::Files;
 use super::guest::Guest;
 use super::guest::Limits;
@@ -20,7 +19,6 @@ use super::kernel::Choice;
 use super::kernel::Kernel;
 use super::payload;
 use super::qemu::Qemu;
-use super::qemu::VFIO_USER;
 use super::tools::Tools;
 use soft::Soft;
 
@@ -85,12 +83,6 @@ impl Linux {
             files: &[],
         };
         let soft = Soft::start(&binary, &self.soft)?;
-        let device = serde_json::json!({
-            "driver": VFIO_USER,
-            "id": drive::ID,
-            "bus": drive::PORT,
-            "socket": { "type": "unix", "path": soft.socket() },
-        });
         let guest = Guest {
             name: &format!("linux-{}", self.kernel),
             qemu: &qemu,
@@ -98,8 +90,7 @@ impl Linux {
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &|command: &mut Command, _: &mut Files| {
-                drive::add_port(command);
-                command.arg("-device").arg(device.to_string());
+                soft.add_to(command);
                 Ok(())
             },
             // Each page that the guest's driver maps would be a message to the soft controller.

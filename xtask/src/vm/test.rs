@@ -1,6 +1,7 @@
 //! `cargo xtask vm test`.
 
 use std::ffi::OsString;
+use std::process::Command;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,12 +10,15 @@ use clap::Args;
 
 use super::acceleration::Acceleration;
 use super::drive;
+use super::guest::Files;
 use super::guest::Guest;
 use super::guest::Limits;
 use super::initrd;
 use super::initrd::Payload;
 use super::kernel::Choice;
 use super::kernel::Kernel;
+use super::linux::soft::Soft;
+use super::payload;
 use super::payload::Program;
 use super::qemu::Qemu;
 use crate::suites::root;
@@ -50,6 +54,11 @@ pub struct Test {
     #[arg(long, value_name = "URI", default_value_t = format!("pci:{}", drive::BDF))]
     device: String,
 
+    /// Give the guest the soft controller with these options, as those of `soft:`, and not QEMU's drive: `irq=msi` for one with
+    /// MSI. It takes a QEMU that has vfio-user-pci, which is fetched
+    #[arg(long, value_name = "OPTIONS")]
+    soft: Option<String>,
+
     /// After how many seconds the guest is ended
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     deadline: u64,
@@ -71,9 +80,21 @@ impl Test {
     /// Runs all suites on a kernel, and fails unless all is as it should be.
     pub fn check(kernel: Choice) -> anyhow::Result<()> {
         let device = format!("pci:{}", drive::BDF);
-        let test = Self { kernel, device, deadline: 1800, filters: vec![], options: vec![] };
+        let test =
+            Self { kernel, device, soft: None, deadline: 1800, filters: vec![], options: vec![] };
         let code = test.code()?;
         ensure!(code == 0, "the suites end with exit code {code}; see above");
+        Ok(())
+    }
+
+    /// Runs what is about interrupts on the soft controller with MSI, which QEMU's drive has not.
+    pub fn check_msi(kernel: Choice) -> anyhow::Result<()> {
+        let device = format!("pci:{}", drive::BDF);
+        let soft = Some("irq=msi".to_owned());
+        let filters = vec!["interrupts".into()];
+        let test = Self { kernel, device, soft, deadline: 900, filters, options: vec![] };
+        let code = test.code()?;
+        ensure!(code == 0, "the suites with MSI end with exit code {code}; see above");
         Ok(())
     }
 
@@ -81,7 +102,11 @@ impl Test {
         let runner = Program::Suites.build()?;
         let xtask = Program::Xtask.build()?;
         let kernel = Kernel::provide(&self.kernel)?;
-        let qemu = Qemu::installed()?;
+        let soft = match &self.soft {
+            Some(options) => Some(Soft::start(&payload::soft_controller()?, options)?),
+            None => None,
+        };
+        let qemu = if soft.is_some() { Qemu::with_vfio_user() } else { Qemu::installed() }?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         println!("vm: Linux {}, by {}", kernel.release, acceleration.name());
 
@@ -98,7 +123,13 @@ impl Test {
             acceleration,
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
-            add_devices: &drive::add_nvme,
+            add_devices: &|command: &mut Command, files: &mut Files| match &soft {
+                Some(soft) => {
+                    soft.add_to(command);
+                    Ok(())
+                }
+                None => drive::add_nvme(command, files),
+            },
             iommu: true,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
@@ -112,6 +143,10 @@ impl Test {
         arguments.extend(["--skip".to_owned(), quoted(SKIPPED)]);
         JOB.replace("@DEVICE@", &quoted(&self.device))
             .replace("@BDF@", drive::BDF)
+            .replace(
+                "@BASELINE@",
+                if self.soft.is_none() { "--baseline /baseline.toml" } else { "" },
+            )
             .replace("@ARGUMENTS@", &arguments.join(" "))
     }
 }

@@ -4,8 +4,8 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Child;
+use std::process::Command;
 use std::process::Stdio;
 
 use anyhow::Context;
@@ -15,6 +15,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use super::super::drive;
+use super::super::qemu::VFIO_USER;
 use crate::parent_death;
 
 /// How much of its complaints is shown.
@@ -46,8 +48,16 @@ impl Soft {
         Ok(soft)
     }
 
-    pub fn socket(&self) -> PathBuf {
-        self.folder.path().join("nvme.sock")
+    /// Adds it to a machine, behind a port, where QEMU's drive would be.
+    pub fn add_to(&self, qemu: &mut Command) {
+        let device = serde_json::json!({
+            "driver": VFIO_USER,
+            "id": drive::ID,
+            "bus": drive::PORT,
+            "socket": { "type": "unix", "path": self.folder.path().join("nvme.sock") },
+        });
+        drive::add_port(qemu);
+        qemu.arg("-device").arg(device.to_string());
     }
 
     /// Ends it. Returns what it complained of, which should be nothing.
