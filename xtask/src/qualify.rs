@@ -74,7 +74,8 @@ const PROFILES: [&str; 6] = ["smoke", "default", "full", "certify", "endurance",
 pub fn check(device: &str) -> anyhow::Result<String> {
     let program = build(false)?;
     for profile in PROFILES {
-        let status = Command::new(&program).args(["profile", profile]).stdout(Stdio::null()).status()?;
+        let status =
+            Command::new(&program).args(["profile", profile]).stdout(Stdio::null()).status()?;
         ensure!(status.success(), "the profile {profile} does not fit the suites; see above");
     }
     let folder = tempfile::tempdir()?;
