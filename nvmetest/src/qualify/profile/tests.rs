@@ -196,6 +196,10 @@ fn a_figure_beyond_its_limit_fails_a_test_that_passed() {
     assert_eq!(attempt.message, "read.p99.9 is 2000 ns, and may be 1999 ns (promise)");
     assert_eq!(attempt.measured.len(), 1, "a figure is there once");
 
+    attempt.verdict = Verdict::NotApplicable;
+    limit("1us").judge(&mut attempt);
+    assert_eq!(attempt.verdict, Verdict::Fail, "the commands were sent all the same");
+
     attempt.verdict = Verdict::ExpectedFail;
     limit("1us").judge(&mut attempt);
     assert_eq!(attempt.verdict, Verdict::ExpectedFail, "a waiver is not the limit's business");

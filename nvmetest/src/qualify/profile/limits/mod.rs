@@ -48,7 +48,8 @@ impl Limits {
         Ok(limits)
     }
 
-    /// Compares what an attempt measured with what it may be. A pass with a figure beyond its limit becomes a failure.
+    /// Compares what an attempt measured with what it may be. A pass with a figure beyond its limit becomes a failure, and so
+    /// does what is not applicable.
     ///
     /// Returns the first command that took too long, if one of the command log did.
     pub(super) fn judge(&self, attempt: &mut Attempt) -> Option<String> {
@@ -109,7 +110,8 @@ fn find(attempt: &mut Attempt, sentences: Vec<String>) {
             attempt.message.push('\n');
         }
         attempt.message.push_str(&sentence);
-        if attempt.verdict == Verdict::Pass {
+        // What does not apply has sent commands as well.
+        if matches!(attempt.verdict, Verdict::Pass | Verdict::NotApplicable) {
             attempt.verdict = Verdict::Fail;
             attempt.found = Verdict::Fail;
         }
