@@ -22,6 +22,7 @@ use super::payload;
 use super::qemu::Qemu;
 use super::qemu::VFIO_USER;
 use super::tools::Tools;
+use soft::SOCKET;
 use soft::Soft;
 
 /// What the guest does.
@@ -84,21 +85,23 @@ impl Linux {
             tools: Some(&tools),
             files: &[],
         };
-        let soft = Soft::start(&binary, &self.soft)?;
+        let name = format!("linux-{}", self.kernel);
+        let soft = Soft::start(&binary, &self.soft, &name)?;
         let device = serde_json::json!({
             "driver": VFIO_USER,
             "id": drive::ID,
             "bus": drive::PORT,
-            "socket": { "type": "unix", "path": soft.socket() },
+            "socket": { "type": "unix", "path": SOCKET },
         });
         let guest = Guest {
-            name: &format!("linux-{}", self.kernel),
+            name: &name,
             qemu: &qemu,
             acceleration,
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &|command: &mut Command, _: &mut Files| {
                 drive::add_port(command);
+                command.current_dir(soft.folder());
                 command.arg("-device").arg(device.to_string());
                 Ok(())
             },
@@ -106,7 +109,7 @@ impl Linux {
             iommu: false,
             limits: LIMITS,
         };
-        let code = guest.run_on_terminal()?;
+        let code = guest.run_on_terminal(&mut |_| {})?;
         let complaints = soft.end()?;
         if complaints.is_empty() {
             return Ok(code);
