@@ -51,7 +51,7 @@ const STEPS: [Step; 18] = [
     ("clippy", |sh, _| clippy(sh)),
     ("rustdoc", |sh, _| rustdoc(sh)),
     ("tests", |sh, _| tests(sh)),
-    ("suites on soft:", |_, _| suites("soft:")),
+    ("suites on soft:", |_, _| suites_on_soft()),
     ("qualification on qemu:", |_, _| qualify::check("qemu:")),
     ("the command log in Wireshark", |sh, _| wireshark::check(sh)),
     ("suites over VFIO", |_, length| suites_over_vfio(length)),
@@ -142,8 +142,10 @@ fn under_miri(sh: &Shell, length: Length) -> Outcome {
 }
 
 /// In the profile of the other tests: building a second one takes longer than the suites do.
-fn suites(device: &str) -> Outcome {
-    Suites::build(false)?.check(device)?;
+fn suites_on_soft() -> Outcome {
+    let suites = Suites::build(false)?;
+    suites.check("soft:")?;
+    suites.check_some("soft:irq=msi", &["interrupts".into()])?;
     Ok(String::new())
 }
 
@@ -186,6 +188,11 @@ fn linux(length: Length) -> Outcome {
     }
     for kernel in length.kernels() {
         vm::linux::Linux::check(kernel.clone(), length == Length::Short)?;
+    }
+    if length == Length::Full {
+        for kernel in length.kernels() {
+            vm::test::Test::check_msi(kernel.clone())?;
+        }
     }
     Ok(String::new())
 }

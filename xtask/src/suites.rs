@@ -72,7 +72,12 @@ impl Suites {
 
     /// Runs all tests on one device, and fails unless all is as it should be.
     pub fn check(&self, device: &str) -> anyhow::Result<()> {
-        let code = self.run(device, &[])?;
+        self.check_some(device, &[])
+    }
+
+    /// As [`check`](Self::check), the tests whose names contain one of `filters`.
+    pub fn check_some(&self, device: &str, filters: &[OsString]) -> anyhow::Result<()> {
+        let code = self.run(device, filters)?;
         ensure!(code == 0, "the suites on {device} end with exit code {code}; see above");
         Ok(())
     }

@@ -115,6 +115,7 @@ mod tests {
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            msi_vectors: 0,
             intx: false,
         };
         let controller = Box::new(IdentifyController::new_zeroed());
@@ -187,6 +188,9 @@ mod tests {
         assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
         assert!(has(&INTX, |c| c.transport.intx = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));
+        assert!(has(&MSI, |c| c.transport.msi_vectors = 1));
+        assert!(has(&VECTORS, |c| c.transport.msix_vectors = 1));
+        assert!(has(&VECTORS, |c| c.transport.msi_vectors = 1));
         assert!(has(&DMA_REVOCATION, |c| c.transport.revokes = true));
     }
 }

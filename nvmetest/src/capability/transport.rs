@@ -32,10 +32,24 @@ pub static MSIX: Capability = Capability {
     name: "MSI-X",
     field: "the number of MSI-X vectors that can be observed",
     clause: "PCIe transport 3.5",
-    probe: |capabilities| {
-        let vectors = capabilities.transport.msix_vectors;
-        Presence { present: 0 < vectors, value: vectors.to_string() }
-    },
+    probe: |capabilities| vectors(capabilities.transport.msix_vectors),
+};
+
+/// MSI messages that the host can observe, which it does where the device is used with MSI: see
+/// [`InterruptKind`](crate::transport::InterruptKind) (PCIe transport 3.5).
+pub static MSI: Capability = Capability {
+    name: "MSI",
+    field: "the number of MSI messages that can be observed",
+    clause: "PCIe transport 3.5",
+    probe: |capabilities| vectors(capabilities.transport.msi_vectors),
+};
+
+/// Vectors that the host can observe, of MSI-X or of MSI (PCIe transport 3.5).
+pub static VECTORS: Capability = Capability {
+    name: "MSI-X or MSI",
+    field: "the number of MSI-X or MSI vectors that can be observed",
+    clause: "PCIe transport 3.5",
+    probe: |capabilities| vectors(capabilities.transport.vectors()),
 };
 
 /// INTx, the interrupt that is no message (PCIe 6.1.2), as far as the host can observe it.
@@ -53,6 +67,10 @@ pub static DMA_REVOCATION: Capability = Capability {
     clause: "of the host, and in no standard",
     probe: |capabilities| possible(capabilities.transport.revokes),
 };
+
+fn vectors(count: u16) -> Presence {
+    Presence { present: 0 < count, value: count.to_string() }
+}
 
 fn possible(present: bool) -> Presence {
     let value = if present { "possible" } else { "not possible" }.to_owned();

@@ -46,6 +46,7 @@ impl Capabilities {
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            msi_vectors: 0,
             intx: false,
         };
         let controller = Box::new(IdentifyController::new_zeroed());

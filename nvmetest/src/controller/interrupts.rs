@@ -22,9 +22,11 @@ use crate::spec::pci::MsixVectorControl;
 use crate::transport::Function;
 
 use super::Controller;
+use super::pci::Msi;
 use super::pci::Msix;
 
-/// MSI-X vectors that are enabled and counted; disabled when dropped.
+/// Vectors that are enabled and counted; disabled when dropped. They are those of MSI-X, or of MSI where the device is used
+/// with that ([`InterruptKind`](crate::transport::InterruptKind)).
 ///
 /// Queues are polled all the same: a test looks at the counts.
 ///
@@ -53,9 +55,17 @@ use super::pci::Msix;
 pub struct Interrupts<'c> {
     controller: &'c Controller,
     vectors: Vec<EventFd>,
-    msix: Option<Msix>,
-    /// Whether the function is masked, which outlasts its vectors.
-    masks_function: Cell<bool>,
+    place: Place,
+    /// Whether there is a mask that outlasts the vectors: Function Mask of MSI-X, or Mask Bits of MSI.
+    leaves_mask: Cell<bool>,
+}
+
+/// Where vectors are masked.
+#[derive(Debug)]
+enum Place {
+    Msix(Msix),
+    Msi(Msi),
+    Nowhere,
 }
 
 /// Where Vector Control stands in an entry of the table (PCIe 7.7.2.8).
@@ -64,15 +74,18 @@ const VECTOR_CONTROL: u64 = 12;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Controller {
-    /// Enables MSI-X with `vectors` vectors, from vector 0 on.
+    /// Enables MSI-X or MSI with `vectors` vectors, from vector 0 on. Of MSI, the function is given as many messages: the next
+    /// power of two (PCIe 7.7.1.2).
     ///
     /// # Errors
     ///
     /// Fails if the function has fewer, or if the transport cannot deliver them.
     pub fn interrupts(&self, vectors: u16) -> Result<Interrupts<'_>> {
-        let have = self.function().abilities().msix_vectors;
+        let abilities = self.function().abilities();
+        let have = abilities.vectors();
         if have < vectors {
-            let what = format!("{vectors} MSI-X vectors: {} has {have}", self.function().uri());
+            let kind = if abilities.msi_vectors == 0 { "MSI-X" } else { "MSI" };
+            let what = format!("{vectors} {kind} vectors: {} has {have}", self.function().uri());
             return Err(Error::NotApplicable(what));
         }
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -81,9 +94,13 @@ impl Controller {
         let vectors = vectors
             .map_err(|error| Error::Blocked(format!("the kernel has no eventfds left: {error}")))?;
         let descriptors: Vec<_> = vectors.iter().map(AsFd::as_fd).collect();
-        let msix = self.pci().msix()?;
-        self.function().set_msix(0, &descriptors)?;
-        Ok(Interrupts { controller: self, vectors, msix, masks_function: Cell::new(false) })
+        let place = match abilities.msi_vectors {
+            0 => self.pci().msix()?.map(Place::Msix),
+            _ => self.pci().msi()?.map(Place::Msi),
+        };
+        let place = place.unwrap_or(Place::Nowhere);
+        self.function().set_vectors(0, &descriptors)?;
+        Ok(Interrupts { controller: self, vectors, place, leaves_mask: Cell::new(false) })
     }
 }
 
@@ -112,11 +129,12 @@ impl Interrupts<'_> {
         signal(&**self.controller.function(), eventfd, &format!("vector {vector}"), limit)
     }
 
-    /// Masks the vector: what it would signal is pending (PCIe 7.7.2.8).
+    /// Masks the vector: what it would signal is pending (PCIe 7.7.2.8, PCIe 7.7.1.7).
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::NotApplicable`] where the way to the device does not let the host write to the table.
+    /// Fails with [`Error::NotApplicable`] where the way to the device does not let the host write to the table of MSI-X, and
+    /// where the function does not mask the messages of MSI one by one.
     ///
     /// # Panics
     ///
@@ -156,21 +174,27 @@ impl Interrupts<'_> {
         self.set_function_mask(false)
     }
 
-    /// Whether the vector has something to signal, and is masked: its bit in the Pending Bit Array (PCIe 7.7.2.9).
+    /// Whether the vector has something to signal, and is masked: its bit in the Pending Bit Array of MSI-X (PCIe 7.7.2.9) or in
+    /// Pending Bits of MSI (PCIe 7.7.1.8).
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::NotApplicable`] if the array is not in BAR0.
+    /// Fails with [`Error::NotApplicable`] if the array is not in BAR0, or the function has no Pending Bits.
     ///
     /// # Panics
     ///
     /// Panics if the vector was not enabled.
     pub fn is_pending(&self, vector: u16) -> Result<bool> {
         self.check(vector);
-        let array = self.place()?.pending;
-        let array = array.ok_or_else(|| not_here("the Pending Bit Array"))?;
-        // Software reads qwords or dwords and nothing smaller.
-        let dword = self.controller.function().read32(array + u64::from(vector / 32) * 4)?;
+        let dword = match &self.place {
+            Place::Msix(Msix { pending: Some(array), .. }) => {
+                // Software reads qwords or dwords and nothing smaller.
+                self.controller.function().read32(array + u64::from(vector / 32) * 4)?
+            }
+            Place::Msi(Msi { pending: Some(bits), .. }) => self.controller.pci().read32(*bits)?,
+            Place::Msi(_) => return Err(no_msi_mask()),
+            _ => return Err(not_here("the Pending Bit Array")),
+        };
         Ok(dword >> (vector % 32) & 1 != 0)
     }
 
@@ -203,8 +227,17 @@ impl Interrupts<'_> {
 
     fn set_mask(&self, vector: u16, mask: bool) -> Result {
         self.check(vector);
+        match &self.place {
+            Place::Msix(msix) => self.set_msix_mask(msix, vector, mask),
+            Place::Msi(Msi { mask: Some(bits), .. }) => self.set_msi_mask(*bits, vector, mask),
+            Place::Msi(_) => Err(no_msi_mask()),
+            Place::Nowhere => Err(not_here("the MSI-X Table")),
+        }
+    }
+
+    fn set_msix_mask(&self, msix: &Msix, vector: u16, mask: bool) -> Result {
         let entry = size_of::<MsixTableEntry>() as u64 * u64::from(vector);
-        let at = self.place()?.table.start + entry + VECTOR_CONTROL;
+        let at = msix.table.start + entry + VECTOR_CONTROL;
         let function = self.controller.function();
         let control = MsixVectorControl::from_bits(function.read32(at)?).with_mask(mask);
         function.write32(at, control.into_bits())?;
@@ -215,20 +248,46 @@ impl Interrupts<'_> {
         Ok(())
     }
 
+    fn set_msi_mask(&self, bits: u16, vector: u16, mask: bool) -> Result {
+        let pci = self.controller.pci();
+        let bit = 1 << (vector % 32);
+        let before = pci.read32(bits)?;
+        let masks = if mask { before | bit } else { before & !bit };
+        self.controller.function().write_config(bits, &masks.to_le_bytes())?;
+        self.leaves_mask.set(masks != 0);
+        if pci.read32(bits)? & bit != masks & bit {
+            return Err(not_here("the mask of an MSI vector"));
+        }
+        Ok(())
+    }
+
     fn set_function_mask(&self, mask: bool) -> Result {
-        let at = self.place()?.control;
+        let at = match &self.place {
+            Place::Msix(msix) => msix.control,
+            Place::Msi(_) => {
+                let what = "the device is used with MSI, which has no Function Mask";
+                return Err(Error::NotApplicable(what.to_owned()));
+            }
+            Place::Nowhere => return Err(not_here("the MSI-X Table")),
+        };
         let pci = self.controller.pci();
         let control = MsixControl::from(pci.read16(at)?).with_function_mask(mask);
         self.controller.function().write_config(at, &control.into_bits().to_le_bytes())?;
         if MsixControl::from(pci.read16(at)?).function_mask() != mask {
             return Err(not_here("Function Mask of MSI-X"));
         }
-        self.masks_function.set(mask);
+        self.leaves_mask.set(mask);
         Ok(())
     }
 
-    fn place(&self) -> Result<&Msix> {
-        self.msix.as_ref().ok_or_else(|| not_here("the MSI-X Table"))
+    /// Takes away what would mask the vectors of who enables them next.
+    fn take_masks_away(&self) -> Result {
+        match &self.place {
+            Place::Msi(Msi { mask: Some(bits), .. }) => {
+                Ok(self.controller.function().write_config(*bits, &[0; 4])?)
+            }
+            _ => self.unmask_function(),
+        }
     }
 
     fn check(&self, vector: u16) {
@@ -270,14 +329,21 @@ pub(super) fn signal(
 
 impl Drop for Interrupts<'_> {
     fn drop(&mut self) {
-        let unmasked = if self.masks_function.get() { self.unmask_function() } else { Ok(()) };
-        let disabled = self.controller.function().set_msix(0, &[]).map_err(Error::from);
+        let unmasked = if self.leaves_mask.get() { self.take_masks_away() } else { Ok(()) };
+        let disabled = self.controller.function().set_vectors(0, &[]).map_err(Error::from);
         if let Err(error) = unmasked.and(disabled)
             && self.controller.function().check_alive().is_ok()
         {
-            self.controller.shared().complain(format!("MSI-X could not be disabled: {error}"));
+            self.controller
+                .shared()
+                .complain(format!("the vectors could not be disabled: {error}"));
         }
     }
+}
+
+fn no_msi_mask() -> Error {
+    let what = "the function does not mask the messages of MSI one by one (Per-Vector Masking Capable is 0)";
+    Error::NotApplicable(what.to_owned())
 }
 
 fn not_here(what: &str) -> Error {

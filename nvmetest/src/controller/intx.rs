@@ -23,7 +23,8 @@ pub struct Intx<'c> {
 }
 
 impl Controller {
-    /// Enables INTx, where the way to the device delivers it ([`INTX`](crate::capability::INTX)). MSI-X must not be enabled.
+    /// Enables INTx, where the way to the device delivers it ([`INTX`](crate::capability::INTX)). Neither MSI-X nor MSI may be
+    /// enabled.
     ///
     /// # Errors
     ///

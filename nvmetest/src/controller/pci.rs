@@ -8,11 +8,13 @@ use crate::spec::pci;
 use crate::spec::pci::CapabilityId;
 use crate::spec::pci::ExtendedCapabilityHeader;
 use crate::spec::pci::ExtendedCapabilityId;
+use crate::spec::pci::MsiControl;
 use crate::spec::pci::MsixControl;
 use crate::spec::pci::MsixLocation;
 use crate::spec::pci::MsixTableEntry;
 use crate::spec::pci::header::CONFIG_SIZE;
 use crate::spec::pci::header::EXTENDED_CONFIG_SIZE;
+use crate::spec::pci::msi;
 use crate::spec::pci::msix;
 use crate::spec::pci::offset;
 use crate::transport::Function;
@@ -35,6 +37,15 @@ pub(super) struct Msix {
     pub(super) table: Range<u64>,
     /// The Pending Bit Array, if it is in BAR0, too (PCIe 7.7.2.4).
     pub(super) pending: Option<u64>,
+}
+
+/// Where the parts of MSI stand in configuration space (PCIe 7.7.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Msi {
+    /// Mask Bits, if vectors can be masked (PCIe 7.7.1.7).
+    pub(super) mask: Option<u16>,
+    /// Pending Bits, if vectors can be masked (PCIe 7.7.1.8).
+    pub(super) pending: Option<u16>,
 }
 
 /// How many capabilities a function can have in 256 bytes: a list that is longer is a loop.
@@ -150,6 +161,17 @@ impl PciFunction<'_> {
             table: start..start + vectors * size_of::<MsixTableEntry>() as u64,
             pending: (pending.bir() == 0).then(|| u64::from(pending.offset())),
         }))
+    }
+
+    /// Where MSI stands (PCIe 7.7.1).
+    pub(super) fn msi(&self) -> Result<Option<Msi>> {
+        let Some(at) = self.capability(CapabilityId::MSI.0)? else { return Ok(None) };
+        let control = MsiControl::from(self.read16(at + msi::CONTROL)?);
+        let [mask, pending] = [control.mask_bits(), control.pending_bits()];
+        // A capability that a device puts at the end of configuration space has no room for them.
+        let place =
+            |register: Option<u16>| register.map(|it| at + it).filter(|it| *it < CONFIG_SIZE);
+        Ok(Some(Msi { mask: place(mask), pending: place(pending) }))
     }
 
     /// Returns identifier, version and offset of each extended capability, in the order of the list (PCIe 7.6); none where

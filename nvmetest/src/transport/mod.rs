@@ -1,7 +1,7 @@
 //! Reaching a PCI function.
 //!
 //! A [`Function`] is all that the driver knows of a device: configuration space, BAR0, memory that the
-//! device may reach, MSI-X vectors and resets. Each way to a device (vfio-user, QEMU's qtest socket, VFIO)
+//! device may reach, the messages of its interrupts, and resets. Each way to a device (vfio-user, QEMU's qtest socket, VFIO)
 //! implements it, and a [`Scheme`] opens one by its [`DeviceUri`].
 //!
 //! # Safety
@@ -18,6 +18,7 @@ mod claim;
 mod dma_fault;
 mod doorbell_file;
 mod error;
+mod interrupt_kind;
 mod mmio;
 mod process;
 mod uri;
@@ -40,6 +41,8 @@ pub use dma_fault::DmaFault;
 pub use doorbell_file::DoorbellFile;
 pub use error::OpenError;
 pub use error::TransportError;
+pub use interrupt_kind::InterruptKind;
+pub use interrupt_kind::UnknownInterruptKind;
 pub use mmio::Mmio;
 pub use process::Process;
 pub use uri::DeviceUri;
@@ -132,12 +135,14 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// Makes MSI-X vector `first + n` signal `eventfds[n]`, and enables MSI-X; with no eventfds at all
-    /// (`first` is 0), disables it.
-    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult;
+    /// Makes vector `first + n` signal `eventfds[n]`, and enables MSI-X, or MSI where the device is used with that
+    /// ([`Abilities::msi_vectors`]); with no eventfds at all (`first` is 0), disables it.
+    ///
+    /// Of MSI as many messages are allocated as the highest vector so far takes.
+    fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult;
 
-    /// Has INTx, the interrupt that is no message (PCI Express 6.1.2), signal `eventfd`; without one, disables it. MSI-X is
-    /// disabled meanwhile.
+    /// Has INTx, the interrupt that is no message (PCI Express 6.1.2), signal `eventfd`; without one, disables it. MSI-X
+    /// and MSI are disabled meanwhile.
     ///
     /// It is a level: it signals once, and is masked then until [`unmask_intx`](Self::unmask_intx).
     fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
@@ -264,10 +269,19 @@ pub struct Abilities {
     pub power_cycles: bool,
     /// Whether [`Function::terminate`] works.
     pub terminates: bool,
-    /// The number of MSI-X vectors that can be observed.
+    /// The number of MSI-X vectors that can be observed; 0 if the device is used with MSI or INTx: [`InterruptKind`].
     pub msix_vectors: u16,
+    /// The number of MSI messages that can be observed; 0 if the device is used with MSI-X or INTx.
+    pub msi_vectors: u16,
     /// Whether [`Function::set_intx`] works.
     pub intx: bool,
+}
+
+impl Abilities {
+    /// The number of vectors that can be observed, of MSI-X or of MSI.
+    pub fn vectors(&self) -> u16 {
+        self.msix_vectors.max(self.msi_vectors)
+    }
 }
 
 /// How memory is given to a device.

@@ -58,6 +58,7 @@ impl Scheme for Fake {
             power_cycles: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
+            msi_vectors: 0,
             intx: false,
         };
         let controller = Mutex::new(FakeController::new(arena));
@@ -129,7 +130,7 @@ unsafe impl Function for FakeFunction {
         std::mem::take(&mut controller.faults)
     }
 
-    fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+    fn set_vectors(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         self.alive(|_| ())
     }
 

@@ -187,20 +187,20 @@ fn vectors(drive: &str) -> Result<(), Failed> {
         return Err("the drive has fewer than three vectors, and this test is about more".into());
     }
     let eventfds: Vec<EventFd> = (0..3).map(|_| eventfd()).collect::<Result<_, _>>()?;
-    function.set_msix(0, &[eventfds[0].as_fd()])?;
+    function.set_vectors(0, &[eventfds[0].as_fd()])?;
     let mut nvme = ByHand::enable(&*function)?;
     nvme.memory().map(5)?;
     for vector in [2, 1] {
-        function.set_msix(vector, &[eventfds[usize::from(vector)].as_fd()])?;
+        function.set_vectors(vector, &[eventfds[usize::from(vector)].as_fd()])?;
         let _ = eventfds[0].read();
         nvme.identify(5)?;
         wait_until("vector 0 to fire", || Ok(eventfds[0].read().is_ok()))?;
     }
     assert!(eventfds[1..].iter().all(|eventfd| eventfd.read().is_err()), "no queue has them");
-    let beyond = function.set_msix(function.abilities().msix_vectors, &[eventfds[0].as_fd()]);
+    let beyond = function.set_vectors(function.abilities().msix_vectors, &[eventfds[0].as_fd()]);
     assert!(matches!(beyond, Err(TransportError::Refused { .. })), "{beyond:?}");
 
-    function.set_msix(0, &[])?;
+    function.set_vectors(0, &[])?;
     let _ = eventfds[0].read();
     nvme.identify(5)?;
     assert!(eventfds[0].read().is_err(), "MSI-X is disabled");

@@ -388,7 +388,7 @@ fn msix_vectors_signal_their_eventfds() {
         (0..4).map(|_| EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK).unwrap()).collect();
     let fds: Vec<_> = eventfds.iter().map(AsFd::as_fd).collect();
 
-    function.set_msix(3, &fds).unwrap();
+    function.set_vectors(3, &fds).unwrap();
 
     {
         let device = running.device();
@@ -401,7 +401,7 @@ fn msix_vectors_signal_their_eventfds() {
     assert_eq!(eventfds[2].read().unwrap(), 1);
     assert!(eventfds[1].read().is_err(), "vector 4 was not signalled");
 
-    function.set_msix(0, &[]).unwrap();
+    function.set_vectors(0, &[]).unwrap();
     assert!(!running.device().msix_enabled());
     assert!(running.device().eventfds.iter().all(Option::is_none));
 }
@@ -412,9 +412,9 @@ fn vectors_that_the_device_does_not_have_are_refused() {
     let function = running.connect();
     let eventfd = EventFd::new().unwrap();
 
-    let error = function.set_msix(VECTORS, &[eventfd.as_fd()]).unwrap_err();
+    let error = function.set_vectors(VECTORS, &[eventfd.as_fd()]).unwrap_err();
 
-    assert!(error.to_string().contains("MSI-X vectors up to 20: it has 20 vectors"), "{error}");
+    assert!(error.to_string().contains("vectors up to 20: it has 20 vectors"), "{error}");
 }
 
 #[test]
@@ -438,8 +438,8 @@ fn vectors_survive_a_reset() {
     let running = Running::start(&PLAIN);
     let function = running.connect();
     let eventfds: Vec<_> = (0..3).map(|_| EventFd::new().unwrap()).collect();
-    function.set_msix(0, &[eventfds[0].as_fd()]).unwrap();
-    function.set_msix(4, &[eventfds[1].as_fd(), eventfds[2].as_fd()]).unwrap();
+    function.set_vectors(0, &[eventfds[0].as_fd()]).unwrap();
+    function.set_vectors(4, &[eventfds[1].as_fd(), eventfds[2].as_fd()]).unwrap();
 
     function.reset().unwrap();
 

@@ -287,7 +287,7 @@ fn eventfds_go_out_in_batches_that_every_server_takes() {
     let eventfd = EventFd::new().unwrap();
     let eventfds = [eventfd.as_fd(); 19];
 
-    device.set_msix(2, &eventfds).unwrap();
+    device.set_vectors(2, &eventfds).unwrap();
 
     drop(device);
     let batches: Vec<_> = thread
@@ -415,7 +415,7 @@ fn exercise(script: impl FnMut(&Request) -> Answer + Send + 'static) {
     if let Ok(device) = device {
         let _ = device.bar_read(0, &mut [0; 8]);
         let _ = bare(&device).ring(0x1000, 1);
-        let _ = device.set_msix(0, &[]);
+        let _ = device.set_vectors(0, &[]);
         let _ = device.reset();
         for offset in (0x1000..0x8000).step_by(4) {
             bare(&device).ring_mapped(offset, 0xffff_ffff);

@@ -75,7 +75,7 @@ fn as_many_completions_as_the_threshold_are_signalled(nvme: &Controller, ns: Nam
 }
 
 /// Coalescing is for I/O: the Admin Completion Queue signals each completion.
-#[nvme_test(spec = "Base 5.1.25.2.2", requires(MSIX))]
+#[nvme_test(spec = "Base 5.1.25.2.2", requires(VECTORS))]
 fn admin_completions_are_not_coalesced(nvme: &Controller) -> Result {
     let interrupts = nvme.interrupts(1)?;
     let _aggregation = Aggregation::set(nvme, 255, 255)?;

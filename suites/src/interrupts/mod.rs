@@ -1,8 +1,9 @@
-//! MSI-X interrupts of completion queues (PCIe transport 3.5).
+//! Interrupts of completion queues: the messages of MSI-X or MSI, and INTx (PCIe transport 3.5).
 
 mod coalescing;
 mod intx;
 mod masks;
+mod msi;
 mod worker;
 
 use std::collections::BTreeSet;
@@ -18,17 +19,17 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// Two vectors, so that a queue can have one that the admin queue does not use.
 static TWO_VECTORS: Capability = Capability {
-    name: "two MSI-X vectors",
-    field: "the number of MSI-X vectors that can be observed",
+    name: "two vectors of MSI-X or MSI",
+    field: "the number of MSI-X or MSI vectors that can be observed",
     clause: "PCIe transport 3.5",
     probe: |capabilities| {
-        let vectors = capabilities.transport.msix_vectors;
+        let vectors = capabilities.transport.vectors();
         Presence { present: 2 <= vectors, value: vectors.to_string() }
     },
 };
 
 /// A completion in the Admin Completion Queue signals vector 0.
-#[nvme_test(spec = "PCIe transport 3.5", requires(MSIX))]
+#[nvme_test(spec = "PCIe transport 3.5", requires(VECTORS))]
 fn an_admin_completion_signals_vector_0(nvme: &Controller) -> Result {
     let interrupts = nvme.interrupts(1)?;
     interrupts.take(0);
@@ -174,9 +175,9 @@ fn under_load_no_interrupt_is_lost_and_none_is_spurious(
     Ok(())
 }
 
-/// A queue whose interrupts are enabled works as well when nobody listens: MSI-X is disabled.
+/// A queue whose interrupts are enabled works as well when nobody listens: no vector is enabled.
 #[nvme_test(spec = "PCIe transport 3.5", requires(self::TWO_VECTORS))]
-fn a_queue_goes_on_when_msix_is_disabled(nvme: &Controller, ns: Namespace) -> Result {
+fn a_queue_goes_on_when_vectors_are_disabled(nvme: &Controller, ns: Namespace) -> Result {
     let interrupts = nvme.interrupts(2)?;
     let q = queue(nvme, 4, Some(1))?;
     ns.flush().run(&q)?;
@@ -191,7 +192,7 @@ fn a_queue_goes_on_when_msix_is_disabled(nvme: &Controller, ns: Namespace) -> Re
 fn vectors(nvme: &Controller, most: u16) -> u16 {
     let (submission, completion) = nvme.queues_granted();
     let queues = submission.min(completion);
-    nvme.capabilities().transport.msix_vectors.min(queues.saturating_add(1)).min(most)
+    nvme.capabilities().transport.vectors().min(queues.saturating_add(1)).min(most)
 }
 
 fn queue(nvme: &Controller, entries: u32, vector: Option<u16>) -> Result<Qpair<'_>> {

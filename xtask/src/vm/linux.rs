@@ -1,6 +1,6 @@
 //! `cargo xtask vm linux`: Linux drives the soft controller.
 
-mod soft;
+pub mod soft;
 
 use std::process::Command;
 use std::process::ExitCode;
@@ -10,7 +10,6 @@ use anyhow::ensure;
 use clap::Args;
 
 use super::acceleration::Acceleration;
-use super::drive;
 use super::guest::Files;
 use super::guest::Guest;
 use super::guest::Limits;
@@ -20,9 +19,7 @@ use super::kernel::Choice;
 use super::kernel::Kernel;
 use super::payload;
 use super::qemu::Qemu;
-use super::qemu::VFIO_USER;
 use super::tools::Tools;
-use soft::SOCKET;
 use soft::Soft;
 
 /// What the guest does.
@@ -87,12 +84,6 @@ impl Linux {
         };
         let name = format!("linux-{}", self.kernel);
         let soft = Soft::start(&binary, &self.soft, &name)?;
-        let device = serde_json::json!({
-            "driver": VFIO_USER,
-            "id": drive::ID,
-            "bus": drive::PORT,
-            "socket": { "type": "unix", "path": SOCKET },
-        });
         let guest = Guest {
             name: &name,
             qemu: &qemu,
@@ -100,9 +91,7 @@ impl Linux {
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &|command: &mut Command, _: &mut Files| {
-                drive::add_port(command);
-                command.current_dir(soft.folder());
-                command.arg("-device").arg(device.to_string());
+                soft.add_to(command);
                 Ok(())
             },
             // Each page that the guest's driver maps would be a message to the soft controller.

@@ -5,6 +5,7 @@ mod first_verdict;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::process::ExitCode;
 use std::time::Duration;
 use std::time::Instant;
@@ -14,12 +15,15 @@ use clap::Args;
 
 use super::acceleration::Acceleration;
 use super::drive;
+use super::guest::Files;
 use super::guest::Guest;
 use super::guest::Limits;
 use super::initrd;
 use super::initrd::Payload;
 use super::kernel::Choice;
 use super::kernel::Kernel;
+use super::linux::soft::Soft;
+use super::payload;
 use super::payload::Program;
 use super::qemu::Qemu;
 use super::qemu::Which;
@@ -43,7 +47,7 @@ const LIMITS: Limits = Limits {
 /// Run the suites over VFIO, on an NVMe drive that is bound to vfio-pci in a virtual machine
 ///
 /// The exit code is the runner's, as that of `cargo xtask test`; 3 if the guest was lost. What it left is in
-/// `target/vm/run/KERNEL`: its console, its kernel's log, and what failing tests left.
+/// a folder of `target/vm/run`, which is named at the end: its console, its kernel's log, and what failing tests left.
 #[derive(Args)]
 pub struct Test {
     /// `stable` or `backports`, of the Debian release that this machine runs, or the path of a kernel package
@@ -52,12 +56,17 @@ pub struct Test {
 
     /// The QEMU that plays the machine, also for tests that it does not outlast; by default the installed one does, and for
     /// those tests the newest
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "soft")]
     qemu: Option<Which>,
 
     /// The device, as the guest sees it
     #[arg(long, value_name = "URI", default_value_t = format!("pci:{}", drive::BDF))]
     device: String,
+
+    /// Give the guest the soft controller with these options, as those of `soft:`, and not QEMU's drive: `irq=msi` for one with
+    /// MSI. It takes a QEMU that has vfio-user-pci, which is fetched
+    #[arg(long, value_name = "OPTIONS")]
+    soft: Option<String>,
 
     /// After how many seconds the guest is ended
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
@@ -80,10 +89,29 @@ impl Test {
     /// Runs all suites on a kernel, and fails unless all is as it should be.
     pub fn check(kernel: Choice) -> anyhow::Result<()> {
         let device = format!("pci:{}", drive::BDF);
-        let test =
-            Self { kernel, qemu: None, device, deadline: 1800, filters: vec![], options: vec![] };
+        let test = Self {
+            kernel,
+            qemu: None,
+            device,
+            soft: None,
+            deadline: 1800,
+            filters: vec![],
+            options: vec![],
+        };
         let code = test.code()?;
         ensure!(code == 0, "the suites end with exit code {code}; see above");
+        Ok(())
+    }
+
+    /// Runs what is about interrupts on the soft controller with MSI, which QEMU's drive has not.
+    pub fn check_msi(kernel: Choice) -> anyhow::Result<()> {
+        let device = format!("pci:{}", drive::BDF);
+        let soft = Some("irq=msi".to_owned());
+        let filters = vec!["interrupts".into()];
+        let test =
+            Self { kernel, qemu: None, device, soft, deadline: 900, filters, options: vec![] };
+        let code = test.code()?;
+        ensure!(code == 0, "the suites with MSI end with exit code {code}; see above");
         Ok(())
     }
 
@@ -92,12 +120,19 @@ impl Test {
         let runner = Program::Suites.build()?;
         let xtask = Program::Xtask.build()?;
         let built = start.elapsed();
-        let machine = Machine { kernel: Kernel::provide(&self.kernel)?, runner, xtask };
+        let soft = match &self.soft {
+            Some(options) => {
+                let name = format!("{}-soft", self.kernel);
+                Some(Soft::start(&payload::soft_controller()?, options, &name)?)
+            }
+            None => None,
+        };
+        let machine = Machine { kernel: Kernel::provide(&self.kernel)?, runner, xtask, soft };
 
         let arguments: Vec<&OsString> = self.filters.iter().chain(&self.options).collect();
-        let (crashes, others) = match self.qemu {
-            None => crashes::meant(&machine.runner, &arguments),
-            Some(_) => (vec![], 0),
+        let (crashes, others) = match (self.qemu, &machine.soft) {
+            (None, None) => crashes::meant(&machine.runner, &arguments),
+            _ => (vec![], 0),
         };
         let mut words: Vec<_> = arguments.iter().map(|it| quoted(&it.to_string_lossy())).collect();
         let mut first = FirstVerdict::since(start);
@@ -106,8 +141,11 @@ impl Test {
             for Crash { test, .. } in &crashes {
                 words.extend(["--skip".to_owned(), quoted(test)]);
             }
-            let qemu = Qemu::provide(self.qemu.unwrap_or(Which::Installed))?;
-            let name = self.kernel.to_string();
+            let (which, name) = match machine.soft {
+                None => (self.qemu.unwrap_or(Which::Installed), self.kernel.to_string()),
+                Some(_) => (Which::Newest, format!("{}-soft", self.kernel)),
+            };
+            let qemu = Qemu::provide(which)?;
             code = self.run_in(&machine, &name, &qemu, &words.join(" "), &mut first)?;
         }
         for Crash { test, why } in &crashes {
@@ -140,7 +178,7 @@ impl Test {
     /// Runs tests in a guest. Returns its exit code.
     fn run_in(
         &self,
-        Machine { kernel, runner, xtask }: &Machine,
+        Machine { kernel, runner, xtask, soft }: &Machine,
         name: &str,
         qemu: &Qemu,
         arguments: &str,
@@ -162,7 +200,13 @@ impl Test {
             acceleration,
             kernel,
             initrd: initrd::make(kernel, &payload)?,
-            add_devices: &drive::add_nvme,
+            add_devices: &|command: &mut Command, files: &mut Files| match soft {
+                Some(soft) => {
+                    soft.add_to(command);
+                    Ok(())
+                }
+                None => drive::add_nvme(command, files),
+            },
             iommu: true,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
@@ -173,6 +217,10 @@ impl Test {
     fn job(&self, arguments: &str) -> String {
         JOB.replace("@DEVICE@", &quoted(&self.device))
             .replace("@BDF@", drive::BDF)
+            .replace(
+                "@BASELINE@",
+                if self.soft.is_none() { "--baseline /baseline.toml" } else { "" },
+            )
             .replace("@ARGUMENTS@", arguments)
     }
 }
@@ -182,6 +230,8 @@ struct Machine {
     kernel: Kernel,
     runner: PathBuf,
     xtask: PathBuf,
+    /// In the place of QEMU's drive.
+    soft: Option<Soft>,
 }
 
 /// Makes one word of the shell's.

@@ -7,6 +7,7 @@ pub mod capability;
 pub mod error_reporting;
 pub mod express;
 pub mod header;
+pub mod msi;
 pub mod msix;
 pub mod power;
 
@@ -27,6 +28,7 @@ pub use header::CLASS_NVME;
 pub use header::Command;
 pub use header::Status;
 pub use header::offset;
+pub use msi::MsiControl;
 pub use msix::MsixControl;
 pub use msix::MsixLocation;
 pub use msix::MsixTableEntry;

@@ -22,10 +22,12 @@ use crate::spec::Csts;
 use crate::spec::Property;
 use crate::spec::pci::CapabilityId;
 use crate::spec::pci::Command;
+use crate::spec::pci::MsiControl;
 use crate::spec::pci::Pmcsr;
 use crate::spec::pci::PowerState;
 use crate::spec::pci::Status;
 use crate::spec::pci::header::CONFIG_SIZE;
+use crate::spec::pci::msi;
 use crate::spec::pci::offset;
 use crate::spec::pci::power;
 use crate::transport::Abilities;
@@ -120,11 +122,12 @@ unsafe impl Function for Vfio {
         self.log.as_ref().map(KernelLog::take).unwrap_or_default()
     }
 
-    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+    fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         self.check_not_lost()?;
         let set = self.vectors.set(&self.device, first, eventfds);
-        let what = || format!("{} MSI-X vectors from vector {first} on", eventfds.len());
-        set.map_err(|why| self.refused(what(), why))
+        let what = || format!("{} vectors from vector {first} on", eventfds.len());
+        let count = set.map_err(|why| self.refused(what(), why))?;
+        self.show_msi(count)
     }
 
     fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
@@ -197,6 +200,15 @@ impl Vfio {
         (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
     }
 
+    /// Has Message Control of MSI say what the kernel has set up, so that it reads as it is: the kernel shows what was written
+    /// there, and takes it for the function only as far as it has given out vectors.
+    fn show_msi(&self, count: u16) -> TransportResult {
+        let Some(at) = self.msi.map(|at| at + msi::CONTROL) else { return Ok(()) };
+        let control = MsiControl::from(self.config_read16(at)?);
+        let control = control.with_messages(count).with_enable(count != 0);
+        (self as &dyn Function).write_config(at, &u16::from(control).to_le_bytes())
+    }
+
     /// Has the kernel reset the function, and sets it up again.
     fn reset_by(&self, what: &str, reset: impl Fn() -> io::Result<()>) -> TransportResult {
         self.check_not_lost()?;
@@ -208,7 +220,7 @@ impl Vfio {
             Err(error) => Err(self.refused(what, error)),
         })?;
         self.wait_until(deadline, what, || self.is_present())?;
-        // The kernel has restored what was in configuration space, and the MSI-X vectors.
+        // The kernel has restored what was in configuration space, and the vectors.
         self.arm()?;
         self.wait_until(deadline, &format!("{what} (CSTS.RDY = 0)"), || {
             let mut csts = [0; 4];

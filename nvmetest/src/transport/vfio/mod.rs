@@ -11,7 +11,8 @@
 //!
 //! - Registers and doorbells are loads and stores of the width that was asked for, on BAR0 as it is mapped.
 //!   Configuration space goes through the kernel, which keeps parts of it to itself: MSI and MSI-X are set up by it, and what
-//!   is written there has no effect.
+//!   is written there has no effect, but for the masks of MSI.
+//! - A drive with MSI-X is used with that, another with MSI; `irq=msix`, `irq=msi` and `irq=intx` choose.
 //! - Each buffer is mapped by itself, with addresses around it that are not: [`DmaModel::PerBuffer`]. What is unmapped is
 //!   out of the drive's reach, for the IOMMU refuses the access: [`Abilities::revokes`].
 //! - BAR0 can be accessed only while memory space is enabled and the function is in D0. The kernel
@@ -48,6 +49,7 @@ use self::device::Device;
 use self::kernel_log::KernelLog;
 use self::mappings::Mappings;
 use self::notice::Notices;
+use self::scheme::Options;
 use self::vectors::Vectors;
 use super::Abilities;
 use super::Claim;
@@ -73,6 +75,8 @@ pub struct Vfio {
     power_management: Option<u16>,
     config: Window,
     vectors: Vectors,
+    /// The offset of the MSI capability, if its vectors are those.
+    msi: Option<u16>,
     mappings: Mappings,
     notices: Notices,
     /// Where refused accesses are told of, if this process may read it.

@@ -12,6 +12,7 @@ use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_RESET;
 use vfio_bindings::bindings::vfio::VFIO_PCI_CONFIG_REGION_INDEX;
 use vfio_ioctls::VfioError;
 
+use super::Options;
 use super::PciAddress;
 use super::Vfio;
 use super::Window;
@@ -19,7 +20,6 @@ use super::bar::Bar;
 use super::device::Device;
 use super::host::Host;
 use super::host::Place;
-use super::host::Wanted;
 use super::host::Way;
 use super::ioctl;
 use super::kernel_log::KernelLog;
@@ -35,6 +35,7 @@ use crate::transport::ClaimError;
 use crate::transport::DeviceUri;
 use crate::transport::DmaModel;
 use crate::transport::OpenError;
+use crate::transport::interrupt_kind::Interrupts;
 
 /// The shortest BAR0 that holds the registers and the doorbells of the admin queues, in bytes.
 const BAR_MIN: u64 = doorbell::START as u64 + 8;
@@ -49,18 +50,18 @@ impl Vfio {
     ///
     /// Fails if vfio-pci does not have it, if it cannot be isolated, if somebody else uses it, or if this process may not.
     pub fn open(uri: DeviceUri, address: PciAddress) -> Result<Self, OpenError> {
-        Self::open_by(uri, address, None)
+        Self::open_with(uri, address, Options::default())
     }
 
-    pub(super) fn open_by(
+    pub(super) fn open_with(
         uri: DeviceUri,
         address: PciAddress,
-        wanted: Option<Wanted>,
+        options: Options,
     ) -> Result<Self, OpenError> {
         let refuse = |what: String, way_out: &str| OpenError::new(uri.to_string(), what, way_out);
         let host = Host::this();
         let place = host
-            .find(address, wanted)
+            .find(address, options.way)
             .map_err(|(what, way_out)| OpenError::new(uri.to_string(), what, way_out))?;
         let claim = Claim::take(format!("pci/{address}")).map_err(|cause| match cause {
             ClaimError::Busy { .. } => refuse(cause.to_string(), "wait for it to end, or end it"),
@@ -81,13 +82,22 @@ impl Vfio {
         })?;
         // The function was reset when it was opened, so that no fault is its own before this.
         let log = KernelLog::open(address).ok();
-        Self::set_up(&uri, device, log, claim)
+        let [msix, msi] = [Vectors::of_msix(&device), Vectors::of_msi(&device)];
+        let has = Interrupts {
+            msix_vectors: msix.count,
+            msi_vectors: msi.count,
+            intx: device.has_intx(),
+        };
+        let chosen = has.choose(options.irq, &uri)?;
+        let vectors = if chosen.msi_vectors == 0 { msix } else { msi };
+        Self::set_up(&uri, device, (chosen, vectors), log, claim)
             .map_err(|what| refuse(what, "the kernel's log (`dmesg`) may say more"))
     }
 
     fn set_up(
         uri: &DeviceUri,
         device: Device,
+        (interrupts, vectors): (Interrupts, Vectors),
         log: Option<KernelLog>,
         claim: Claim,
     ) -> Result<Self, String> {
@@ -112,7 +122,6 @@ impl Vfio {
             bar.map_doorbells(&device).map_err(failed("its doorbells cannot be mapped"))?;
         let notices = Notices::ask_for(&device)
             .map_err(failed("the kernel does not take eventfds for its notices"))?;
-        let vectors = Vectors::of(&device);
         let abilities = Abilities {
             dma: DmaModel::PerBuffer,
             iova: iommu.widest(),
@@ -122,8 +131,9 @@ impl Vfio {
             hot_reset: device.can_hot_reset(),
             power_cycles: false,
             terminates: false,
-            msix_vectors: vectors.count,
-            intx: device.has_intx(),
+            msix_vectors: interrupts.msix_vectors,
+            msi_vectors: interrupts.msi_vectors,
+            intx: interrupts.intx,
         };
         let index = VFIO_PCI_CONFIG_REGION_INDEX;
         let config = Window {
@@ -138,6 +148,7 @@ impl Vfio {
             power_management: None,
             config,
             vectors,
+            msi: None,
             mappings: Mappings::new(),
             notices,
             log,
@@ -153,6 +164,10 @@ impl Vfio {
         vfio.power_management = vfio
             .find_capability(CapabilityId::POWER_MANAGEMENT)
             .map_err(|error| error.to_string())?;
+        if interrupts.msi_vectors != 0 {
+            vfio.msi =
+                vfio.find_capability(CapabilityId::MSI).map_err(|error| error.to_string())?;
+        }
         vfio.arm().map_err(|error| error.to_string())?;
         Ok(vfio)
     }

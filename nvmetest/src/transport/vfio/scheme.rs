@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::memory::Arena;
 use crate::transport::DeviceUri;
 use crate::transport::Function;
+use crate::transport::InterruptKind;
 use crate::transport::OpenError;
 use crate::transport::Scheme;
+use crate::transport::UnknownInterruptKind;
 
 use super::PciAddress;
 use super::Vfio;
@@ -26,7 +28,7 @@ impl Scheme for PciScheme {
     }
 
     fn summary(&self) -> &'static str {
-        "pci:0000:01:00.0[,vfio=group|cdev]  a drive of this machine that vfio-pci has: see `cargo xtask bind`"
+        "pci:0000:01:00.0[,vfio=group|cdev][,irq=msix|msi|intx]  a drive of this machine that vfio-pci has: see `cargo xtask bind`"
     }
 
     fn takes_huge_pages(&self) -> bool {
@@ -34,28 +36,44 @@ impl Scheme for PciScheme {
     }
 
     fn open(&self, uri: &DeviceUri, _arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError> {
-        let (address, wanted) = parse(uri)?;
-        Ok(Arc::new(Vfio::open_by(uri.clone(), address, wanted)?))
+        let (address, options) = parse(uri)?;
+        Ok(Arc::new(Vfio::open_with(uri.clone(), address, options)?))
     }
 }
 
-/// Reads the address, and which way to take: `vfio=group`, `vfio=cdev`.
-fn parse(uri: &DeviceUri) -> Result<(PciAddress, Option<Wanted>), OpenError> {
-    let (address, options) = uri.path_and_options()?;
+/// How a drive is to be opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    /// `vfio=group`, `vfio=cdev`: which way to take.
+    pub(super) way: Option<Wanted>,
+    /// `irq=msix`, `irq=msi`, `irq=intx`: the interrupts that it is used with.
+    pub(super) irq: Option<InterruptKind>,
+}
+
+fn parse(uri: &DeviceUri) -> Result<(PciAddress, Options), OpenError> {
+    let (address, given) = uri.path_and_options()?;
     let address = parse_address(uri, address)?;
-    let mut wanted = None;
-    for option in options {
-        wanted = Some(match option {
-            ("vfio", "group") => Wanted::Group,
-            ("vfio", "cdev") => Wanted::Cdev,
-            (name, value) => {
-                let what = format!("`{name}={value}` is no option of `pci:`");
-                let way_out = "`vfio=group` and `vfio=cdev` are; without, the newer of the two is taken that the kernel has";
-                return Err(OpenError::new(uri.to_string(), what, way_out));
+    let mut options = Options::default();
+    for (name, value) in given {
+        let refuse = |what: String, way_out: &str| OpenError::new(uri.to_string(), what, way_out);
+        match (name, value) {
+            ("vfio", "group") => options.way = Some(Wanted::Group),
+            ("vfio", "cdev") => options.way = Some(Wanted::Cdev),
+            ("irq", value) => {
+                let kind: InterruptKind = value.parse().map_err(|why: UnknownInterruptKind| {
+                    refuse(format!("`irq={value}` cannot be had"), &why.to_string())
+                })?;
+                options.irq = Some(kind);
             }
-        });
+            _ => {
+                let what = format!("`{name}={value}` is no option of `pci:`");
+                let way_out = "`vfio=group` and `vfio=cdev` are; without, the newer of the two is taken that the kernel has. \
+                               `irq=msix`, `irq=msi` and `irq=intx` choose the interrupts";
+                return Err(refuse(what, way_out));
+            }
+        }
     }
-    Ok((address, wanted))
+    Ok((address, options))
 }
 
 fn parse_address(uri: &DeviceUri, address: &str) -> Result<PciAddress, OpenError> {
@@ -81,10 +99,15 @@ mod tests {
             let error = parse(&uri.parse().unwrap()).unwrap_err().to_string();
             assert!(error.contains(says) && error.contains("lspci -D"), "{error}");
         }
-        let way = |uri: &str| parse(&uri.parse().unwrap()).map(|(_, wanted)| wanted).ok();
+        let way = |uri: &str| parse(&uri.parse().unwrap()).map(|(_, options)| options.way).ok();
         assert_eq!(way("pci:0000:01:00.0"), Some(None));
         assert_eq!(way("pci:0000:01:00.0,vfio=cdev"), Some(Some(Wanted::Cdev)));
         assert_eq!(way("pci:0000:01:00.0,vfio=group"), Some(Some(Wanted::Group)));
+        let uri = "pci:0000:01:00.0,irq=msi,vfio=group".parse().unwrap();
+        let wanted = Options { way: Some(Wanted::Group), irq: Some(InterruptKind::Msi) };
+        assert_eq!(parse(&uri).unwrap().1, wanted);
+        let error = parse(&"pci:0000:01:00.0,irq=msi-x".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("`irq=msi-x` cannot be had") && error.contains("`msix`"), "{error}");
         let error = parse(&"pci:0000:01:00.0,iommu=on".parse().unwrap()).unwrap_err().to_string();
         assert!(error.contains("`iommu=on` is no option"), "{error}");
     }

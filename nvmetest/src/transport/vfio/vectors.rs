@@ -1,4 +1,4 @@
-//! MSI-X vectors, and the eventfds that they signal.
+//! Vectors of MSI-X or MSI, and the eventfds that they signal.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
@@ -9,18 +9,22 @@ use std::sync::PoisonError;
 
 use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_NORESIZE;
+use vfio_bindings::bindings::vfio::VFIO_PCI_MSI_IRQ_INDEX;
 use vfio_bindings::bindings::vfio::VFIO_PCI_MSIX_IRQ_INDEX;
 
 use super::device::Device;
 use super::ioctl;
 use super::irq_set::IrqSet;
 
-/// The vectors of a function.
+/// The vectors of a function: those of MSI-X, or those of MSI.
 #[derive(Debug)]
 pub(super) struct Vectors {
+    /// VFIO_PCI_MSIX_IRQ_INDEX or VFIO_PCI_MSI_IRQ_INDEX.
+    index: u32,
     /// How many there are.
     pub(super) count: u16,
-    /// Whether the kernel (since 6.4) adds vectors to those that are enabled. Otherwise all are disabled, and more are enabled.
+    /// Whether the kernel adds vectors to those that are enabled, as it does with MSI-X since 6.4. Otherwise all are disabled,
+    /// and more are enabled: how many messages of MSI there are is said once, when they are.
     grow: bool,
     /// Which signal whom.
     enabled: Mutex<Enabled>,
@@ -34,31 +38,42 @@ struct Enabled {
 }
 
 impl Vectors {
-    /// Asks how many vectors there are.
-    pub(super) fn of(device: &Device) -> Self {
-        let info = device.vfio().get_irq_info(VFIO_PCI_MSIX_IRQ_INDEX);
+    /// Asks how many vectors of MSI-X there are.
+    pub(super) fn of_msix(device: &Device) -> Self {
+        Self::of(device, VFIO_PCI_MSIX_IRQ_INDEX)
+    }
+
+    /// Asks how many vectors of MSI there are.
+    pub(super) fn of_msi(device: &Device) -> Self {
+        Self::of(device, VFIO_PCI_MSI_IRQ_INDEX)
+    }
+
+    fn of(device: &Device, index: u32) -> Self {
+        let info = device.vfio().get_irq_info(index);
         let info = info.filter(|irq| irq.flags & VFIO_IRQ_INFO_EVENTFD != 0);
         Self {
+            index,
             count: info.map_or(0, |irq| u16::try_from(irq.count).unwrap_or(u16::MAX)),
             grow: info.is_some_and(|irq| irq.flags & VFIO_IRQ_INFO_NORESIZE == 0),
             enabled: Mutex::default(),
         }
     }
 
-    /// Has vector `first + n` signal `eventfds[n]`; with none at all, disables MSI-X.
+    /// Has vector `first + n` signal `eventfds[n]`; with none at all, disables all. Returns how many vectors the kernel has set
+    /// up, from vector 0 on.
     pub(super) fn set(
         &self,
         device: &Device,
         first: u16,
         eventfds: &[BorrowedFd<'_>],
-    ) -> Result<(), String> {
+    ) -> Result<u16, String> {
         let mut enabled = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
         let send = |set: &IrqSet<'_>| ioctl::set_irqs(device.as_fd(), set);
         let failed = |error: std::io::Error| error.to_string();
-        let disable = IrqSet::disable(VFIO_PCI_MSIX_IRQ_INDEX);
+        let disable = IrqSet::disable(self.index);
         if eventfds.is_empty() {
             *enabled = Enabled::default();
-            return send(&disable).map_err(failed);
+            return send(&disable).map(|()| 0).map_err(failed);
         }
         let end = usize::from(first) + eventfds.len();
         if usize::from(self.count) < end {
@@ -70,10 +85,10 @@ impl Vectors {
         }
         let must_begin_anew = 0 < enabled.len && enabled.len < end && !self.grow;
         let result = if must_begin_anew {
-            send(&disable).and_then(|()| send(&all(&enabled.eventfds)))
+            send(&disable).and_then(|()| send(&all(self.index, &enabled.eventfds)))
         } else {
             let eventfds = eventfds.iter().map(|eventfd| Some(*eventfd));
-            send(&IrqSet::signal(VFIO_PCI_MSIX_IRQ_INDEX, first, eventfds))
+            send(&IrqSet::signal(self.index, first, eventfds))
         };
         if let Err(error) = result {
             *enabled = Enabled::default();
@@ -82,15 +97,15 @@ impl Vectors {
             return Err(failed(error));
         }
         enabled.len = enabled.len.max(end);
-        Ok(())
+        Ok(enabled.len as u16)
     }
 }
 
 /// All vectors up to the last that signals somebody.
-fn all(eventfds: &BTreeMap<u16, OwnedFd>) -> IrqSet<'_> {
+fn all(index: u32, eventfds: &BTreeMap<u16, OwnedFd>) -> IrqSet<'_> {
     let last = eventfds.keys().next_back().copied().unwrap_or(0);
     let eventfds = (0..=last).map(|vector| eventfds.get(&vector).map(AsFd::as_fd));
-    IrqSet::signal(VFIO_PCI_MSIX_IRQ_INDEX, 0, eventfds)
+    IrqSet::signal(index, 0, eventfds)
 }
 
 #[cfg(test)]
@@ -104,7 +119,7 @@ mod tests {
         let eventfd = || OwnedFd::from(tempfile::tempfile().unwrap());
         let (one, three) = (eventfd(), eventfd());
         let fds = [one.as_raw_fd(), three.as_raw_fd()];
-        let bytes = all(&BTreeMap::from([(1, one), (3, three)])).bytes();
+        let bytes = all(2, &BTreeMap::from([(1, one), (3, three)])).bytes();
         let words = bytes.chunks(4).map(|word| i32::from_ne_bytes(word.try_into().unwrap()));
         assert_eq!(words.collect::<Vec<_>>(), [36, 0x24, 2, 0, 4, -1, fds[0], -1, fds[1]]);
     }

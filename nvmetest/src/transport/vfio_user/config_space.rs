@@ -5,10 +5,12 @@ use crate::spec::pci::CapabilityId;
 use crate::spec::pci::Command;
 use crate::spec::pci::DeviceCapabilities;
 use crate::spec::pci::DeviceControl;
+use crate::spec::pci::MsiControl;
 use crate::spec::pci::MsixControl;
 use crate::spec::pci::Status;
 use crate::spec::pci::express;
 use crate::spec::pci::header::CONFIG_SIZE;
+use crate::spec::pci::msi;
 use crate::spec::pci::msix;
 use crate::spec::pci::offset;
 use crate::transport::Function;
@@ -19,6 +21,8 @@ use crate::transport::TransportResult;
 pub(super) struct Capabilities {
     /// The offset of the MSI-X capability, and the number of vectors in its table.
     pub msix: Option<(u16, u16)>,
+    /// The offset of the MSI capability, and the number of messages that the function asks for.
+    pub msi: Option<(u16, u16)>,
     /// The offset of the PCI Express capability, if the function can be reset through it.
     pub flr: Option<u16>,
 }
@@ -59,6 +63,10 @@ impl VfioUser {
                     let control = MsixControl::from(u16::from_le_bytes(control));
                     found.msix = Some((at, control.table_size_z() + 1));
                 }
+                CapabilityId::MSI => {
+                    let control = MsiControl::from(u16::from_le_bytes(control));
+                    found.msi = Some((at, control.messages_capable()));
+                }
                 CapabilityId::PCI_EXPRESS => {
                     let capabilities = self.config_read32(at + express::DEVICE_CAPABILITIES)?;
                     found.flr = DeviceCapabilities::from(capabilities).flr().then_some(at);
@@ -80,6 +88,7 @@ impl VfioUser {
             .with_bus_master(true)
             .with_interrupt_disable(true);
         self.write_config(offset::COMMAND, &u16::from(command).to_le_bytes())?;
+        self.enable_msi(0)?;
         self.enable_msix(false)
     }
 
@@ -88,6 +97,14 @@ impl VfioUser {
         let Some((at, _)) = self.capabilities.msix else { return Ok(()) };
         let control = u16::from(MsixControl::new().with_enable(enable));
         self.write_config(at + msix::CONTROL, &control.to_le_bytes())
+    }
+
+    /// Allocates messages of MSI for `count` vectors and enables it, or disables it (PCIe 7.7.1.2).
+    pub(super) fn enable_msi(&self, count: u16) -> TransportResult {
+        let Some((at, _)) = self.capabilities.msi else { return Ok(()) };
+        let control = MsiControl::from(self.config_read16(at + msi::CONTROL)?);
+        let control = u16::from(control.with_messages(count).with_enable(count != 0));
+        self.write_config(at + msi::CONTROL, &control.to_le_bytes())
     }
 
     /// Starts a Function Level Reset (PCIe 6.6.2) through the PCI Express capability at `at`.

@@ -110,8 +110,8 @@ unsafe impl Function for VfioUser {
         Ok(())
     }
 
-    fn set_msix(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
-        if eventfds.is_empty() { self.clear_vectors() } else { self.set_vectors(first, eventfds) }
+    fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+        if eventfds.is_empty() { self.clear_vectors() } else { self.set_eventfds(first, eventfds) }
     }
 
     fn reset(&self) -> TransportResult {

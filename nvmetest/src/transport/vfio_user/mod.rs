@@ -11,8 +11,8 @@
 //! - A server may grant only a few mappings (SPDK: 64), and it stops the device to make one. The
 //!   default is therefore [`DmaModel::Whole`].
 //! - Configuration space outlives a connection. It is brought to a known state at each connection and
-//!   each reset: memory space and bus mastering enabled, INTx and MSI-X disabled. After a reset the
-//!   eventfds of MSI-X vectors are then set up again.
+//!   each reset: memory space and bus mastering enabled, INTx, MSI and MSI-X disabled. After a reset
+//!   the eventfds of vectors are then set up again.
 //! - A write to a doorbell that is not mapped is posted: the server is told not to reply. One that does
 //!   so all the same is waited for from then on.
 
@@ -20,11 +20,11 @@ mod config_space;
 mod connection;
 mod function;
 mod incoming;
-mod msix;
 mod open;
 mod region;
 mod scheme;
 mod socket;
+mod vectors;
 mod version;
 mod wire;
 
@@ -35,12 +35,13 @@ use std::time::Duration;
 
 use self::config_space::Capabilities;
 use self::connection::Connection;
-use self::msix::Vectors;
 use self::region::Doorbells;
+use self::vectors::Vectors;
 use super::Abilities;
 use super::Claim;
 use super::DeviceUri;
 use super::DmaModel;
+use super::InterruptKind;
 use super::OpenError;
 use super::Process;
 
@@ -89,6 +90,8 @@ pub struct VfioUser {
 pub struct Options {
     /// How memory is given to the device.
     pub dma: DmaModel,
+    /// The interrupts that the device is used with; without, MSI-X where it has that, and MSI otherwise.
+    pub irq: Option<InterruptKind>,
     /// How long to wait for each reply, and for a reset.
     pub deadline: Duration,
     /// The server's process, if the session has started it.
@@ -97,7 +100,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dma: DmaModel::Whole, deadline: Duration::from_secs(5), process: None }
+        Self { dma: DmaModel::Whole, irq: None, deadline: Duration::from_secs(5), process: None }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_PCI;
 use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_RESET;
 use vfio_bindings::bindings::vfio::VFIO_IRQ_INFO_EVENTFD;
+use vfio_bindings::bindings::vfio::VFIO_PCI_MSI_IRQ_INDEX;
 use vfio_bindings::bindings::vfio::VFIO_PCI_MSIX_IRQ_INDEX;
 use zerocopy::IntoBytes;
 
@@ -17,12 +18,12 @@ use super::Options;
 use super::VfioUser;
 use super::config_space::Capabilities;
 use super::connection::Connection;
-use super::msix::Vectors;
 use super::region::BAR0;
 use super::region::CONFIG;
 use super::region::DOORBELLS;
 use super::region::Region;
 use super::socket;
+use super::vectors::Vectors;
 use super::version;
 use super::wire::Command;
 use super::wire::DeviceInfo;
@@ -35,6 +36,7 @@ use crate::transport::DeviceUri;
 use crate::transport::OpenError;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
+use crate::transport::interrupt_kind::Interrupts;
 
 /// The shortest BAR0 that holds the registers and the doorbells of the admin queues, in bytes.
 const BAR_MIN: u64 = DOORBELLS + 8;
@@ -127,6 +129,7 @@ impl VfioUser {
                 power_cycles: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,
+                msi_vectors: 0,
                 intx: false,
             },
             capabilities: Capabilities::default(),
@@ -154,32 +157,43 @@ impl VfioUser {
         device.doorbells = bar.map_doorbells(&device.connection).map_err(broken)?;
         device.capabilities = device.find_capabilities().map_err(broken)?;
         device.abilities.function_reset = device.has_reset || device.capabilities.flr.is_some();
-        device.abilities.msix_vectors =
-            device.count_vectors(info.num_irqs.get()).map_err(broken)?;
+        let Capabilities { msix, msi, .. } = device.capabilities;
+        let irqs = info.num_irqs.get();
+        let count = |index, has| device.count_vectors(irqs, index, has);
+        let has = Interrupts {
+            msix_vectors: count(VFIO_PCI_MSIX_IRQ_INDEX, msix).map_err(broken)?,
+            msi_vectors: count(VFIO_PCI_MSI_IRQ_INDEX, msi).map_err(broken)?,
+            intx: false,
+        };
+        let chosen = has.choose(options.irq, &uri)?;
+        device.abilities.msix_vectors = chosen.msix_vectors;
+        device.abilities.msi_vectors = chosen.msi_vectors;
         device.arm().map_err(broken)?;
         Ok(device)
     }
 
-    /// Returns how many MSI-X vectors both the function has and the server can signal.
-    fn count_vectors(&self, irqs: u32) -> TransportResult<u16> {
-        let Some((_, table_size)) = self.capabilities.msix else { return Ok(0) };
-        if irqs <= VFIO_PCI_MSIX_IRQ_INDEX {
-            return Ok(0);
-        }
+    /// Returns how many vectors of a kind both the function `has` and the server can signal.
+    fn count_vectors(
+        &self,
+        irqs: u32,
+        index: u32,
+        has: Option<(u16, u16)>,
+    ) -> TransportResult<u16> {
+        let Some((_, most)) = has.filter(|_| index < irqs) else { return Ok(0) };
         let request = IrqInfo {
             argsz: (size_of::<IrqInfo>() as u32).into(),
             flags: 0.into(),
-            index: VFIO_PCI_MSIX_IRQ_INDEX.into(),
+            index: index.into(),
             count: 0.into(),
         };
-        let what = "DEVICE_GET_IRQ_INFO of MSI-X";
+        let what = format_args!("DEVICE_GET_IRQ_INFO of index {index}");
         let reply =
             self.connection.call(Command::DeviceGetIrqInfo, request.as_bytes(), &[], &what)?;
         let (info, _) = self.connection.parse::<IrqInfo>(&reply, &what)?;
         if info.flags.get() & VFIO_IRQ_INFO_EVENTFD == 0 {
             return Ok(0);
         }
-        Ok(u16::try_from(info.count.get()).unwrap_or(u16::MAX).min(table_size))
+        Ok(u16::try_from(info.count.get()).unwrap_or(u16::MAX).min(most))
     }
 }
 

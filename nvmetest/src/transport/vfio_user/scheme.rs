@@ -11,7 +11,7 @@ use crate::transport::Function;
 use crate::transport::OpenError;
 use crate::transport::Scheme;
 
-/// Opens `vfio-user:/path/to/socket[,dma=whole|per-buffer]`.
+/// Opens `vfio-user:/path/to/socket[,dma=whole|per-buffer][,irq=msix|msi|intx]`.
 #[derive(Debug, Clone, Copy, Default)]
 struct VfioUserScheme;
 
@@ -24,7 +24,7 @@ impl Scheme for VfioUserScheme {
     }
 
     fn summary(&self) -> &'static str {
-        "vfio-user:/path/to/socket[,dma=whole|per-buffer]  an NVMe target that serves vfio-user"
+        "vfio-user:/path/to/socket[,dma=whole|per-buffer][,irq=msix|msi|intx]  an NVMe target that serves vfio-user"
     }
 
     fn open(&self, uri: &DeviceUri, _arena: &Arc<Arena>) -> Result<Arc<dyn Function>, OpenError> {
@@ -37,15 +37,16 @@ fn parse(uri: &DeviceUri) -> Result<(&str, Options), OpenError> {
     let (path, given) = uri.path_and_options()?;
     let mut options = Options::default();
     for (key, value) in given {
-        options.dma = match (key, value) {
-            ("dma", "whole") => DmaModel::Whole,
-            ("dma", "per-buffer") => DmaModel::PerBuffer,
+        match (key, value, value.parse()) {
+            ("dma", "whole", _) => options.dma = DmaModel::Whole,
+            ("dma", "per-buffer", _) => options.dma = DmaModel::PerBuffer,
+            ("irq", _, Ok(kind)) => options.irq = Some(kind),
             _ => {
                 let what = format!("`{key}={value}` is not one of its options");
-                let way_out = "its options are `dma=whole` and `dma=per-buffer`";
+                let way_out = "its options are `dma=whole` and `dma=per-buffer`, and `irq=msix`, `irq=msi` and `irq=intx`";
                 return Err(OpenError::new(uri.to_string(), what, way_out));
             }
-        };
+        }
     }
     Ok((path, options))
 }
@@ -53,6 +54,7 @@ fn parse(uri: &DeviceUri) -> Result<(&str, Options), OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::InterruptKind;
 
     #[test]
     fn memory_is_given_whole_unless_asked_otherwise() {
@@ -68,9 +70,17 @@ mod tests {
     }
 
     #[test]
+    fn the_interrupts_can_be_chosen() {
+        let uri = "vfio-user:/a.sock,irq=msi".parse().unwrap();
+        assert_eq!(parse(&uri).unwrap().1.irq, Some(InterruptKind::Msi));
+    }
+
+    #[test]
     fn an_unknown_option_is_named() {
-        let uri = "vfio-user:/a.sock,dma=some".parse().unwrap();
-        let error = parse(&uri).unwrap_err().to_string();
-        assert!(error.contains("`dma=some` is not one of its options"), "{error}");
+        for option in ["dma=some", "irq=some"] {
+            let uri = format!("vfio-user:/a.sock,{option}").parse().unwrap();
+            let error = parse(&uri).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{option}` is not one of its options")), "{error}");
+        }
     }
 }

@@ -90,7 +90,7 @@ unsafe impl Function for Fake {
         std::mem::take(&mut *self.device.faults.lock().expect("nobody panics with it"))
     }
 
-    fn set_msix(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
+    fn set_vectors(&self, _first: u16, _eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         Ok(())
     }
 

@@ -94,6 +94,7 @@ impl Fake {
             power_cycles: false,
             terminates: false,
             msix_vectors: 0,
+            msi_vectors: 0,
             intx: false,
         };
         // SAFETY: It touches what commands name until they are completed or their memory is taken away. Where it is to

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
+use std::process::Command;
 use std::process::Stdio;
 
 use anyhow::Context;
@@ -15,6 +16,8 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
+use super::super::drive;
+use super::super::qemu::VFIO_USER;
 use super::super::store;
 use crate::parent_death;
 
@@ -23,7 +26,7 @@ const COMPLAINTS: u64 = 4096;
 
 /// What the socket is called in its folder. The path of the folder may be longer than that of a socket can be, so who uses it
 /// does that from within.
-pub const SOCKET: &str = "nvme.sock";
+const SOCKET: &str = "nvme.sock";
 
 /// A soft controller that serves a socket, and ends with this value.
 pub struct Soft {
@@ -51,9 +54,16 @@ impl Soft {
         Ok(soft)
     }
 
-    /// Where the socket is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Adds it to a machine, behind a port, where QEMU's drive would be.
+    pub fn add_to(&self, qemu: &mut Command) {
+        let device = serde_json::json!({
+            "driver": VFIO_USER,
+            "id": drive::ID,
+            "bus": drive::PORT,
+            "socket": { "type": "unix", "path": SOCKET },
+        });
+        drive::add_port(qemu);
+        qemu.current_dir(&self.folder).arg("-device").arg(device.to_string());
     }
 
     /// Ends it. Returns what it complained of, which should be nothing.
