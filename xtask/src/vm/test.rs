@@ -33,6 +33,9 @@ const SKIPPED: &str = "reset::a_reset_under_load_ends_all_commands";
 /// What is known to be wrong with QEMU's drive, however it is reached.
 const BASELINE: &str = "suites/baselines/qemu.toml";
 
+/// What is known to be wrong with what QEMU shows a guest of the soft controller.
+const BASELINE_OF_SOFT: &str = "suites/baselines/soft-in-guest.toml";
+
 /// A test has 60 seconds, and 30 more if it does not come back.
 const LIMITS: Limits = Limits {
     boot: Duration::from_secs(120),
@@ -110,7 +113,7 @@ impl Test {
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         println!("vm: Linux {}, by {}", kernel.release, acceleration.name());
 
-        let baseline = root().join(BASELINE);
+        let baseline = root().join(if soft.is_some() { BASELINE_OF_SOFT } else { BASELINE });
         let payload = Payload {
             job: &self.job(),
             modules: &drive::MODULES,
