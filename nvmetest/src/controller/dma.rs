@@ -12,14 +12,20 @@ use crate::transport::DmaFault;
 
 use super::Controller;
 
-/// So many faults are kept for whoever asks: a device may make them without end.
+/// So many faults are kept for whoever asks: a device may make them without end. Of those that come then it is only counted
+/// how many they are.
 const MOST: usize = 256;
+
+/// So many are described, each in a sentence; of the others one sentence says how many they are, and where.
+const DESCRIBED: usize = 4;
 
 /// An access that no mapping covered.
 #[derive(Debug)]
 pub(super) struct Fault {
     fault: DmaFault,
-    /// What there is to say of it, unless it is the test's intention or what came of a command that was given up.
+    /// Whether it is the test's intention, or what came of a command that was given up.
+    is_excused: bool,
+    /// What there is to say of it, if it is one of the first that is not excused.
     finding: Option<String>,
     /// Whether an error has said so.
     is_told: bool,
@@ -39,7 +45,10 @@ impl Controller {
     /// Says of each fault that was not taken what the device did; for the check after a test.
     pub(crate) fn dma_findings(&self) -> Vec<String> {
         self.collect_dma_faults();
-        self.shared().faults().drain(..).filter_map(|it| it.finding).collect()
+        let faults: Vec<Fault> = self.shared().faults().drain(..).collect();
+        let others = faults.iter().filter(|it| !it.is_excused && it.finding.is_none());
+        let others = summary(others.map(|it| it.fault));
+        faults.into_iter().filter_map(|it| it.finding).chain(others).collect()
     }
 
     /// Names the fault that `error` comes of, if there was one.
@@ -66,10 +75,17 @@ impl Controller {
     fn collect_dma_faults(&self) {
         for fault in self.function().take_dma_faults() {
             let is_excused = self.shared().domain().is_excused(fault.iova.0);
-            let finding = (!is_excused).then(|| self.describe_fault(&fault));
+            let described = self.shared().faults().iter().filter(|it| it.finding.is_some()).count();
+            let is_first = !is_excused && described < DESCRIBED;
+            let finding = is_first.then(|| self.describe_fault(&fault));
             let mut faults = self.shared().faults();
-            if faults.len() < MOST {
-                faults.push(Fault { fault, finding, is_told: false });
+            let has_room = faults.len() < MOST || finding.is_some();
+            match faults.iter_mut().rfind(|it| it.is_excused == is_excused) {
+                Some(last) if !has_room => {
+                    last.fault.unrecorded =
+                        last.fault.unrecorded.saturating_add(1).saturating_add(fault.unrecorded);
+                }
+                _ => faults.push(Fault { fault, is_excused, finding, is_told: false }),
             }
         }
     }
@@ -120,4 +136,19 @@ impl Controller {
         let (sqid, cid) = (record.sqid, record.sqe.cid());
         Some(format!("{name} on queue {sqid}, CID {cid:#06x}{}", built.unwrap_or_default()))
     }
+}
+
+/// Says how many faults there were, if there were any, and where.
+fn summary(faults: impl Iterator<Item = DmaFault>) -> Option<String> {
+    let (mut count, mut lowest, mut highest) = (0_u64, u64::MAX, 0);
+    for DmaFault { iova, unrecorded, .. } in faults {
+        count = count.saturating_add(1).saturating_add(unrecorded);
+        (lowest, highest) = (lowest.min(iova.0), highest.max(iova.0));
+    }
+    (0 < count).then(|| {
+        format!(
+            "{count} more accesses of the device to where no memory is mapped for it are not told one by one: they \
+             were at I/O virtual addresses from {lowest:#x} to {highest:#x}"
+        )
+    })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask vm check`: guests that misbehave, each in its own way.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use std::time::Instant;
@@ -76,13 +77,14 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
             ("a job that talks on is ended", talks_on),
             ("a drive is bound and given back", binds),
             ("a drive that is pulled ends the run with a sentence", unplugs),
+            ("thousands of accesses that the IOMMU refuses are few sentences", storms),
             ("memory in huge pages is lent where there are some", lends_huge_pages),
             ("the way to a drive keeps what it promises", reaches),
             ("a guest that is never up is ended", never_up),
@@ -200,36 +202,49 @@ fn unplugs(checker: &Checker) -> anyhow::Result<()> {
     on_a_drive(checker, include_str!("guest/unplug.sh"))
 }
 
+fn storms(checker: &Checker) -> anyhow::Result<()> {
+    let programs = [("bin/storm", Program::FaultStorm)];
+    let said = run_on_a_drive(checker, include_str!("guest/storm.sh"), &programs)?;
+    println!("{said}");
+    Ok(())
+}
+
 fn lends_huge_pages(checker: &Checker) -> anyhow::Result<()> {
     on_a_drive(checker, include_str!("guest/huge.sh"))
 }
 
-/// Runs a job that says what went wrong.
+/// Runs a job that has the suites.
 fn on_a_drive(checker: &Checker, job: &str) -> anyhow::Result<()> {
-    let [xtask, runner] = [Program::Xtask.build()?, Program::Suites.build()?];
+    run_on_a_drive(checker, job, &[("bin/nvme", Program::Suites)])?;
+    Ok(())
+}
+
+/// Runs a job that says what went wrong, with `xtask` and other programs. Returns what it said.
+fn run_on_a_drive(
+    checker: &Checker,
+    job: &str,
+    programs: &[(&str, Program)],
+) -> anyhow::Result<String> {
+    let mut files = vec![("bin/xtask", Program::Xtask.build()?)];
+    for (name, program) in programs {
+        files.push((name, program.build()?));
+    }
+    let files: Vec<(&str, &Path)> = files.iter().map(|(name, path)| (*name, &**path)).collect();
     let payload = Payload {
         job: &job.replace("@BDF@", drive::BDF),
         modules: &MODULES,
         tools: None,
-        files: &[("bin/xtask", &xtask), ("bin/nvme", &runner)],
+        files: &files,
     };
     let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
-    let said = String::from_utf8_lossy(&output);
+    let said = String::from_utf8_lossy(&output).into_owned();
     ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}: {said}", remains.ending);
-    Ok(())
+    Ok(said)
 }
 
 fn reaches(checker: &Checker) -> anyhow::Result<()> {
-    let (xtask, vfio) = (Program::Xtask.build()?, Program::Vfio.build()?);
-    let payload = Payload {
-        job: &include_str!("guest/reach.sh").replace("@BDF@", drive::BDF),
-        modules: &MODULES,
-        tools: None,
-        files: &[("bin/xtask", &xtask), ("bin/vfio", &vfio)],
-    };
-    let (remains, output) = checker.boot_with(&payload, &drive::add_nvme, LIMITS)?;
-    let said = String::from_utf8_lossy(&output);
-    ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}: {said}", remains.ending);
+    let programs = [("bin/vfio", Program::Vfio)];
+    let said = run_on_a_drive(checker, include_str!("guest/reach.sh"), &programs)?;
     ensure!(said.contains("0 ignored"), "the drive was not named to the tests: {said}");
     Ok(())
 }

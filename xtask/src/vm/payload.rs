@@ -38,6 +38,8 @@ pub enum Program {
     Bench,
     /// The tests of the way to a drive.
     Vfio,
+    /// A suite whose device leaves its memory.
+    FaultStorm,
     /// The project's chores, of which a guest needs `bind`.
     Xtask,
 }
@@ -51,6 +53,9 @@ impl Program {
                 ("bench", false, "build --package nvmetest-fixtures --example bench --release")
             }
             Self::Vfio => ("vfio", true, "test --package nvmetest --test vfio --no-run"),
+            Self::FaultStorm => {
+                ("fault_storm", true, "test --package nvmetest --test fault_storm --no-run")
+            }
             Self::Xtask => ("xtask", false, "build --package xtask --bin xtask"),
         };
         let sh = Shell::new()?;

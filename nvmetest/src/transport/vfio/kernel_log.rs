@@ -8,6 +8,7 @@ use std::io;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
+use std::mem;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Mutex;
@@ -91,6 +92,8 @@ fn read_all(log: &mut File, mut see: impl FnMut(&str)) {
 #[derive(Debug, Default)]
 struct Faults {
     found: Vec<DmaFault>,
+    /// What the kernel left out before the first: it says so when it goes on.
+    left_out: u64,
 }
 
 impl Faults {
@@ -104,10 +107,9 @@ impl Faults {
             Some(last) => last.unrecorded += u64::from(fault.is_some()),
             None => self.found.extend(fault),
         }
-        if let Some(left_out) = left_out(text)
-            && let Some(last) = self.found.last_mut()
-        {
-            last.unrecorded += left_out;
+        self.left_out = self.left_out.saturating_add(left_out(text).unwrap_or(0));
+        if let Some(last) = self.found.last_mut() {
+            last.unrecorded = last.unrecorded.saturating_add(mem::take(&mut self.left_out));
         }
     }
 }
@@ -242,5 +244,16 @@ mod tests {
             "4,6,7,-;dmar_fault: 12 callbacks suppressed",
         ]);
         assert_eq!(faults[0].unrecorded, 12);
+    }
+
+    #[test]
+    fn what_the_kernel_left_out_before_it_went_on_is_counted() {
+        let faults = seen(&[
+            "4,6,7,-;dmar_fault: 12 callbacks suppressed",
+            "3,5,6,-;DMAR: DRHD: handling fault status reg 2",
+            "3,5,6,-;DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000 [fault reason 0x06] PTE",
+            "3,5,6,-;DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x2000 [fault reason 0x06] PTE",
+        ]);
+        assert_eq!(faults.iter().map(|fault| fault.unrecorded).collect::<Vec<_>>(), [12, 0]);
     }
 }
