@@ -11,7 +11,7 @@ use crate::spec::Status;
 /// So many differences are kept; the others are counted.
 const DIFFERENCES_MAX: usize = 100;
 
-/// What came of a [`replay`].
+/// What came of a [`replay`](super::replay).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// How many commands were sent.
