@@ -113,6 +113,8 @@ mod tests {
             function_reset: false,
             hot_reset: false,
             power_cycles: false,
+            retrains_link: false,
+            removes: false,
             terminates: false,
             msix_vectors: 0,
             msi_vectors: 0,
@@ -186,6 +188,8 @@ mod tests {
 
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
         assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
+        assert!(has(&RETRAIN_LINK, |c| c.transport.retrains_link = true));
+        assert!(has(&REMOVAL, |c| c.transport.removes = true));
         assert!(has(&INTX, |c| c.transport.intx = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));
         assert!(has(&MSI, |c| c.transport.msi_vectors = 1));

@@ -19,6 +19,22 @@ pub static HOT_RESET: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.hot_reset),
 };
 
+/// The port that the device is plugged into can be told to train the link again (PCIe 7.5.3.7).
+pub static RETRAIN_LINK: Capability = Capability {
+    name: "a port above that the host can program",
+    field: "Retrain Link in the port that the device is plugged into, over this transport",
+    clause: "PCIe 7.5.3.7",
+    probe: |capabilities| possible(capabilities.transport.retrains_link),
+};
+
+/// The host's kernel can forget the function, and find it again on its bus.
+pub static REMOVAL: Capability = Capability {
+    name: "a PCI function that the host's kernel knows and this user may remove",
+    field: "removal and rescan over this transport",
+    clause: "of the host, and in no standard",
+    probe: |capabilities| possible(capabilities.transport.removes),
+};
+
 /// The host can take the power from the device and give it back.
 pub static POWER_CYCLE: Capability = Capability {
     name: "power that the host can switch",

@@ -44,6 +44,8 @@ impl Capabilities {
             function_reset: false,
             hot_reset: false,
             power_cycles: false,
+            retrains_link: false,
+            removes: false,
             terminates: false,
             msix_vectors: 0,
             msi_vectors: 0,

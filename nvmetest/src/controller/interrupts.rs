@@ -160,7 +160,8 @@ impl Interrupts<'_> {
     ///
     /// # Errors
     ///
-    /// Fails with [`Error::NotApplicable`] where the way to the device does not let the host write it, as VFIO.
+    /// Fails with [`Error::NotApplicable`] where the way to the device does not let the host write it, as VFIO does not unless who
+    /// runs is root, and where the device is used with MSI, which has none.
     pub fn mask_function(&self) -> Result {
         self.set_function_mask(true)
     }
@@ -274,7 +275,8 @@ impl Interrupts<'_> {
         let control = MsixControl::from(pci.read16(at)?).with_function_mask(mask);
         self.controller.function().write_config(at, &control.into_bits().to_le_bytes())?;
         if MsixControl::from(pci.read16(at)?).function_mask() != mask {
-            return Err(not_here("Function Mask of MSI-X"));
+            let what = "Function Mask of MSI-X is out of the host's reach on the way to this device: VFIO keeps it from all but root";
+            return Err(Error::NotApplicable(what.to_owned()));
         }
         self.leaves_mask.set(mask);
         Ok(())

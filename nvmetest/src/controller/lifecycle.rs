@@ -175,6 +175,31 @@ impl Controller {
         Ok(())
     }
 
+    /// Has the host's kernel forget the function, as if it had been pulled, and find it again on its bus, where that can be done
+    /// ([`REMOVAL`](crate::capability::REMOVAL)); enables the controller again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be removed, if it is not found again, or if the controller does not come up again. What was removed and
+    /// not found is lost.
+    pub fn remove_and_rescan(&mut self) -> Result {
+        self.remove_and_rescan_only()?;
+        self.reset()
+    }
+
+    /// As [`remove_and_rescan`](Self::remove_and_rescan), and leaves the controller as that leaves it: disabled.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the function cannot be removed, or is not found again.
+    pub fn remove_and_rescan_only(&mut self) -> Result {
+        let why = "the function was removed";
+        self.shared.end_workers(why);
+        self.shared.function().remove_and_rescan()?;
+        self.shared.retire_queues(why);
+        Ok(())
+    }
+
     /// Ends the process behind the device, as if the drive had been pulled. The session is over for it.
     ///
     /// # Errors

@@ -66,9 +66,8 @@ impl Doorbells {
         if let Some(doorbells) = function.doorbell_file()
             && let Some((range, start)) = doorbells.pages(&[sq_tail, cq_head])
         {
-            let file = doorbells.file.try_clone_to_owned()?;
             let map = DoorbellMap { range, start, sq_tail, cq_head };
-            return Ok(Self { file, map, lane: None });
+            return Ok(Self { file: doorbells.file, map, lane: None });
         }
         let (file, page): (File, _) = Mapping::anonymous(c"nvmetest-doorbells", PAGE_SIZE)?;
         let map = DoorbellMap {

@@ -127,6 +127,36 @@ impl Mapping {
         unsafe { backing::keep_from_children(self.whole.0, self.whole.1) }
     }
 
+    /// Puts memory of this process's into the place of what is mapped, and so lets go of the file: whoever has the mapping reads
+    /// zeroes, and what it writes reaches nobody, until the file is [put back](Self::put_back).
+    ///
+    /// # Safety
+    ///
+    /// Nobody has references to the bytes, but for atomics.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub(crate) unsafe fn withdraw(&self) -> io::Result<()> {
+        // SAFETY: It is this mapping, and the bytes may be any at any time, as the caller says.
+        unsafe { backing::replace(self.whole.0, self.whole.1, None) }
+    }
+
+    /// Maps a file again, after [`withdraw`](Self::withdraw), and keeps it from children.
+    ///
+    /// # Safety
+    ///
+    /// That of [`shared`](Self::shared), and of [`withdraw`](Self::withdraw).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the kernel does.
+    pub(crate) unsafe fn put_back(&self, file: impl AsFd, offset: u64) -> io::Result<()> {
+        // SAFETY: As in `withdraw`.
+        unsafe { backing::replace(self.whole.0, self.whole.1, Some((file.as_fd(), offset))) }?;
+        self.keep_from_children()
+    }
+
     /// Returns the length in bytes.
     #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     pub fn len(&self) -> usize {
@@ -292,6 +322,26 @@ mod tests {
         b.read(8, &mut bytes);
 
         assert_eq!(&bytes, b"nvme");
+        Ok(())
+    }
+
+    // Miri cannot map files.
+    #[cfg(not(miri))]
+    #[test]
+    fn a_mapping_that_is_withdrawn_reaches_nobody_until_it_is_put_back() -> io::Result<()> {
+        let file = tempfile::tempfile()?;
+        file.set_len(8192)?;
+        // SAFETY: Nobody has references to the memory, and there is one thread.
+        let (a, b) =
+            unsafe { (Mapping::shared(&file, 4096, 4096)?, Mapping::shared(&file, 0, 8192)?) };
+        b.write(4096, b"nvme");
+        // SAFETY: As above.
+        unsafe { a.withdraw() }?;
+        assert_eq!(a.word(0).load(Relaxed), 0);
+        a.write(0, b"lost");
+        // SAFETY: As above.
+        unsafe { a.put_back(&file, 4096) }?;
+        assert_eq!(a.word(0).load(Relaxed).to_le_bytes(), *b"nvme");
         Ok(())
     }
 

@@ -1,28 +1,26 @@
 //! Doorbells that another process can map.
 
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 
 use crate::memory::PAGE_SIZE;
 
 /// The file behind the doorbells of a function, for another process to map.
 ///
 /// ```
-/// use std::os::fd::AsFd;
-///
 /// use nvmetest::transport::DoorbellFile;
 ///
 /// // All of BAR0 from offset 1000h on stands at offset 4000h of the file.
 /// let file = std::fs::File::open("/dev/null")?;
-/// let doorbells = DoorbellFile { file: file.as_fd(), offset: 0x4000, start: 0x1000, len: 0x2000 };
+/// let doorbells = DoorbellFile { file: file.into(), offset: 0x4000, start: 0x1000, len: 0x2000 };
 /// assert_eq!(doorbells.pages(&[0x1008, 0x100c]), Some((0x4000..0x4010, 0x1000)));
 /// assert_eq!(doorbells.pages(&[0x2ff8, 0x3000]), None);
 /// # std::io::Result::Ok(())
 /// ```
-#[derive(Debug, Clone, Copy)]
-pub struct DoorbellFile<'f> {
+#[derive(Debug)]
+pub struct DoorbellFile {
     /// The file.
-    pub file: BorrowedFd<'f>,
+    pub file: OwnedFd,
     /// Where in the file the first doorbell stands; a multiple of the page size.
     pub offset: u64,
     /// Where in BAR0 that is.
@@ -31,7 +29,7 @@ pub struct DoorbellFile<'f> {
     pub len: u64,
 }
 
-impl DoorbellFile<'_> {
+impl DoorbellFile {
     /// Returns the part of the file to map for the 32-bit registers at `registers` of BAR0, which begins with a page,
     /// and where in BAR0 it begins; or none if they are not all there.
     pub fn pages(&self, registers: &[u64]) -> Option<(Range<u64>, u64)> {

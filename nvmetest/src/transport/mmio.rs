@@ -22,6 +22,11 @@ impl Mmio {
         Self { start, mapping: Arc::new(mapping) }
     }
 
+    /// What the registers are mapped by.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     /// Whether the 32-bit register at `offset` is mapped.
     pub fn maps(&self, offset: u64) -> bool {
         self.register(offset).is_some()

@@ -109,7 +109,7 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
     fn doorbells(&self) -> Option<&Mmio>;
 
     /// Returns the file behind the doorbells, where another process can map them: an IOWorker.
-    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+    fn doorbell_file(&self) -> Option<DoorbellFile> {
         None
     }
 
@@ -172,6 +172,28 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
             device: self.uri().to_string(),
             what: "a hot reset".to_owned(),
             why: "no port that it is plugged into is known over this transport".to_owned(),
+        })
+    }
+
+    /// Has the port that the device is plugged into train the link again (PCI Express 7.5.3.7, Retrain Link), and waits until it
+    /// has.
+    fn retrain_link(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "Retrain Link".to_owned(),
+            why: "no port that it is plugged into can be programmed over this transport".to_owned(),
+        })
+    }
+
+    /// Has the host's kernel forget the function, as if it had been pulled, and find it again on its bus.
+    ///
+    /// Everything is as after [`reset`](Self::reset) when it returns: memory that the function was given stays mapped. Its vectors
+    /// are disabled.
+    fn remove_and_rescan(&self) -> TransportResult {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "removal and rescan".to_owned(),
+            why: "the host's kernel does not know it as a PCI function".to_owned(),
         })
     }
 
@@ -267,6 +289,10 @@ pub struct Abilities {
     pub hot_reset: bool,
     /// Whether [`Function::power_cycle`] works.
     pub power_cycles: bool,
+    /// Whether [`Function::retrain_link`] works.
+    pub retrains_link: bool,
+    /// Whether [`Function::remove_and_rescan`] works.
+    pub removes: bool,
     /// Whether [`Function::terminate`] works.
     pub terminates: bool,
     /// The number of MSI-X vectors that can be observed; 0 if the device is used with MSI or INTx: [`InterruptKind`].

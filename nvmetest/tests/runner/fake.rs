@@ -56,6 +56,8 @@ impl Scheme for Fake {
             function_reset: true,
             hot_reset: false,
             power_cycles: false,
+            retrains_link: false,
+            removes: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,
             msi_vectors: 0,

@@ -63,6 +63,37 @@ fn commands_complete_with_aspm(nvme: &Controller, #[case] aspm: u8) -> Result {
     Ok(())
 }
 
+/// The link is trained again while commands are in flight: it runs as before, nothing is reset, and all of them complete.
+#[nvme_test(spec = "PCIe 7.5.3.7", requires(RETRAIN_LINK))]
+fn commands_complete_while_the_link_is_trained_again(nvme: &Controller) -> Result {
+    const COMMANDS: u64 = 4;
+    let at = the_link(nvme)?;
+    let before = LinkStatus::from(nvme.pci().read16(at + express::LINK_STATUS)?);
+    let registers = || Ok::<_, Error>((nvme.registers().cc()?, nvme.registers().csts()?));
+    let as_before = registers()?;
+    let q = nvme.qpair(COMMANDS as u16)?;
+    let ns = nvme.first_namespace()?;
+    let mut written = nvme.buffer(ns.block());
+    for round in 0..10_u8 {
+        written.fill(0x70 + round);
+        let mut read: Vec<_> = (0..COMMANDS).map(|_| nvme.buffer(ns.block())).collect();
+        for lba in 0..COMMANDS {
+            ns.write(&written, lba).run(&q)?;
+        }
+        q.scope(|io| {
+            let start = |(block, lba): (_, u64)| ns.read(block, lba).submit(io);
+            let reads: Vec<_> = read.iter_mut().zip(0..).map(start).collect();
+            let after = nvme.pci().retrain_link()?;
+            assert!(!after.training(), "{after:?}");
+            assert_eq!((after.speed(), after.width()), (before.speed(), before.width()));
+            reads.into_iter().try_for_each(|read| read.wait().map(drop))
+        })?;
+        assert!(read.iter().all(|block| block[..] == written[..]), "round {round}");
+    }
+    assert_eq!(registers()?, as_before);
+    Ok(())
+}
+
 /// What only the port above has is not there in an endpoint.
 #[nvme_test(spec = "PCIe 7.5.3.7")]
 fn a_bit_of_the_link_that_is_the_ports_is_zero(nvme: &Controller) -> Result {

@@ -6,6 +6,7 @@ mod extended;
 mod hot_reset;
 mod link;
 mod power_state;
+mod removal;
 
 use std::collections::BTreeSet;
 

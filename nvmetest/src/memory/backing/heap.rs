@@ -8,6 +8,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 
@@ -63,6 +64,19 @@ pub(in crate::memory) unsafe fn keep_from_children(
     _len: usize,
 ) -> io::Result<()> {
     Ok(())
+}
+
+/// Files cannot be mapped.
+///
+/// # Safety
+///
+/// None is needed; where memory is mapped it is.
+pub(in crate::memory) unsafe fn replace(
+    _base: NonNull<u8>,
+    _len: usize,
+    _by: Option<(BorrowedFd<'_>, u64)>,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Frees what [`anonymous`] allocated.

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use nix::fcntl::FcntlArg;
@@ -106,6 +107,35 @@ pub(in crate::memory) unsafe fn keep_from_children(
 ) -> io::Result<()> {
     // SAFETY: The range is the caller's mapping; the advice changes nothing for this process.
     Ok(unsafe { madvise(base.cast(), len, MmapAdvise::MADV_DONTFORK) }?)
+}
+
+/// Puts a range of a file, or memory that no file is behind and that is all zero, into the place of a mapping.
+///
+/// # Safety
+///
+/// It is a mapping, and whoever has its address takes any bytes there.
+pub(in crate::memory) unsafe fn replace(
+    base: NonNull<u8>,
+    len: usize,
+    by: Option<(BorrowedFd<'_>, u64)>,
+) -> io::Result<()> {
+    let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let length = len.try_into().map_err(invalid)?;
+    let place = Some(base.addr());
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let flags = MapFlags::MAP_FIXED | MapFlags::MAP_NORESERVE;
+    // SAFETY: What is replaced is the caller's mapping, and nothing else.
+    unsafe {
+        match by {
+            Some((file, offset)) => {
+                let offset =
+                    offset.try_into().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+                mmap(place, length, access, flags | MapFlags::MAP_SHARED, file, offset)
+            }
+            None => mmap_anonymous(place, length, access, flags | MapFlags::MAP_PRIVATE),
+        }
+    }?;
+    Ok(())
 }
 
 /// Ends a mapping.

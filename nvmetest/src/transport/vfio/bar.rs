@@ -32,18 +32,45 @@ pub(super) struct Bar {
 impl Bar {
     /// Maps BAR0, as far as the kernel lets it be mapped.
     pub(super) fn map(device: &Device) -> io::Result<Self> {
-        let vfio = device.vfio();
-        let index = VFIO_PCI_BAR0_REGION_INDEX;
-        let window =
-            Window { offset: vfio.get_region_offset(index), size: vfio.get_region_size(index) };
-        let can_be_mapped = vfio.get_region_flags(index) & VFIO_REGION_INFO_FLAG_MMAP != 0;
-        let area =
-            if can_be_mapped { area(&vfio.get_region_caps(index), window.size) } else { 0..0 };
+        let (window, area) = place(device);
         let mapped = match area.is_empty() {
             true => None,
             false => Some((area.start, map(device, window, &area)?)),
         };
         Ok(Self { window, mapped })
+    }
+
+    /// Lets go of the device, which can be closed then: what is written to BAR0 or by `doorbells` reaches nobody.
+    pub(super) fn withdraw(&self, doorbells: Option<&Mmio>) -> io::Result<()> {
+        for mapping in self.mappings(doorbells) {
+            // SAFETY: These are registers, and nobody has references to them but to atomics.
+            unsafe { mapping.1.withdraw() }?;
+        }
+        Ok(())
+    }
+
+    /// Maps BAR0 and the doorbells again where they were, of the same device, which was opened again.
+    pub(super) fn put_back(&self, device: &Device, doorbells: Option<&Mmio>) -> io::Result<()> {
+        let (window, area) = place(device);
+        let start = self.mapped.as_ref().map_or(0, |(start, _)| *start);
+        let len = self.mapped.as_ref().map_or(0, |(_, mapping)| mapping.len() as u64);
+        if window != self.window || area != (start..start + len) {
+            return Err(io::Error::other("its BAR0 is another one than before"));
+        }
+        for (start, mapping) in self.mappings(doorbells) {
+            // SAFETY: As in `map` and in `withdraw`.
+            unsafe { mapping.put_back(device, window.offset + start) }?;
+        }
+        Ok(())
+    }
+
+    /// All that is mapped, and where in BAR0 it begins.
+    fn mappings<'b>(
+        &'b self,
+        doorbells: Option<&'b Mmio>,
+    ) -> impl Iterator<Item = (u64, &'b Mapping)> {
+        let all = self.mapped.as_ref().map(|(start, mapping)| (*start, mapping));
+        all.into_iter().chain(doorbells.map(|doorbells| (DOORBELLS, doorbells.mapping())))
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -122,6 +149,17 @@ impl Bar {
         // SAFETY: Within the mapping.
         is_there.then(|| unsafe { mapping.base().as_ptr().add(at) })
     }
+}
+
+/// Where BAR0 is in the file of the device, and which part of it can be mapped.
+fn place(device: &Device) -> (Window, Range<u64>) {
+    let vfio = device.vfio();
+    let index = VFIO_PCI_BAR0_REGION_INDEX;
+    let window =
+        Window { offset: vfio.get_region_offset(index), size: vfio.get_region_size(index) };
+    let can_be_mapped = vfio.get_region_flags(index) & VFIO_REGION_INFO_FLAG_MMAP != 0;
+    let area = if can_be_mapped { area(&vfio.get_region_caps(index), window.size) } else { 0..0 };
+    (window, area)
 }
 
 /// The part of BAR0 with the doorbells that can be mapped. Kernels before 4.16 keep the pages with the MSI-X Table.

@@ -3,6 +3,9 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
@@ -13,8 +16,11 @@ use nix::sys::uio::pread;
 use nix::sys::uio::pwrite;
 use vfio_bindings::bindings::vfio::VFIO_PCI_INTX_IRQ_INDEX;
 
+use super::Opened;
 use super::Vfio;
 use super::Window;
+use super::beside::Beside;
+use super::capability_list;
 use super::ioctl;
 use super::irq_set::IrqSet;
 use super::kernel_log::KernelLog;
@@ -25,8 +31,6 @@ use crate::spec::pci::Command;
 use crate::spec::pci::MsiControl;
 use crate::spec::pci::Pmcsr;
 use crate::spec::pci::PowerState;
-use crate::spec::pci::Status;
-use crate::spec::pci::header::CONFIG_SIZE;
 use crate::spec::pci::msi;
 use crate::spec::pci::offset;
 use crate::spec::pci::power;
@@ -41,7 +45,7 @@ use crate::transport::TransportError;
 use crate::transport::TransportResult;
 
 /// How long a reset may take in all: the kernel alone waits a second for what is in flight, and then for the function.
-const RESET_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const RESET_LIMIT: Duration = Duration::from_secs(10);
 
 // SAFETY: The memory is mapped for the device by the IOMMU, and handed to nobody else. It is out of reach when the kernel has
 // unmapped it, and `check_alive` fails only after all of it was unmapped (`lose`).
@@ -58,7 +62,7 @@ unsafe impl Function for Vfio {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
         let at = (self.config.offset + u64::from(offset)) as i64;
-        let read = pread(self.device.as_fd(), data, at);
+        let read = pread(self.opened()?.device.as_fd(), data, at);
         self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))
     }
 
@@ -66,9 +70,12 @@ unsafe impl Function for Vfio {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
         let at = (self.config.offset + u64::from(offset)) as i64;
-        let written = pwrite(self.device.as_fd(), data, at);
+        let written = pwrite(self.opened()?.device.as_fd(), data, at);
         self.done(written, data.len(), || {
             format!("a write at {offset:#x} of configuration space")
+        })?;
+        self.beside().write(offset, data).map_err(|why| {
+            self.refused(format!("a write at {offset:#x} of configuration space in sysfs"), why)
         })?;
         self.see_whether_it_answers()
     }
@@ -76,14 +83,14 @@ unsafe impl Function for Vfio {
     fn bar_read(&self, offset: u64, data: &mut [u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_bar(offset, data.len())?;
-        let read = self.bar.read(&self.device, offset, data);
+        let read = self.bar.read(&self.opened()?.device, offset, data);
         read.map_err(|error| self.refused(format!("a read at {offset:#x} of BAR0"), error))
     }
 
     unsafe fn bar_write(&self, offset: u64, data: &[u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_bar(offset, data.len())?;
-        let written = self.bar.write(&self.device, offset, data);
+        let written = self.bar.write(&self.opened()?.device, offset, data);
         written.map_err(|error| self.refused(format!("a write at {offset:#x} of BAR0"), error))
     }
 
@@ -95,22 +102,25 @@ unsafe impl Function for Vfio {
         self.doorbells.as_ref().filter(|_| self.answers.load(Ordering::Relaxed))
     }
 
-    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+    fn doorbell_file(&self) -> Option<DoorbellFile> {
         let Window { offset, size } = self.bar.doorbell_window()?;
         let start = crate::spec::doorbell::START.into();
-        Some(DoorbellFile { file: self.device.as_fd(), offset, start, len: size })
+        let file = self.opened().ok()?.device.as_fd().try_clone_to_owned().ok()?;
+        Some(DoorbellFile { file, offset, start, len: size })
     }
 
     unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {
         self.check_not_lost()?;
         // SAFETY: The caller's.
-        let mapped = unsafe { self.mappings.map(self.device.memory(), memory) };
+        let mapped = unsafe { self.mappings.map(self.opened()?.device.memory(), memory) };
         let what = || format!("a mapping of {:#x} bytes at {:#x}", memory.len, memory.iova);
         mapped.map_err(|why| self.refused(what(), why))
     }
 
     fn dma_unmap(&self, iova: u64, len: u64) -> TransportResult {
-        let unmapped = self.mappings.unmap(self.device.memory(), iova, len);
+        // A device that is not open has lost all memory.
+        let Some(opened) = self.now_opened() else { return Ok(()) };
+        let unmapped = self.mappings.unmap(opened.device.memory(), iova, len);
         unmapped.map_err(|why| self.refused(format!("to unmap {len:#x} bytes at {iova:#x}"), why))
     }
 
@@ -124,7 +134,7 @@ unsafe impl Function for Vfio {
 
     fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         self.check_not_lost()?;
-        let set = self.vectors.set(&self.device, first, eventfds);
+        let set = self.vectors.set(&self.opened()?.device, first, eventfds);
         let what = || format!("{} vectors from vector {first} on", eventfds.len());
         let count = set.map_err(|why| self.refused(what(), why))?;
         self.show_msi(count)
@@ -137,7 +147,8 @@ unsafe impl Function for Vfio {
             Some(_) => IrqSet::signal(index, 0, [eventfd]),
             None => IrqSet::disable(index),
         };
-        ioctl::set_irqs(self.device.as_fd(), &set).map_err(|why| self.refused("INTx", why))?;
+        ioctl::set_irqs(self.opened()?.device.as_fd(), &set)
+            .map_err(|why| self.refused("INTx", why))?;
         let command = Command::from(self.config_read16(offset::COMMAND)?)
             .with_interrupt_disable(eventfd.is_none());
         (self as &dyn Function).write_config(offset::COMMAND, &u16::from(command).to_le_bytes())
@@ -146,16 +157,18 @@ unsafe impl Function for Vfio {
     fn unmask_intx(&self) -> TransportResult {
         self.check_not_lost()?;
         let set = IrqSet::unmask(VFIO_PCI_INTX_IRQ_INDEX);
-        let unmasked = ioctl::set_irqs(self.device.as_fd(), &set);
+        let unmasked = ioctl::set_irqs(self.opened()?.device.as_fd(), &set);
         unmasked.map_err(|why| self.refused("to unmask INTx", why))
     }
 
     fn reset(&self) -> TransportResult {
-        self.reset_by("a function reset", || ioctl::reset(self.device.as_fd()))
+        let opened = self.opened()?;
+        self.reset_by("a function reset", || ioctl::reset(opened.device.as_fd()))
     }
 
     fn hot_reset(&self) -> TransportResult {
-        self.reset_by("a hot reset", || match self.device.hot_reset() {
+        let opened = self.opened()?;
+        self.reset_by("a hot reset", || match opened.device.hot_reset() {
             Err(error) if error.raw_os_error() == Some(Errno::ENOTTY as i32) => {
                 let why =
                     "the link did not come back in the time that the kernel gives it (see `dmesg`)";
@@ -165,9 +178,18 @@ unsafe impl Function for Vfio {
         })
     }
 
+    fn retrain_link(&self) -> TransportResult {
+        self.check_not_lost()?;
+        self.beside().retrain().map_err(|why| self.refused("to have its link trained again", why))
+    }
+
+    fn remove_and_rescan(&self) -> TransportResult {
+        self.remove_and_find()
+    }
+
     fn check_alive(&self) -> TransportResult {
         self.check_not_lost()?;
-        if let Some(how) = self.notices.look() {
+        if let Some(how) = self.opened()?.notices.look() {
             return self.lose(how);
         }
         match self.is_present() {
@@ -222,6 +244,11 @@ impl Vfio {
         self.wait_until(deadline, what, || self.is_present())?;
         // The kernel has restored what was in configuration space, and the vectors.
         self.arm()?;
+        self.wait_until_disabled(deadline, what)
+    }
+
+    /// Waits until the controller is disabled, as a reset leaves it.
+    pub(super) fn wait_until_disabled(&self, deadline: Instant, what: &str) -> TransportResult {
         self.wait_until(deadline, &format!("{what} (CSTS.RDY = 0)"), || {
             let mut csts = [0; 4];
             self.bar_read(Property::CSTS.0.into(), &mut csts)?;
@@ -232,25 +259,23 @@ impl Vfio {
 
     /// Returns the offset of a capability (PCIe 7.5.1.1.11).
     pub(super) fn find_capability(&self, id: CapabilityId) -> TransportResult<Option<u16>> {
-        const FIRST: u16 = 0x40;
-        if !Status::from(self.config_read16(offset::STATUS)?).capabilities_list() {
-            return Ok(None);
-        }
-        let mut pointer = [0];
-        self.config_read(offset::CAPABILITIES_POINTER, &mut pointer)?;
-        // There is room for no more, so a list that is longer is a loop.
-        for _ in 0..(CONFIG_SIZE - FIRST) / 4 {
-            let at = u16::from(pointer[0] & 0xfc);
-            if at < FIRST {
-                break;
-            }
-            let [found, next] = self.config_read16(at)?.to_le_bytes();
-            if found == id.0 {
-                return Ok(Some(at));
-            }
-            pointer = [next];
-        }
-        Ok(None)
+        capability_list::find(|at| self.config_read16(at), id)
+    }
+
+    /// The device, which is open unless it is lost.
+    fn opened(&self) -> TransportResult<Arc<Opened>> {
+        self.now_opened().ok_or_else(|| TransportError::Lost {
+            device: self.uri.to_string(),
+            how: self.lost.get().map_or("it is removed", String::as_str).to_owned(),
+        })
+    }
+
+    fn now_opened(&self) -> Option<Arc<Opened>> {
+        self.opened.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn beside(&self) -> MutexGuard<'_, Beside> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes whether BAR0 can be accessed. Where it cannot, a load from it would be the end of this process.
@@ -267,7 +292,7 @@ impl Vfio {
         Ok(())
     }
 
-    fn check_not_lost(&self) -> TransportResult {
+    pub(super) fn check_not_lost(&self) -> TransportResult {
         match self.lost.get() {
             None => Ok(()),
             Some(how) => {
@@ -278,7 +303,9 @@ impl Vfio {
 
     /// Takes all memory from the device, and then says that it is lost.
     fn lose(&self, how: &str) -> TransportResult {
-        if let Err(why) = self.mappings.take_all(self.device.memory()) {
+        if let Some(opened) = self.now_opened()
+            && let Err(why) = self.mappings.take_all(opened.device.memory())
+        {
             return Err(self.refused("to take all memory from it", why));
         }
         let _ = self.lost.set(how.to_owned());
@@ -330,7 +357,7 @@ impl Vfio {
     }
 
     /// Polls until `ready` returns true.
-    fn wait_until(
+    pub(super) fn wait_until(
         &self,
         deadline: Instant,
         what: &str,
@@ -346,12 +373,12 @@ impl Vfio {
         Ok(())
     }
 
-    fn refused(&self, what: impl Into<String>, why: impl ToString) -> TransportError {
+    pub(super) fn refused(&self, what: impl Into<String>, why: impl ToString) -> TransportError {
         let (what, why) = (what.into(), why.to_string());
         TransportError::Refused { device: self.uri.to_string(), what, why }
     }
 
-    fn unsupported(&self, what: String, why: String) -> TransportError {
+    pub(super) fn unsupported(&self, what: String, why: String) -> TransportError {
         TransportError::Unsupported { device: self.uri.to_string(), what, why }
     }
 }

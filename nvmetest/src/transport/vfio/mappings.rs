@@ -12,9 +12,17 @@ use vfio_ioctls::VfioOps;
 
 use crate::transport::DmaRange;
 
-/// The lengths of what is mapped, by address, until the device is lost: then nothing is, nor ever will be.
+/// What is mapped, by address, until the device is lost: then nothing is, nor ever will be.
 #[derive(Debug)]
-pub(super) struct Mappings(Mutex<Option<BTreeMap<u64, u64>>>);
+pub(super) struct Mappings(Mutex<Option<BTreeMap<u64, Mapped>>>);
+
+/// What stands at an address.
+#[derive(Debug, Clone, Copy)]
+struct Mapped {
+    len: usize,
+    /// The address in this process.
+    host: usize,
+}
 
 impl Mappings {
     pub(super) fn new() -> Self {
@@ -34,11 +42,26 @@ impl Mappings {
         let mut mapped = self.lock();
         let Some(mapped) = &mut *mapped else { return Ok(()) };
         let len = usize::try_from(memory.len).map_err(|error| error.to_string())?;
-        let host = std::ptr::with_exposed_provenance_mut(memory.host);
+        let memory_there = Mapped { len, host: memory.host };
         // SAFETY: The caller's.
-        unsafe { ops.vfio_dma_map(memory.iova, len, host) }.map_err(|error| reason(&error))?;
-        mapped.insert(memory.iova, memory.len);
+        unsafe { map(ops, memory.iova, memory_there) }?;
+        mapped.insert(memory.iova, memory_there);
         Ok(())
+    }
+
+    /// Maps all that was mapped for a device that is opened again. What it was mapped by before is gone.
+    pub(super) fn map_again(&self, ops: &dyn VfioOps) -> Result<(), String> {
+        let mapped = self.lock();
+        for (&iova, &memory) in mapped.iter().flatten() {
+            // SAFETY: Whoever had it mapped has promised that it stays until it is unmapped, which it was not.
+            unsafe { map(ops, iova, memory) }?;
+        }
+        Ok(())
+    }
+
+    /// Takes notice that all is unmapped, for good: what it was mapped by is gone.
+    pub(super) fn forget(&self) {
+        *self.lock() = None;
     }
 
     /// Unmaps exactly what one call of [`map`](Self::map) mapped. The IOMMU has forgotten it when this returns.
@@ -46,10 +69,10 @@ impl Mappings {
         let mut mapped = self.lock();
         // All was unmapped when the device was lost.
         let Some(mapped) = &mut *mapped else { return Ok(()) };
-        if mapped.get(&iova) != Some(&len) {
+        let Some(memory) = mapped.get(&iova).filter(|memory| memory.len as u64 == len) else {
             return Err("it is not mapped".to_owned());
-        }
-        unmap(ops, iova, len)?;
+        };
+        unmap(ops, iova, memory.len)?;
         mapped.remove(&iova);
         Ok(())
     }
@@ -58,21 +81,29 @@ impl Mappings {
     pub(super) fn take_all(&self, ops: &dyn VfioOps) -> Result<(), String> {
         let mut state = self.lock();
         let Some(mapped) = &mut *state else { return Ok(()) };
-        while let Some((&iova, &len)) = mapped.first_key_value() {
-            unmap(ops, iova, len)?;
+        while let Some((&iova, memory)) = mapped.first_key_value() {
+            unmap(ops, iova, memory.len)?;
             mapped.pop_first();
         }
         *state = None;
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<u64, u64>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<BTreeMap<u64, Mapped>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unmap(ops: &dyn VfioOps, iova: u64, len: u64) -> Result<(), String> {
-    let len = usize::try_from(len).map_err(|error| error.to_string())?;
+/// # Safety
+///
+/// That of [`Mappings::map`].
+unsafe fn map(ops: &dyn VfioOps, iova: u64, memory: Mapped) -> Result<(), String> {
+    let host = std::ptr::with_exposed_provenance_mut(memory.host);
+    // SAFETY: The caller's.
+    unsafe { ops.vfio_dma_map(iova, memory.len, host) }.map_err(|error| reason(&error))
+}
+
+fn unmap(ops: &dyn VfioOps, iova: u64, len: usize) -> Result<(), String> {
     ops.vfio_dma_unmap(iova, len).map_err(|error| reason(&error))
 }
 

@@ -18,6 +18,9 @@
 //! - BAR0 can be accessed only while memory space is enabled and the function is in D0. The kernel
 //!   has mapped accesses end in SIGBUS otherwise; so [`Vfio`] follows what is written to configuration space, and refuses
 //!   them with an error.
+//! - Who is root reaches more than VFIO lets through, by what the kernel shows of the function in sysfs: ASPM Control, and Function
+//!   Mask of MSI-X, which VFIO has nobody write; the port above, which trains the link; removal, and a rescan of the bus. After
+//!   these, the function is opened again, what was mapped for it is mapped where it was, and so are the registers.
 //! - What the IOMMU refuses is told by the kernel's log, where this process may read that: as a trace, not as a count
 //!   ([`Abilities::dma_faults`]).
 //! - A drive that is pulled, that the kernel asks back, or that reports an error which the kernel does not recover from,
@@ -28,6 +31,8 @@
 
 mod address;
 mod bar;
+mod beside;
+mod capability_list;
 mod device;
 mod function;
 mod host;
@@ -38,13 +43,18 @@ mod kernel_log;
 mod mappings;
 mod notice;
 mod open;
+mod removal;
 mod scheme;
 mod vectors;
 
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 
 use self::bar::Bar;
+use self::beside::Beside;
 use self::device::Device;
 use self::kernel_log::KernelLog;
 use self::mappings::Mappings;
@@ -66,6 +76,8 @@ pub use scheme::SCHEME;
 #[derive(Debug)]
 pub struct Vfio {
     uri: DeviceUri,
+    address: PciAddress,
+    options: Options,
     abilities: Abilities,
     /// Why the device is lost, if it is: then no memory is mapped for it.
     lost: OnceLock<String>,
@@ -78,14 +90,23 @@ pub struct Vfio {
     /// The offset of the MSI capability, if its vectors are those.
     msi: Option<u16>,
     mappings: Mappings,
-    notices: Notices,
+    /// What root reaches beside VFIO.
+    beside: Mutex<Beside>,
     /// Where refused accesses are told of, if this process may read it.
     log: Option<KernelLog>,
     // From here on in this order: a mapping keeps the device open, and who waits for the claim finds it closed.
     bar: Bar,
     doorbells: Option<Mmio>,
-    device: Device,
+    /// None while the function is removed, and when it was not found again: then it is lost.
+    opened: RwLock<Option<Arc<Opened>>>,
     _claim: Claim,
+}
+
+/// What is open as long as the kernel has the function.
+#[derive(Debug)]
+struct Opened {
+    notices: Notices,
+    device: Device,
 }
 
 /// Where a region is in the file of a device.

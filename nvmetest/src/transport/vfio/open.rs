@@ -1,7 +1,10 @@
 //! From an address to a controller that can be programmed.
 
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 
 use iommufd_ioctls::IommufdError;
@@ -12,11 +15,13 @@ use vfio_bindings::bindings::vfio::VFIO_DEVICE_FLAGS_RESET;
 use vfio_bindings::bindings::vfio::VFIO_PCI_CONFIG_REGION_INDEX;
 use vfio_ioctls::VfioError;
 
+use super::Opened;
 use super::Options;
 use super::PciAddress;
 use super::Vfio;
 use super::Window;
 use super::bar::Bar;
+use super::beside::Beside;
 use super::device::Device;
 use super::host::Host;
 use super::host::Place;
@@ -90,12 +95,13 @@ impl Vfio {
         };
         let chosen = has.choose(options.irq, &uri)?;
         let vectors = if chosen.msi_vectors == 0 { msix } else { msi };
-        Self::set_up(&uri, device, (chosen, vectors), log, claim)
+        Self::set_up(&uri, (address, options), device, (chosen, vectors), log, claim)
             .map_err(|what| refuse(what, "the kernel's log (`dmesg`) may say more"))
     }
 
     fn set_up(
         uri: &DeviceUri,
+        (address, options): (PciAddress, Options),
         device: Device,
         (interrupts, vectors): (Interrupts, Vectors),
         log: Option<KernelLog>,
@@ -122,6 +128,7 @@ impl Vfio {
             bar.map_doorbells(&device).map_err(failed("its doorbells cannot be mapped"))?;
         let notices = Notices::ask_for(&device)
             .map_err(failed("the kernel does not take eventfds for its notices"))?;
+        let beside = Beside::of(address);
         let abilities = Abilities {
             dma: DmaModel::PerBuffer,
             iova: iommu.widest(),
@@ -130,6 +137,8 @@ impl Vfio {
             function_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
             hot_reset: device.can_hot_reset(),
             power_cycles: false,
+            retrains_link: beside.can_retrain(),
+            removes: beside.can_remove(),
             terminates: false,
             msix_vectors: interrupts.msix_vectors,
             msi_vectors: interrupts.msi_vectors,
@@ -142,6 +151,8 @@ impl Vfio {
         };
         let mut vfio = Self {
             uri: uri.clone(),
+            address,
+            options,
             abilities,
             lost: OnceLock::new(),
             answers: AtomicBool::new(false),
@@ -150,11 +161,11 @@ impl Vfio {
             vectors,
             msi: None,
             mappings: Mappings::new(),
-            notices,
+            beside: Mutex::new(beside),
             log,
             bar,
             doorbells,
-            device,
+            opened: RwLock::new(Some(Arc::new(Opened { notices, device }))),
             _claim: claim,
         };
         let is_present = vfio.is_present().map_err(|error| error.to_string())?;

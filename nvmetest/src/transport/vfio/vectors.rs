@@ -59,6 +59,11 @@ impl Vectors {
         }
     }
 
+    /// Takes notice that the kernel has forgotten all.
+    pub(super) fn forget(&self) {
+        *self.enabled.lock().unwrap_or_else(PoisonError::into_inner) = Enabled::default();
+    }
+
     /// Has vector `first + n` signal `eventfds[n]`; with none at all, disables all. Returns how many vectors the kernel has set
     /// up, from vector 0 on.
     pub(super) fn set(

@@ -79,9 +79,10 @@ unsafe impl Function for VfioUser {
         self.doorbells.as_ref().map(|doorbells| &doorbells.mmio)
     }
 
-    fn doorbell_file(&self) -> Option<DoorbellFile<'_>> {
+    fn doorbell_file(&self) -> Option<DoorbellFile> {
         let Doorbells { file, offset, start, len, .. } = self.doorbells.as_ref()?;
-        Some(DoorbellFile { file: file.as_fd(), offset: *offset, start: *start, len: *len })
+        let file = file.as_fd().try_clone_to_owned().ok()?;
+        Some(DoorbellFile { file, offset: *offset, start: *start, len: *len })
     }
 
     unsafe fn dma_map(&self, memory: &DmaRange<'_>) -> TransportResult {

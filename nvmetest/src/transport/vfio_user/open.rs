@@ -127,6 +127,8 @@ impl VfioUser {
                 function_reset: false,
                 hot_reset: false,
                 power_cycles: false,
+                retrains_link: false,
+                removes: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,
                 msi_vectors: 0,

@@ -92,6 +92,8 @@ impl Fake {
             function_reset: true,
             hot_reset: false,
             power_cycles: false,
+            retrains_link: false,
+            removes: false,
             terminates: false,
             msix_vectors: 0,
             msi_vectors: 0,

@@ -2,7 +2,7 @@
 drive=@BDF@
 ulimit -l unlimited
 xtask bind $drive || exit 2
-nvme --device @DEVICE@ @BASELINE@ --evidence /out/tests @ARGUMENTS@
+nvme --device @DEVICE@ --baseline /baseline.toml --evidence /out/tests @ARGUMENTS@
 code=$?
 xtask unbind $drive || exit 3
 exit $code
