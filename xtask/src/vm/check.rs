@@ -170,7 +170,9 @@ impl Checker {
             bail!("the guest ended with {:?}", remains.ending)
         };
         let said = fs::read_to_string(&lost.console).context("there is no console")?;
-        ensure!(lost.last_lines.is_empty() == said.trim().is_empty(), "the last lines are lost");
+        // One that was ended early may have said nothing but half a control sequence.
+        let is_text = |c: char| !c.is_control() && !c.is_whitespace();
+        ensure!(!said.contains(is_text) || !lost.last_lines.is_empty(), "the last lines are lost");
         Ok((lost.what, output))
     }
 }
