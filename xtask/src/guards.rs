@@ -20,8 +20,9 @@ use trial::Verdict;
 /// Remove each line that soundness rests on from a copy of the project, and see its test fail
 #[derive(Args)]
 pub struct Guards {
-    /// Only the guards whose name contains this
-    filter: Option<String>,
+    /// Only the guards whose names contain one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
     /// List the guards, and run nothing
     #[arg(long)]
     list: bool,
@@ -30,9 +31,15 @@ pub struct Guards {
 impl Guards {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let mut guards = list::read()?;
-        let wanted = self.filter.unwrap_or_default();
-        guards.retain(|guard| guard.name.contains(&wanted));
-        ensure!(!guards.is_empty(), "no guard has `{wanted}` in its name: `--list` shows them all");
+        let is_meant = |guard: &Guard| {
+            self.filters.is_empty() || self.filters.iter().any(|filter| guard.name.contains(filter))
+        };
+        guards.retain(is_meant);
+        let filters = self.filters.join("` or `");
+        ensure!(
+            !guards.is_empty(),
+            "no guard has `{filters}` in its name: `--list` shows them all"
+        );
         if self.list {
             print!("{}", list::table(&guards));
             return Ok(ExitCode::SUCCESS);

@@ -50,6 +50,7 @@ mod record;
 mod replay;
 mod ring;
 mod selection;
+mod since;
 mod site;
 mod stream;
 mod text;

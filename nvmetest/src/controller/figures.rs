@@ -6,12 +6,13 @@ use super::Controller;
 use crate::ioworker::Statistics;
 use crate::results::Measurement;
 use crate::results::Worker;
+use crate::results::is_enough;
 
 /// As many seconds of a worker are kept one by one.
 const SECONDS: usize = 600;
 
-/// The percentiles of latencies that are kept.
-const PERCENTILES: [f64; 6] = [50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
+/// The percentiles of latencies that are kept: those that a profile can limit, and one more. The last is the maximum.
+const PERCENTILES: [f64; 8] = [1.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 100.0];
 
 /// So many figures and workers of a test are kept.
 const MOST: usize = 1000;
@@ -53,7 +54,7 @@ impl Controller {
         let mut measured = self.shared().figures().measured.borrow_mut();
         if value.is_finite() && measured.len() < MOST {
             let (name, unit) = (name.to_owned(), unit.to_owned());
-            measured.push(Measurement { name, value, unit, limit: None });
+            measured.push(Measurement { name, value, unit, limit: None, at_least: None });
         }
     }
 
@@ -68,8 +69,11 @@ fn worker(told: &str, counted: &Statistics) -> Worker {
     let step = counted.seconds.len().div_ceil(SECONDS).max(1);
     let seconds = counted.seconds.chunks(step);
     let latency = counted.opcodes.iter().map(|it| {
-        let percentiles = PERCENTILES.map(|it_at| (it_at, it.latency.percentile_ns(it_at)));
-        (it.opcode.to_string(), percentiles.into())
+        let enough = PERCENTILES.into_iter().filter(|&at| is_enough(at, it.latency.count()));
+        let percentiles = enough.map(|at| (at, it.latency.percentile_ns(at)));
+        // The name alone: by it a profile knows the command.
+        let name = it.opcode.name().map_or_else(|| it.opcode.to_string(), str::to_owned);
+        (name, percentiles.collect())
     });
     let iops = counted.iops();
     Worker {

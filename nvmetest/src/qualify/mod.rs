@@ -44,6 +44,10 @@
 //! cases killed a device or a process three times, over all attempts and devices, is in quarantine: what is left of it is
 //! [`Blocked`](crate::runner::Verdict::Blocked).
 //!
+//! A test that takes the whole machine down, or the coordinator, is known by the line that is written before each test: on `--resume`, one
+//! that was begun, has no result and was ended by nobody counts as a loss, and three of them are a quarantine as well. From the first such
+//! end on, what was written is on the disk before a test begins; until then nobody waits for a disk.
+//!
 //! `--resume` goes on with a folder: what has no verdict is run, as the run was told, with its seed. Other tests, other drives
 //! or other options are refused. `--bisect TEST` finds the fewest tests after which that one fails.
 //!

@@ -24,6 +24,20 @@ pub(super) fn verdict(view: &View<'_>) -> &'static str {
     }
 }
 
+/// Says of which part of a run this is, so that nobody takes it for the whole.
+fn part(view: &View<'_>) -> Option<String> {
+    let (shard, elsewhere) = view.results.part()?;
+    let elsewhere = match elsewhere {
+        Some(0) => "no test is elsewhere".to_owned(),
+        Some(1) => "1 test is elsewhere".to_owned(),
+        Some(tests) => {
+            format!("{} tests are elsewhere", grouped(i64::try_from(tests).unwrap_or(i64::MAX)))
+        }
+        None => "the others have the rest of the tests".to_owned(),
+    };
+    Some(format!("This is shard {} of {}: {elsewhere}", shard.index, shard.count))
+}
+
 /// Whether everything is as expected, by the tests and by the exit code of the run.
 fn is_well(view: &View<'_>) -> bool {
     view.ends().iter().all(|end| end.exit == 0) && view.unexpected().next().is_none()
@@ -32,13 +46,18 @@ fn is_well(view: &View<'_>) -> bool {
 pub(super) fn header(view: &View<'_>) -> Markup {
     let class = match (view.incomplete(), is_well(view)) {
         (Some(_), _) => "broken",
+        // What is well here says nothing of the rest.
+        (None, true) if view.results.part().is_some() => "part",
         (None, true) => "pass",
         (None, false) => "fail",
     };
     html! {
         header #top.{ "glance " (class) } {
             p.eyebrow { "Qualification report" }
-            h1 { (verdict(view)) }
+            h1 { (verdict(view)) @if view.results.part().is_some() { ", in this shard" } }
+            @if let Some(part) = part(view) {
+                p.part { strong { (part) "." } " The verdict of the run is that of all its shards: join them with " code { "merge" } "." }
+            }
             p.lead { (sentence(view)) }
             (counts(view))
             @if !view.results.devices.is_empty() {

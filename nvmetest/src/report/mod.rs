@@ -25,6 +25,7 @@
 //! Messages, evidence and plots together take 2.5 MiB at most. What has no room is named, and stands in the folder.
 
 mod areas;
+mod commands;
 mod comparison;
 mod devices;
 mod evidence;

@@ -3,6 +3,7 @@
 use maud::Markup;
 use maud::html;
 
+use super::commands;
 use super::plot;
 use super::plot::Series;
 use super::text::Said;
@@ -33,11 +34,13 @@ pub(super) fn section(view: &View<'_>) -> Option<Markup> {
     let workers: Vec<_> = ran()
         .flat_map(|(test, it)| it.workers.iter().map(move |worker| (test, it, worker)))
         .collect();
-    if measured.is_empty() && workers.is_empty() {
+    let commands = commands::table(view);
+    if measured.is_empty() && workers.is_empty() && commands.is_none() {
         return None;
     }
     Some(html! {
         @if !measured.is_empty() { (figures(&measured)) }
+        @if let Some(commands) = commands { (commands) }
         @for (index, (test, attempt, it)) in workers.iter().take(WORKERS).enumerate() {
             (worker(view, test, attempt, it, index < OPEN))
         }
@@ -46,21 +49,22 @@ pub(super) fn section(view: &View<'_>) -> Option<Markup> {
 }
 
 fn figures(measured: &[(&Tested<'_>, &Measurement)]) -> Markup {
-    let over =
-        |it: &Measurement| it.limit.is_some_and(|limit| limit < it.value || it.value.is_nan());
+    let limited = |it: &Measurement| it.limit.is_some() || it.at_least.is_some();
     let mut rows: Vec<_> = measured.iter().collect();
-    rows.sort_by_key(|(_, it)| (!over(it), it.limit.is_none()));
+    rows.sort_by_key(|(_, it)| (!it.is_beyond(), !limited(it)));
     html! {
         h3 { "Figures and limits" }
         div.scroll role="region" aria-label="Figures and limits" tabindex="0" {
             table {
                 thead { tr { th scope="col" { "Test" } th scope="col" { "Figure" } th.n scope="col" { "Measured" }
-                    th.n scope="col" { "At most" } th scope="col" { "" span.hidden { "Within the limit" } } } }
+                    th.n scope="col" { "At least" } th.n scope="col" { "At most" } th scope="col" { "" span.hidden { "Within the limit" } } } }
                 tbody { @for (test, it) in rows.iter().take(FIGURES) {
                     tr { th scope="row" { (Said::name(&test.outcome.planned.test)) } td { (Said::name(&it.name)) }
                         td.n { (value(it.value, &it.unit)) }
-                        td.n { @if let Some(limit) = it.limit { (value(limit, &it.unit)) } @else { "–" } }
-                        td { @if over(it) { b.v.fail { "Over" } } @else if it.limit.is_some() { b.v.pass { "Within" } } } }
+                        @for limit in [it.at_least, it.limit] {
+                            td.n { @if let Some(limit) = limit { (value(limit, &it.unit)) } @else { "–" } }
+                        }
+                        td { @if it.is_beyond() { b.v.fail { "Beyond" } } @else if limited(it) { b.v.pass { "Within" } } } }
                 } }
             }
         }
@@ -99,7 +103,9 @@ fn plots(it: &Worker) -> Markup {
         .iter()
         .take(plot::SERIES)
         .map(|(name, points)| {
-            let points = points.iter().take(64).map(|&(percentile, ns)| (percentile, ns as f64));
+            // No axis of nines has a place for the maximum; the table has it.
+            let below = points.iter().take(64).filter(|point| point.0 < 100.0);
+            let points = below.map(|&(percentile, ns)| (percentile, ns as f64));
             Series { name, points: points.collect() }
         })
         .collect();
@@ -141,7 +147,7 @@ fn table(it: &Worker) -> Markup {
         div.scroll role="region" aria-label="Latencies" tabindex="0" {
             table {
                 thead { tr { th scope="col" { "Command" }
-                    @for percentile in &percentiles { th.n scope="col" { "P" (percentile) } } } }
+                    @for percentile in &percentiles { th.n scope="col" { @if *percentile < 100.0 { "P" (percentile) } @else { "Max" } } } } }
                 tbody { @for (name, points) in it.latency.iter().take(64) {
                     tr { th scope="row" { (Said::name(name)) }
                         @for percentile in &percentiles { td.n { (at(points, *percentile).unwrap_or_default()) } } }

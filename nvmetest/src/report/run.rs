@@ -25,7 +25,14 @@ pub(super) fn alarm(view: &View<'_>) -> Option<Markup> {
     Some(html! {
         @if let Some(why) = view.incomplete() {
             p.alarm { strong { "The run is not complete: " (why) "." }
-                " What is below is true of what ran, and of nothing else." }
+                " What is below is true of what ran, and of nothing else."
+                @if !view.results.begun.is_empty() {
+                    " When it went down there ran "
+                    @for (index, begun) in view.results.begun.iter().take(64).enumerate() {
+                        @if index != 0 { ", " } code { (Said::name(&begun.test)) }
+                    }
+                    "."
+                } }
         }
         @if !view.results.notes.is_empty() {
             ol.notes { @for note in view.results.notes.iter().take(MAX) { (line(note)) } }

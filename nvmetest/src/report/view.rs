@@ -89,7 +89,7 @@ impl<'r> View<'r> {
     pub(super) fn incomplete(&self) -> Option<&'static str> {
         let worst = self.ends().iter().map(|end| end.reason).max_by_key(|reason| *reason as u8);
         let Some(worst) = worst else {
-            return Some("it was killed, or still goes on: it has no end");
+            return Some("it has no end: it was killed, still goes on, or lacks a part");
         };
         if self.ends().len() < self.parts() {
             return Some("one of its shards was killed, or still goes on: it has no end");

@@ -73,6 +73,12 @@ impl Results {
                 suite.add_property(Property::new(name, &**value));
             }
             suite.add_property(Property::new("seed", run.seed.to_string()));
+            if let Some((shard, elsewhere)) = self.part() {
+                suite.add_property(Property::new("shard", shard.to_string()));
+                if let Some(elsewhere) = elsewhere {
+                    suite.add_property(Property::new("tests_elsewhere", elsewhere.to_string()));
+                }
+            }
         }
         suite.add_properties(of_device(device));
         suite

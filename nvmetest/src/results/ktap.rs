@@ -25,7 +25,12 @@ impl Results {
     /// ```
     pub fn ktap(&self) -> String {
         let outcomes = self.outcomes();
-        let mut text = format!("KTAP version 1\n1..{}\n", outcomes.len());
+        let mut text = "KTAP version 1\n".to_owned();
+        if let Some((shard, elsewhere)) = self.part() {
+            let elsewhere = elsewhere.map_or("others".to_owned(), |count| count.to_string());
+            let _ = writeln!(text, "# shard {shard}: {elsewhere} of the tests are in other shards");
+        }
+        let _ = writeln!(text, "1..{}", outcomes.len());
         let several = 1 < self.devices.len();
         for (outcome, number) in outcomes.iter().zip(1..) {
             self.test(&mut text, number, outcome, several);

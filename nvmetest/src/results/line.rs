@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::attempt::Attempt;
+use super::run::Begin;
 use super::run::Device;
 use super::run::End;
 use super::run::Health;
@@ -12,7 +13,9 @@ use super::run::Planned;
 use super::run::Run;
 
 /// The version of the lines. A reader refuses a newer one; an older one it understands.
-pub const SCHEMA: u32 = 1;
+///
+/// Version 2 has lines of tests that begin.
+pub const SCHEMA: u32 = 2;
 
 /// One line of a file of results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub enum Line {
     Device(Device),
     /// A test is to run.
     Test(Planned),
+    /// A test begins.
+    Begin(Begin),
     /// A test ran.
     Attempt(Attempt),
     /// What a device says of its health.
@@ -50,6 +55,7 @@ line_of! {
     Run(Run),
     Device(Device),
     Test(Planned),
+    Begin(Begin),
     Attempt(Attempt),
     Health(Health),
     Note(Note),

@@ -23,6 +23,7 @@
 //! | [`Run`] | which run this is, of which suite, and what it was told | first; again when it is resumed |
 //! | [`Device`] | which drive was found behind an index, and what it chose of what the standard leaves open | each time it is opened |
 //! | [`Planned`] | that a test was to run, and what is known of it | before any attempt |
+//! | [`Begin`] | that a test begins: if nothing follows, the machine or the run ended while it ran | before each attempt |
 //! | [`Attempt`] | what became of running it once | each time |
 //! | [`Health`] | the SMART / Health Information of a device | before and after |
 //! | [`Note`] | what else a reader has to know: lost devices, quarantine, a resumed run | when it happens |
@@ -39,14 +40,17 @@ pub(crate) mod utc;
 mod write;
 
 pub use attempt::Attempt;
+pub use attempt::CommandTimes;
 pub use attempt::Measurement;
 pub use attempt::Waiver;
 pub use attempt::Worker;
+pub(crate) use attempt::is_enough;
 pub use line::Line;
 pub use line::SCHEMA;
 pub use read::Outcome;
 pub use read::Results;
 pub use read::ResultsError;
+pub use run::Begin;
 pub use run::Choice;
 pub use run::Device;
 pub use run::End;

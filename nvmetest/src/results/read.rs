@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -10,12 +11,15 @@ use thiserror::Error;
 use super::attempt::Attempt;
 use super::line::Line;
 use super::line::SCHEMA;
+use super::run::Begin;
 use super::run::Device;
 use super::run::End;
 use super::run::Health;
 use super::run::Note;
 use super::run::Planned;
 use super::run::Run;
+use super::run::Shard;
+use super::run::Subject;
 use crate::runner::Verdict;
 
 /// What a file of results has.
@@ -29,6 +33,8 @@ pub struct Results {
     pub planned: Vec<Planned>,
     /// What ran.
     pub attempts: Vec<Attempt>,
+    /// What was begun, has no result, and was not cut short by anybody: what ran when the machine, or the run, went down.
+    pub begun: Vec<Begin>,
     /// What the devices said of their health.
     pub health: Vec<Health>,
     /// What else happened.
@@ -135,11 +141,47 @@ impl Results {
             Line::Run(run) => self.runs.push(run),
             Line::Device(device) => drop(self.devices.insert(device.device, device)),
             Line::Test(planned) => self.planned.push(planned),
-            Line::Attempt(attempt) => self.attempts.push(attempt),
+            Line::Begin(begin) => self.begun.push(begin),
+            Line::Attempt(attempt) => {
+                self.begun.retain(|it| (it.device, &it.test) != (attempt.device, &attempt.test));
+                self.attempts.push(attempt);
+            }
             Line::Health(health) => self.health.push(health),
-            Line::Note(note) => self.notes.push(note),
-            Line::End(end) => self.ends.push(end),
+            Line::Note(note) => {
+                self.explain(&note);
+                self.notes.push(note);
+            }
+            Line::End(end) => {
+                self.begun.clear();
+                self.ends.push(end);
+            }
         }
+    }
+
+    /// Takes a note for why a test has no result: the user ended it, or it is counted as a loss.
+    fn explain(&mut self, note: &Note) {
+        if !matches!(note.about, Subject::Interrupted | Subject::Lost) {
+            return;
+        }
+        match (note.about, &note.test) {
+            (_, Some(test)) => {
+                self.begun.retain(|it| (Some(it.device), &it.test) != (note.device, test));
+            }
+            (Subject::Interrupted, None) => self.begun.clear(),
+            _ => {}
+        }
+    }
+
+    /// Returns which part of a run this is, and how many of its tests are elsewhere, if that is known; none, if it is no part, or
+    /// several of them.
+    pub(crate) fn part(&self) -> Option<(Shard, Option<u64>)> {
+        let shard = self.runs.first()?.shard?;
+        if self.runs.iter().any(|run| run.shard != Some(shard)) {
+            return None;
+        }
+        let tests: HashSet<&str> = self.planned.iter().map(|planned| &*planned.test).collect();
+        let elsewhere = shard.tests.checked_sub(tests.len() as u64).filter(|_| shard.tests != 0);
+        Some((shard, elsewhere))
     }
 
     /// Says what became of each test that was planned, in the order of the plan.
@@ -234,9 +276,9 @@ mod tests {
     fn what_is_no_result_is_named_by_its_line() {
         let error = Results::parse(&format!("{RUN}\n{{\"kind\":\"tset\"}}\n")).unwrap_err();
         assert!(error.to_string().starts_with("line 2 is no result of nvmetest"), "{error}");
-        let newer = RUN.replace("\"schema\":1", "\"schema\":2");
+        let newer = RUN.replace("\"schema\":1", "\"schema\":3");
         let error = Results::parse(&newer).unwrap_err().to_string();
-        assert!(error.contains("schema 2"), "{error}");
+        assert!(error.contains("schema 3"), "{error}");
         assert!(Results::parse("").unwrap_err().to_string().contains("no line of a run"));
     }
 
@@ -262,5 +304,30 @@ mod tests {
             (Some(1), Verdict::Fail),
         ];
         assert_eq!(verdicts, expected);
+    }
+
+    #[test]
+    fn what_was_begun_is_open_until_somebody_says_why_it_has_no_result() {
+        let begin = |test: &str| {
+            Line::from(Begin { device: 0, test: test.to_owned(), attempt: 1, at_ms: 0 })
+        };
+        let note = |about, test: Option<&str>| {
+            let test = test.map(str::to_owned);
+            Line::from(Note { about, device: Some(0), test, text: String::new(), at_ms: 0 })
+        };
+        let end = r#"{"kind":"end","reason":"failed","exit":2,"took_ms":1}"#;
+        let open = |last: Line| {
+            let mut results = Results::default();
+            [begin("a"), begin("b"), last].into_iter().for_each(|line| results.add(line));
+            results.begun.into_iter().map(|begun| begun.test).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(open(attempt(0, "a", 1, Verdict::Pass).into()), "b");
+        assert_eq!(open(attempt(1, "a", 1, Verdict::Pass).into()), "a b", "on another device");
+        assert_eq!(open(note(Subject::Lost, Some("b"))), "a");
+        assert_eq!(open(note(Subject::Interrupted, Some("b"))), "a");
+        assert_eq!(open(note(Subject::Interrupted, None)), "", "the user ended all of it");
+        assert_eq!(open(note(Subject::Lost, None)), "a b");
+        assert_eq!(open(note(Subject::Other, Some("a"))), "a b");
+        assert_eq!(open(serde_json::from_str(end).unwrap()), "", "it ended in order");
     }
 }

@@ -73,6 +73,12 @@ pub struct Shard {
     pub cut: u32,
 }
 
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
 /// A drive that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -134,6 +140,20 @@ impl Planned {
         let words: Vec<_> = self.clause.iter().flat_map(|it| it.split_whitespace()).collect();
         words.join(" ")
     }
+}
+
+/// A test begins on a device. It is written before that, so that a test which takes the machine down can be named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Begin {
+    /// The device.
+    pub device: u32,
+    /// Its name.
+    pub test: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// What a device says of its health: its SMART / Health Information log page (Base 5.1.12.1.3).

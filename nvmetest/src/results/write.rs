@@ -52,4 +52,9 @@ impl Writer {
         self.whole += text.len() as u64;
         Ok(())
     }
+
+    /// Waits until what was written is on the disk: it survives this machine.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
 }

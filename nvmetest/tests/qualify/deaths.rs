@@ -34,6 +34,12 @@ fn kills_the_device(nvme: &Controller) -> Result {
     nvme.pull()
 }
 
+/// Only the first time.
+#[nvme_test]
+fn kills_once(nvme: &Controller) -> Result {
+    if crate::mark("killed") { nvme.pull() } else { nvme.health() }
+}
+
 #[nvme_test(cases(a = 1, b = 2, c = 3, d = 4))]
 fn kills_again_and_again(nvme: &Controller, #[case] _number: u32) -> Result {
     nvme.pull()

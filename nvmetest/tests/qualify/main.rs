@@ -9,8 +9,10 @@ mod fake;
 #[path = "../runner/fake_controller.rs"]
 mod fake_controller;
 
+mod commands;
 mod deaths;
 mod meetings;
+mod outages;
 mod outcomes;
 mod state;
 mod trivial;

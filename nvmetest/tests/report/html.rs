@@ -8,9 +8,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use nvmetest::report;
+use nvmetest::results::Begin;
 use nvmetest::results::EndReason;
+use nvmetest::results::Measurement;
 use nvmetest::results::Mode;
 use nvmetest::results::Results;
+use nvmetest::results::Shard;
 use nvmetest::runner::Verdict;
 use proptest::prelude::*;
 
@@ -70,6 +73,60 @@ fn the_headline_is_true() {
 }
 
 #[test]
+fn a_shard_is_not_taken_for_the_run() {
+    let mut results = passed(4);
+    results.runs[0].shard = Some(Shard { index: 2, count: 3, tests: 234, cut: 1 });
+    let text = page(&results);
+    assert_eq!(headline(&text), "All as expected, in this shard");
+    assert!(text.contains("This is shard 2 of 3: 230 tests are elsewhere"));
+    assert!(text.contains("class=\"glance part\""), "and is no pass at a glance");
+    assert!(results.junit().contains(r#"<property name="shard" value="2/3"/>"#));
+    assert!(results.junit().contains(r#"<property name="tests_elsewhere" value="230"/>"#));
+    let ktap = results.ktap();
+    assert_eq!(ktap.lines().nth(1), Some("# shard 2/3: 230 of the tests are in other shards"));
+    assert_eq!(ktap.lines().nth(2), Some("1..4"));
+}
+
+#[test]
+fn each_opcode_has_its_longest_command_and_where_that_was() {
+    let mut results = passed(4);
+    let slow = &mut results.attempts[2].commands[0];
+    (slow.latency, slow.slowest) = (vec![(100.0, 11_000_000_000)], "Identify <cns=1>".to_owned());
+    slow.limits = vec![(100.0, 10_000_000_000)];
+    let text = page(&results);
+    let row = text.split("<tr>").find(|row| row.contains("Identify &lt;cns=1&gt;")).unwrap();
+    assert!(row.contains("11.00 s") && row.contains("10.00 s") && row.contains("Beyond"), "{row}");
+    assert!(row.contains(&*results.attempts[2].test), "{row}");
+}
+
+#[test]
+fn a_figure_beyond_a_limit_is_marked_whichever_way_it_is_beyond() {
+    let figure = |value: f64, limit: Option<f64>, at_least: Option<f64>| {
+        let mut results = passed(1);
+        let (name, unit) = ("speed".to_owned(), "MB/s".to_owned());
+        results.attempts[0].measured = vec![Measurement { name, value, unit, limit, at_least }];
+        let text = page(&results);
+        let row = text.split("<tr>").find(|row| row.contains("<td>speed</td>")).unwrap();
+        (row.contains(">Beyond<"), row.contains(">Within<"))
+    };
+    assert_eq!(figure(5.0, Some(5.0), Some(5.0)), (false, true));
+    assert_eq!(figure(6.0, Some(5.0), None), (true, false));
+    assert_eq!(figure(4.0, None, Some(5.0)), (true, false));
+    assert_eq!(figure(4.0, None, None), (false, false));
+}
+
+#[test]
+fn what_ran_when_a_run_went_down_is_named() {
+    let mut results = passed(2);
+    results.ends.clear();
+    let test = results.attempts.pop().unwrap().test;
+    results.begun.push(Begin { device: 0, test: test.clone(), attempt: 1, at_ms: 0 });
+    let text = page(&results);
+    let alarm = text.split("class=\"alarm\"").nth(1).unwrap().split("</p>").next().unwrap();
+    assert!(alarm.contains(&test), "{alarm}");
+}
+
+#[test]
 fn a_run_that_is_not_complete_says_so_first_and_names_what_is_missing() {
     let results = passed(4);
     let mut missing = results.clone();
@@ -83,7 +140,7 @@ fn a_run_that_is_not_complete_says_so_first_and_names_what_is_missing() {
 
     let mut killed = results.clone();
     killed.ends.clear();
-    assert!(page(&killed).contains("it was killed, or still goes on"));
+    assert!(page(&killed).contains("it was killed, still goes on, or lacks a part"));
     let mut interrupted = results;
     interrupted.ends[0].reason = EndReason::Interrupted;
     assert!(page(&interrupted).contains("the user interrupted it"));

@@ -182,6 +182,7 @@ fn attempts(index: usize, devices: u32) -> Vec<Attempt> {
         }),
         measured: Vec::new(),
         workers: Vec::new(),
+        commands: vec![times("Identify", true, index), times("Read", false, index)],
     };
     match verdict {
         Verdict::Missing => Vec::new(),
@@ -220,12 +221,25 @@ fn message(verdict: Verdict, planned: &Planned) -> String {
     }
 }
 
+fn times(command: &str, admin: bool, index: usize) -> CommandTimes {
+    CommandTimes {
+        command: command.into(),
+        admin,
+        count: 3,
+        pending: 0,
+        latency: vec![(50.0, 20_000), (100.0, 30_000 + index as u64)],
+        limits: vec![(100.0, 10_000_000_000)],
+        slowest: format!("{command} nsid=1 (suites/src/area.rs:{index})"),
+    }
+}
+
 fn figures(index: usize) -> Vec<Measurement> {
     let figure = |name: &str, value: f64, unit: &str, limit: Option<f64>| Measurement {
         name: name.into(),
         value,
         unit: unit.into(),
         limit,
+        at_least: None,
     };
     vec![
         figure("read.p99", 180_000.0 + index as f64 * 9_000.0, "ns", Some(400_000.0)),

@@ -65,6 +65,6 @@ impl Bench {
             iommu: true,
             limits: LIMITS,
         };
-        Ok(guest.run_on_terminal()?.into())
+        Ok(guest.run_on_terminal(&mut |_| {})?.into())
     }
 }

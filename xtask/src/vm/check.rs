@@ -10,6 +10,8 @@ use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
 use clap::Args;
+use xshell::Shell;
+use xshell::cmd;
 
 use super::acceleration::Acceleration;
 use super::drive;
@@ -26,6 +28,7 @@ use super::kernel::Choice;
 use super::kernel::Kernel;
 use super::payload::Program;
 use super::qemu::Qemu;
+use super::store;
 
 /// Boot guests that misbehave, and see that each is told from the others and leaves what it can
 #[derive(Args)]
@@ -77,7 +80,7 @@ impl Check {
         let kernel = Kernel::provide(&self.kernel)?;
         let acceleration = Acceleration::find(&qemu, &kernel)?;
         let mut checker = Checker { qemu, kernel, acceleration, case: 0 };
-        let cases: [Case; 10] = [
+        let cases: [Case; 11] = [
             ("an exit code, output and files come out whole", whole),
             ("a kernel that panics is told from an end", panics),
             ("a job that says nothing is ended, and what it said is kept", silent),
@@ -87,6 +90,7 @@ impl Check {
             ("thousands of accesses that the IOMMU refuses are few sentences", storms),
             ("memory in huge pages is lent where there are some", lends_huge_pages),
             ("the way to a drive keeps what it promises", reaches),
+            ("a kernel that is given as a package boots, and what is none is refused", packaged),
             ("a guest that is never up is ended", never_up),
         ];
         let mut failed = 0;
@@ -122,8 +126,24 @@ impl Checker {
         )
     }
 
+    /// As `boot`, with another kernel.
+    fn boot_kernel(&self, kernel: &Kernel, job: &str) -> anyhow::Result<(Remains, Vec<u8>)> {
+        let payload = Payload { job, modules: &[], tools: None, files: &[] };
+        self.boot_all(kernel, &payload, &|_, _| Ok(()), LIMITS)
+    }
+
     fn boot_with(
         &self,
+        payload: &Payload<'_>,
+        add_devices: AddDevices<'_>,
+        limits: Limits,
+    ) -> anyhow::Result<(Remains, Vec<u8>)> {
+        self.boot_all(&self.kernel, payload, add_devices, limits)
+    }
+
+    fn boot_all(
+        &self,
+        kernel: &Kernel,
         payload: &Payload<'_>,
         add_devices: AddDevices<'_>,
         limits: Limits,
@@ -132,8 +152,8 @@ impl Checker {
             name: &format!("check/{}", self.case),
             qemu: &self.qemu,
             acceleration: self.acceleration,
-            kernel: &self.kernel,
-            initrd: initrd::make(&self.kernel, payload)?,
+            kernel,
+            initrd: initrd::make(kernel, payload)?,
             add_devices,
             iommu: true,
             limits,
@@ -246,6 +266,38 @@ fn reaches(checker: &Checker) -> anyhow::Result<()> {
     let programs = [("bin/vfio", Program::Vfio)];
     let said = run_on_a_drive(checker, include_str!("guest/reach.sh"), &programs)?;
     ensure!(said.contains("0 ignored"), "the drive was not named to the tests: {said}");
+    Ok(())
+}
+
+fn packaged(checker: &Checker) -> anyhow::Result<()> {
+    /// What a package has to say of itself.
+    const CONTROL: &str = "Package: kernel\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody\nDescription: a kernel\n";
+    /// No other package is called so.
+    const NAME: &str = "vm-check.deb";
+    let store = store::path("kernel");
+    let place = tempfile::tempdir_in(&store)?;
+    let (tree, package) = (place.path().join("tree"), place.path().join(NAME));
+    let sh = Shell::new()?;
+    let kernel = &checker.kernel.folder;
+    cmd!(sh, "cp --archive --link {kernel} {tree}").quiet().run()?;
+    fs::create_dir(tree.join("DEBIAN"))?;
+    fs::write(tree.join("DEBIAN/control"), CONTROL)?;
+    cmd!(sh, "dpkg-deb -Znone --root-owner-group --build {tree} {package}").quiet().read()?;
+
+    let kernel = Kernel::provide(&Choice::Path(package.clone()))?;
+    let said = checker.boot_kernel(&kernel, "uname -r; uname -v");
+    fs::remove_dir_all(&kernel.folder)?;
+    let (remains, output) = said?;
+    ensure!(matches!(remains.ending, Ending::Code(0)), "{:?}", remains.ending);
+    let said = String::from_utf8_lossy(&output);
+    ensure!(said.lines().next() == Some(&checker.kernel.release), "it boots {said}");
+
+    fs::write(&package, CONTROL)?;
+    let Err(refused) = Kernel::provide(&Choice::Path(package)) else {
+        bail!("a text is a package")
+    };
+    fs::remove_dir_all(store.join(NAME))?;
+    ensure!(refused.to_string().contains("is no package"), "it was said: {refused}");
     Ok(())
 }
 

@@ -84,13 +84,15 @@ pub struct Remains {
 }
 
 impl Guest<'_> {
-    /// Runs the guest to its end, with what its job says on the terminal. Returns the job's exit code, or [`LOST`].
+    /// Runs the guest to its end, with what its job says on the terminal, and to `listener`. Returns the job's exit code,
+    /// or [`LOST`].
     ///
     /// # Errors
     ///
     /// As those of [`run`](Self::run).
-    pub fn run_on_terminal(self) -> anyhow::Result<u8> {
+    pub fn run_on_terminal(self, listener: &mut dyn FnMut(&[u8])) -> anyhow::Result<u8> {
         let remains = self.run(&mut |bytes| {
+            listener(bytes);
             // A terminal that went away is no reason to lose the run.
             let _ = io::stdout().write_all(bytes).and_then(|()| io::stdout().flush());
         })?;

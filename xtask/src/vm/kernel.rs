@@ -40,7 +40,8 @@ impl FromStr for Choice {
         Ok(match text {
             "stable" => Self::Stable,
             "backports" => Self::Backports,
-            path => Self::Path(PathBuf::from(path)),
+            // Its own name is that of the run, which `..` is not; and QEMU has another working folder.
+            path => Self::Path(fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))),
         })
     }
 }
@@ -60,6 +61,8 @@ impl fmt::Display for Choice {
 /// A kernel that was unpacked.
 #[derive(Debug)]
 pub struct Kernel {
+    /// The folder that its packages were unpacked into.
+    pub folder: PathBuf,
     /// The compressed image that boots.
     pub image: PathBuf,
     /// The folder of its modules.
@@ -81,9 +84,8 @@ impl Kernel {
                     "{} is no kernel package, and no folder: `--kernel` is `stable`, `backports`, or a path",
                     package.display()
                 );
-                let sh = Shell::new()?;
                 let folder = store::empty(&format!("kernel/{choice}"))?;
-                cmd!(sh, "dpkg --extract {package} {folder}").quiet().run()?;
+                unpack(package, &folder)?;
                 folder
             }
         };
@@ -92,7 +94,13 @@ impl Kernel {
 
     /// Finds the kernel in the folder that its packages were unpacked into.
     fn find(folder: &Path) -> anyhow::Result<Self> {
-        let lost = || format!("{} has no kernel with its modules", folder.display());
+        let lost = || {
+            format!(
+                "{} has no kernel with its modules: where a kernel is in several packages, unpack them into one \
+                 folder by `dpkg --extract`, and give that",
+                folder.display()
+            )
+        };
         let parents = ["lib/modules", "usr/lib/modules"].map(|parent| folder.join(parent));
         let mut found = parents.iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten();
         let modules = found.next().transpose()?.with_context(lost)?.path();
@@ -100,8 +108,19 @@ impl Kernel {
         let images =
             [folder.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")];
         let image = images.into_iter().find(|image| image.is_file()).with_context(lost)?;
-        Ok(Self { image, modules, release })
+        Ok(Self { folder: folder.to_owned(), image, modules, release })
     }
+}
+
+/// Unpacks a package.
+fn unpack(package: &Path, folder: &Path) -> anyhow::Result<()> {
+    let sh = Shell::new()?;
+    let output = cmd!(sh, "dpkg --extract {package} {folder}").quiet().ignore_status().output();
+    let output = output.context("packages are unpacked by dpkg, and it does not run")?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let complaints = complaints.trim();
+    ensure!(output.status.success(), "{} is no package: {complaints}", package.display());
+    Ok(())
 }
 
 fn provide(name: &str, suite: Suite<'_>) -> anyhow::Result<PathBuf> {

@@ -82,9 +82,10 @@ impl Linux {
             tools: Some(&tools),
             files: &[],
         };
-        let soft = Soft::start(&binary, &self.soft)?;
+        let name = format!("linux-{}", self.kernel);
+        let soft = Soft::start(&binary, &self.soft, &name)?;
         let guest = Guest {
-            name: &format!("linux-{}", self.kernel),
+            name: &name,
             qemu: &qemu,
             acceleration,
             kernel: &kernel,
@@ -97,7 +98,7 @@ impl Linux {
             iommu: false,
             limits: LIMITS,
         };
-        let code = guest.run_on_terminal()?;
+        let code = guest.run_on_terminal(&mut |_| {})?;
         let complaints = soft.end()?;
         if complaints.is_empty() {
             return Ok(code);

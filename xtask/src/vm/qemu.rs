@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::Context;
 use anyhow::bail;
 use anyhow::ensure;
+use clap::ValueEnum;
 
 use super::apt::Archive;
 use super::apt::Suite;
@@ -26,6 +27,15 @@ pub const VFIO_USER: &str = "vfio-user-pci";
 const SUITES: [(&str, &str); 3] =
     [("stable-backports", "stable"), ("testing", "testing"), ("unstable", "unstable")];
 
+/// Which QEMU plays the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The one that is installed.
+    Installed,
+    /// The newest of Debian's, unpacked beside the system.
+    Newest,
+}
+
 /// A QEMU.
 #[derive(Debug, Clone)]
 pub struct Qemu {
@@ -37,6 +47,13 @@ pub struct Qemu {
 }
 
 impl Qemu {
+    pub fn provide(which: Which) -> anyhow::Result<Self> {
+        match which {
+            Which::Installed => Self::installed(),
+            Which::Newest => Self::with_vfio_user(),
+        }
+    }
+
     /// Finds the QEMU that is installed.
     pub fn installed() -> anyhow::Result<Self> {
         let program = system::find(BINARY);
@@ -92,11 +109,23 @@ impl Qemu {
         Ok(command)
     }
 
+    /// Returns its version, such as `10.0.2`.
+    pub fn version(&self) -> anyhow::Result<String> {
+        let said = self.ask(&["-version"])?;
+        Ok(version(&said).with_context(|| format!("QEMU says no version: {said}"))?.to_owned())
+    }
+
     /// Returns what it says to `arguments`.
     fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command()?.args(arguments).output().context("QEMU does not start")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Reads `QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)`.
+fn version(said: &str) -> Option<&str> {
+    let (_, version) = said.split_once(" version ")?;
+    version.split_whitespace().next()
 }
 
 /// Unpacks the QEMU of a suite, and asks it for the device.
@@ -110,4 +139,16 @@ fn fetch(suite: Suite<'_>, folder: &Path) -> anyhow::Result<()> {
     let devices = Qemu::unpacked(folder).ask(&["-device", "help"])?;
     ensure!(devices.contains(VFIO_USER), "its QEMU has no {VFIO_USER}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_word() {
+        let said = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright (c) 2003\n";
+        assert_eq!(version(said), Some("10.0.2"));
+        assert_eq!(version("what?"), None);
+    }
 }

@@ -8,9 +8,21 @@ use std::io::IsTerminal;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::ExitCode;
 
 use super::Input;
 use super::ToolError;
+
+/// Opens a log, prints what `write` makes of it, and says what of it could not be read.
+pub(super) fn of_log(
+    log: &Path,
+    write: impl FnOnce(&mut Input, &mut dyn Write) -> io::Result<()>,
+) -> Result<ExitCode, ToolError> {
+    let mut input = Input::open(log)?;
+    print(|output| write(&mut input, output))?;
+    input.print_note();
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Writes to standard output. A reader that has seen enough is no error.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ToolError> {

@@ -35,13 +35,10 @@ pub struct Show {
 
 impl Show {
     pub(super) fn run(self) -> Result<ExitCode, ToolError> {
-        let mut input = Input::open(&self.log)?;
-        output::print(|output| match self.json {
-            true => write_json(&mut input, &self.filter, output),
-            false => write_text(&mut input, &self.filter, output),
-        })?;
-        input.print_note();
-        Ok(ExitCode::SUCCESS)
+        output::of_log(&self.log, |input, output| match self.json {
+            true => write_json(input, &self.filter, output),
+            false => write_text(input, &self.filter, output),
+        })
     }
 }
 

@@ -96,6 +96,8 @@ pub(in crate::qualify) struct Ran {
     pub(in crate::qualify) verdict: Verdict,
     pub(in crate::qualify) message: String,
     pub(in crate::qualify) took_us: u64,
+    /// When it was over, on the clock of the command log.
+    pub(in crate::qualify) ended_ns: u64,
     /// Whether there is a folder with evidence, or why not.
     pub(in crate::qualify) evidence: Result<bool, String>,
     pub(in crate::qualify) measured: Vec<Measurement>,

@@ -33,6 +33,7 @@ use super::protocol::Ran;
 use super::protocol::Request;
 use super::protocol::RunTest;
 use crate::cmdlog::CmdLog;
+use crate::cmdlog::now_ns;
 use crate::controller::interruption;
 use crate::memory::HugePages;
 use crate::qualify::choices;
@@ -210,6 +211,7 @@ impl Device {
     }
 
     fn ran(&self, run: &RunTest, mut finding: Finding, took: Duration) -> Ran {
+        let ended_ns = now_ns();
         let function = self.test(&run.test).map(|test| test.function);
         let mut evidence = Ok(false);
         if finding.verdict.is_failure() {
@@ -224,6 +226,7 @@ impl Device {
             verdict: finding.verdict,
             message: finding.message,
             took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            ended_ns,
             evidence,
             measured,
             workers,

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use super::coordinator::Coordinator;
 use super::done::Done;
+use super::drives::Drive;
+use super::drives::are_alike;
+use super::drives::are_the_same;
 use super::job::Job;
 use super::job::Pool;
 use super::lane::Lane;
@@ -22,8 +25,9 @@ use crate::qualify::device::Answer;
 use crate::qualify::device::Found;
 use crate::qualify::device::Heard;
 use crate::qualify::device::Request;
+use crate::results::Begin;
 use crate::results::Device;
-use crate::results::Results;
+use crate::results::Note;
 use crate::results::Run;
 use crate::results::SCHEMA;
 use crate::results::Subject;
@@ -52,12 +56,12 @@ impl<'j> Coordinator<'j> {
             }
         }
         if job.pool == Pool::Shard {
-            are_alike(&lanes)?;
+            are_alike(&found(&lanes))?;
         }
         let record = match &job.earlier {
             None => Record::create(&job.out)?,
             Some(earlier) => {
-                are_the_same(&lanes, earlier)?;
+                are_the_same(&found(&lanes), earlier)?;
                 Record::append(&job.out, earlier.clone())?
             }
         };
@@ -98,6 +102,7 @@ impl<'j> Coordinator<'j> {
             self.write_device(lane)?;
         }
         self.plan()?;
+        self.count_what_took_the_run_down()?;
         self.terminal.begin(&self.record.results);
         if earlier.is_some() {
             let left = self.queue.len() + self.lanes.iter().map(|it| it.queue.len()).sum::<usize>();
@@ -143,6 +148,21 @@ impl<'j> Coordinator<'j> {
         Ok(())
     }
 
+    /// What was begun and has no result, nor was cut short by anybody, ran when the machine or this program went down.
+    fn count_what_took_the_run_down(&mut self) -> Result<(), SetupError> {
+        let begun = self.record.results.begun.clone();
+        if begun.is_empty() && !self.record.results.notes.iter().any(took_the_run_down) {
+            return Ok(());
+        }
+        self.record.make_durable();
+        for Begin { device, test, .. } in begun {
+            if let Some(item) = self.job.plan.place(&test) {
+                self.killed(device, item, TOOK_THE_RUN_DOWN)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn anew(
         &mut self,
         index: usize,
@@ -170,6 +190,20 @@ impl<'j> Coordinator<'j> {
     }
 }
 
+/// What is said of a test that ran when the run ended without a word.
+const TOOK_THE_RUN_DOWN: &str =
+    "the run ended without a word while it ran; it may have taken this machine down";
+
+/// Whether a note says that of a test.
+fn took_the_run_down(note: &Note) -> bool {
+    note.about == Subject::Lost && note.text.ends_with(TOOK_THE_RUN_DOWN)
+}
+
+/// Which drives are behind the URIs.
+fn found(lanes: &[Lane]) -> Vec<Drive<'_>> {
+    lanes.iter().filter_map(|lane| Some((lane.device, &lane.uri, lane.found.as_ref()?))).collect()
+}
+
 /// Hears whether a device is open, for the first time.
 pub(super) fn opened(lane: &mut Lane) -> Result<(), SetupError> {
     let Some(process) = &mut lane.process else { return Ok(()) };
@@ -191,38 +225,6 @@ pub(super) fn opened(lane: &mut Lane) -> Result<(), SetupError> {
             Err(SetupError::new(format!("{} cannot be opened: {how}{said}", lane.uri)))
         }
     }
-}
-
-/// Refuses devices that are not alike to share one list of tests.
-pub(super) fn are_alike(lanes: &[Lane]) -> Result<(), SetupError> {
-    let who = |lane: &Lane| lane.found.as_ref().map(|it| (it.model.clone(), it.firmware.clone()));
-    let Some(first) = lanes.first() else { return Ok(()) };
-    let Some(other) = lanes.iter().find(|lane| who(lane) != who(first)) else { return Ok(()) };
-    let name = |lane: &Lane| {
-        let (model, firmware) = who(lane).unwrap_or_default();
-        format!("{} is {model} with firmware {firmware}", lane.uri)
-    };
-    Err(SetupError::new(format!(
-        "{}, and {}: only identical drives share the tests; use `--pool matrix`",
-        name(first),
-        name(other)
-    )))
-}
-
-/// Refuses other devices than those of the run that goes on.
-pub(super) fn are_the_same(lanes: &[Lane], earlier: &Results) -> Result<(), SetupError> {
-    for Lane { device, uri, found, .. } in lanes {
-        let (Some(then), Some(now)) = (earlier.devices.get(device), found) else { continue };
-        let same =
-            (&then.model, &then.serial, &then.firmware) == (&now.model, &now.serial, &now.firmware);
-        if !same {
-            return Err(SetupError::new(format!(
-                "{uri} is {} (serial {}, firmware {}) now, and was {} (serial {}, firmware {}) when the run began; begin another run",
-                now.model, now.serial, now.firmware, then.model, then.serial, then.firmware
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// The name of this machine.

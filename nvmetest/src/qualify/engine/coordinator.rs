@@ -167,8 +167,7 @@ impl Coordinator<'_> {
                 if self.interrupted.is_some() {
                     return self.next(index);
                 }
-                self.start_test(index, work);
-                Ok(())
+                self.start_test(index, work)
             }
             (Answer::Ready { anew, .. }, Phase::Repairing) => {
                 self.anew(index, anew)?;
@@ -258,16 +257,16 @@ impl Coordinator<'_> {
                 lane.ask(&request, Phase::Resetting(work), 2 * AFTERWARDS);
                 return Ok(());
             } else {
-                self.start_test(index, work);
-                return Ok(());
+                return self.start_test(index, work);
             };
             let attempt = self.attempt(index, work, now_ms(), finding);
             self.judged(index, work, attempt)?;
         }
     }
 
-    pub(super) fn start_test(&mut self, index: usize, work: Work) {
+    pub(super) fn start_test(&mut self, index: usize, work: Work) -> Result<(), SetupError> {
         let item = &self.job.plan.tests[work.item];
+        self.record.begin(self.lanes[index].device, &item.name, work.attempt)?;
         let several = 1 < self.lanes.len();
         let lane = &mut self.lanes[index];
         let own = item.test.function.timeout;
@@ -294,6 +293,7 @@ impl Coordinator<'_> {
             evidence: folder,
         };
         lane.ask(&request, Phase::Running(running), timeout);
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::runner::main::UNEXPECTED;
 use crate::runner::setup::SetupError;
 
 /// The exit code of a run that was interrupted.
-pub(super) const INTERRUPTED: u8 = 130;
+pub(in crate::qualify) const INTERRUPTED: u8 = 130;
 
 impl Coordinator<'_> {
     pub(super) fn health(

@@ -1,14 +1,13 @@
 //! What becomes of tests and devices that are lost.
 
-use std::fs;
-use std::io;
-
 use super::coordinator::Coordinator;
 use super::job::Pool;
 use super::lane::Phase;
 use super::lane::Work;
+use super::verdicts::leave_commands;
 use super::verdicts::leave_output;
 use crate::cmdlog::Selection;
+use crate::cmdlog::now_ns;
 use crate::results::Attempt;
 use crate::results::Subject;
 use crate::runner::Verdict;
@@ -54,20 +53,17 @@ impl Coordinator<'_> {
                 let left = evidence::leave(&folder, &item.name, uri, &finding, &rerun);
                 leave_output(&folder, &printed);
                 let dump = log.dump(&Selection::all().since(running.started_ns));
-                let left = left.and_then(|()| {
-                    fs::write(folder.join("cmdlog.txt"), dump.text().to_string())?;
-                    let file = fs::File::create(folder.join("cmdlog.jsonl"))?;
-                    dump.write_json_lines(io::BufWriter::new(file))
-                });
+                let left = left.and_then(|()| leave_commands(&folder, &dump));
                 let folder = left.is_ok().then(|| running.evidence.display().to_string());
                 let took_us = u64::try_from(running.started.elapsed().as_micros());
-                let attempt = Attempt {
+                let mut attempt = Attempt {
                     took_us: took_us.unwrap_or(u64::MAX),
                     evidence: folder,
                     ..self.attempt(index, running.work, running.started_ms, finding)
                 };
+                self.judge_times(index, &mut attempt, &running, &log, now_ns());
                 self.lanes[index].last = Some(running.work.item);
-                self.killed(index, running.work.item, &format!("{verdict}: {how}"))?;
+                self.killed(device, running.work.item, &format!("{verdict}: {how}"))?;
                 self.judged(index, running.work, attempt)?;
             }
             Phase::Done | Phase::Closing => {
@@ -88,7 +84,7 @@ impl Coordinator<'_> {
                 let text = format!("{uri} was lost between two tests: {how}");
                 match self.lanes[index].last {
                     // What it left behind was too much for the repair.
-                    Some(item) => self.killed(index, item, &text)?,
+                    Some(item) => self.killed(device, item, &text)?,
                     None => self.record.note(Subject::Lost, Some(device), None, text)?,
                 }
             }
@@ -108,19 +104,13 @@ impl Coordinator<'_> {
     }
 
     /// A test killed its device, or the process that drove it.
-    pub(super) fn killed(
-        &mut self,
-        index: usize,
-        item: usize,
-        how: &str,
-    ) -> Result<(), SetupError> {
+    pub(super) fn killed(&mut self, device: u32, item: usize, how: &str) -> Result<(), SetupError> {
         let item = &self.job.plan.tests[item];
         let kills = self.kills.entry(item.place()).or_default();
         *kills += 1;
         let kills = *kills;
-        let device = Some(self.lanes[index].device);
         let text = format!("in `{}`: {how}", item.name);
-        self.record.note(Subject::Lost, device, Some(&item.name), text)?;
+        self.record.note(Subject::Lost, Some(device), Some(&item.name), text)?;
         if kills == KILLS {
             let name = item.test.function.name;
             let text = format!("`{name}` killed a device {KILLS} times, and is not run any more");

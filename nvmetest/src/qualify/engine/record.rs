@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+use crate::results::Begin;
 use crate::results::Line;
 use crate::results::Note;
 use crate::results::Results;
@@ -26,6 +27,8 @@ pub(super) struct Record {
     writer: Writer,
     /// It is locked as long as this process writes to it.
     _lock: File,
+    /// Whether a test begins only when all that was written is on the disk.
+    is_durable: bool,
     pub(super) results: Results,
 }
 
@@ -50,7 +53,7 @@ impl Record {
             _ => cannot_write(&path, &error),
         })?;
         let _lock = lock(&path)?;
-        Ok(Self { path, writer, _lock, results: Results::default() })
+        Ok(Self { path, writer, _lock, is_durable: false, results: Results::default() })
     }
 
     /// Goes on with the results in `folder`, which are `results`.
@@ -58,7 +61,27 @@ impl Record {
         let path = folder.join(FILE);
         let _lock = lock(&path)?;
         let writer = Writer::append(&path).map_err(|error| cannot_write(&path, &error))?;
-        Ok(Self { path, writer, _lock, results })
+        Ok(Self { path, writer, _lock, is_durable: false, results })
+    }
+
+    /// From now on a test begins only when all that was written is on the disk: it survives this machine, and names the test
+    /// that takes the machine down. It costs some milliseconds a test, and so is for a run to which that happens.
+    pub(super) fn make_durable(&mut self) {
+        self.is_durable = true;
+    }
+
+    /// Notes that a test begins.
+    pub(super) fn begin(
+        &mut self,
+        device: u32,
+        test: &str,
+        attempt: u32,
+    ) -> Result<(), SetupError> {
+        self.write(Begin { device, test: test.to_owned(), attempt, at_ms: now_ms() })?;
+        if self.is_durable {
+            self.writer.sync().map_err(|error| cannot_write(&self.path, &error))?;
+        }
+        Ok(())
     }
 
     /// Writes a line. When this returns it survives this process.

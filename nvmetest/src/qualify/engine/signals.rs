@@ -18,7 +18,7 @@ use super::ending::INTERRUPTED;
 /// They are blocked, in this process and in those that it starts: a device process does not end by itself when all
 /// processes of a job are told to.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(in crate::qualify) struct Signals {
     set: SigSet,
     before: SigSet,
     file: SignalFd,
@@ -28,7 +28,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Takes the signals, in this thread and those that it starts from now on.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(in crate::qualify) fn take() -> io::Result<Self> {
         let set = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
         let before = SigSet::thread_get_mask()?;
         set.thread_block()?;
@@ -42,7 +42,7 @@ impl Signals {
     ///
     /// From then on the next ends the process at once, and with it, by the kernel, all that it started: also where a shell has
     /// started it with SIGINT ignored, as shells do with what runs in the background.
-    pub(super) fn came(&mut self) -> Option<&'static str> {
+    pub(in crate::qualify) fn came(&mut self) -> Option<&'static str> {
         if self.is_over {
             return None;
         }

@@ -39,6 +39,9 @@ pub enum MergeError {
         /// Its schema.
         schema: u32,
     },
+    /// The user ended it, by this signal.
+    #[error("{0}: nothing was joined, and nothing is left of it")]
+    Interrupted(&'static str),
     /// The results do not belong together.
     #[error("{0}")]
     Refused(String),

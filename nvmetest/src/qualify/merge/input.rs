@@ -65,7 +65,8 @@ impl Input {
                 Line::Health(of) => health.push(of),
                 Line::Note(note) => notes.push(note),
                 Line::End(of) => end = Some(of),
-                Line::Attempt(_) => {}
+                // Whether it came to anything is said by its attempt.
+                Line::Begin(_) | Line::Attempt(_) => {}
             }
         }
         let Some(run) = run else {

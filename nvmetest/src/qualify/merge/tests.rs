@@ -311,3 +311,21 @@ fn many_results_are_joined_and_none_is_lost() {
     assert_eq!((merged.tests, merged.attempts), (20_000, 20_000));
     assert!(results.outcomes().iter().all(|outcome| outcome.verdict == Verdict::Pass));
 }
+
+#[test]
+fn an_interruption_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs: Vec<PathBuf> = (1..=2).map(|index| part(index, 2).write(folder.path())).collect();
+    let out = folder.path().join("joined/all");
+    let options = Options { out: out.clone(), ..Options::default() };
+    let mut asked = 0;
+    let checked = Checked::read(&inputs, &options).unwrap();
+    let result = checked.write(&out, &mut || {
+        asked += 1;
+        let within: Vec<_> = fs::read_dir(out.parent().unwrap()).unwrap().collect();
+        assert_eq!(within.len(), 1, "it is at work");
+        (asked == 2).then_some("SIGINT")
+    });
+    assert!(matches!(result, Err(MergeError::Interrupted("SIGINT"))), "{result:?}");
+    assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 0);
+}

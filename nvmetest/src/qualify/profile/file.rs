@@ -91,6 +91,8 @@ pub(super) struct Limits {
     #[serde(default)]
     pub(super) latency: Vec<Latency>,
     #[serde(default)]
+    pub(super) figure: Vec<Figure>,
+    #[serde(default)]
     pub(super) health: Vec<Health>,
 }
 
@@ -102,6 +104,22 @@ pub(super) struct Latency {
     /// `max`, or a percentile such as `p99.9`.
     pub(super) at: Spanned<String>,
     pub(super) most: Span,
+    /// Where the figure comes from.
+    pub(super) source: Option<String>,
+}
+
+/// What tests may measure.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Figure {
+    /// As in `Controller::measure`, or `iops`.
+    pub(super) name: Spanned<String>,
+    /// The tests of which it is; without any, all.
+    #[serde(default)]
+    pub(super) tests: Vec<Spanned<Pattern>>,
+    /// In the unit of the figure, as the next.
+    pub(super) most: Option<f64>,
+    pub(super) least: Option<f64>,
     /// Where the figure comes from.
     pub(super) source: Option<String>,
 }

@@ -25,7 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[non_exhaustive]
 pub enum ProfileError {
     /// No profile has this name.
-    #[error("there is no profile `{name}`; give one of {known}, or the path of a file")]
+    #[error(
+        "there is no profile `{name}`; give one of {known}, or the path of a file; `profile` lists them"
+    )]
     Unknown {
         /// The name.
         name: String,
@@ -139,7 +141,11 @@ impl Profile {
             },
             pass: required.0.iter().map(|pattern| pattern.get_ref().clone()).collect(),
             applicable: required.1.iter().map(|pattern| pattern.get_ref().clone()).collect(),
-            limits: Limits::of(file.limits, document)?,
+            limits: Limits::of(
+                file.limits,
+                document,
+                (names == Names::OfThisSuite).then_some(tests),
+            )?,
         };
         checked.required(&profile, &required.0, "has to pass")?;
         checked.required(&profile, &required.1, "has to be applicable")?;

@@ -4,7 +4,7 @@
 //! its path. This one has everything that can be said:
 //!
 //! ```toml
-//! title = "What the page about labs shows"  # one line for `--profile list`
+//! title = "What the page about labs shows"  # one line for the list of profiles
 //! mode = "ci"                  # or "certify": no rerun, and no waiver counts
 //! seed = 7                     # of all that is random; without it, a fresh one
 //!
@@ -34,6 +34,11 @@
 //! at = "p99.9"                 # or "max"
 //! most = "10ms"
 //! source = "our promise"
+//!
+//! [[limits.figure]]
+//! name = "iops"                # of the slowest IOWorker of a test; or what a test measures by this name
+//! tests = ["ioworker"]         # without it, all
+//! least = 10000                # in the unit of the figure, as is `most`
 //!
 //! [[limits.health]]
 //! field = "MDIE"               # of the SMART / Health Information
@@ -149,10 +154,13 @@ impl Profile {
         self.mode == Mode::Ci && self.waivers.iter().any(matches)
     }
 
-    /// Compares what an attempt measured with what it may be: a pass with a figure beyond its limit becomes a failure, and
-    /// each figure has its limit beside it.
-    pub fn judge(&self, attempt: &mut Attempt) {
-        self.limits.judge(attempt);
+    /// Compares what an attempt measured, and how long its commands took, with what that may be: a pass with a figure beyond its
+    /// limit becomes a failure, and each figure has its limit beside it.
+    ///
+    /// Returns the first command of the command log that took too long, as
+    /// [`CommandTimes::slowest`](crate::results::CommandTimes::slowest) has it.
+    pub fn judge(&self, attempt: &mut Attempt) -> Option<String> {
+        self.limits.judge(attempt)
     }
 
     /// Returns what the profile asks for, and the run does not have.

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::results::CommandTimes;
 use crate::results::Line;
 
 fn listed() -> Vec<Listed> {
@@ -123,6 +124,27 @@ fn a_mistake_is_refused_with_its_place() {
             "[[limits.health]]\nfield = \"AVSP\"\nmost = 1\nleast = 2",
             "4:9: nothing can be at most 1 and at least 2",
         ),
+        (
+            "[[limits.latency]]\ncommands = [\"asynchronous_event_request\"]\nat = \"max\"\nmost = \"1s\"",
+            "4:13: an Asynchronous Event Request takes as long as nothing happens",
+        ),
+        ("[[limits.figure]]\nname = \"iops\"", "4:8: `iops` has no limit"),
+        (
+            "[[limits.figure]]\nname = \"iops\"\nleast = 2\nmost = 1",
+            "4:8: nothing can be at most 1 and at least 2",
+        ),
+        (
+            "[[limits.figure]]\nname = \"iops\"\nleast = 1\ntests = [\"x*\"]",
+            "6:10: no test matches `x*`",
+        ),
+        (
+            "[[limits.figure]]\nname = \"iops\"\nleast = nan",
+            "4:8: the limit of `iops` is no number",
+        ),
+        (
+            "[[limits.figure]]\nname = \"a\"\nleast = 1\n[[limits.figure]]\nname = \"a\"\nmost = 9",
+            "7:8: `a` is limited twice",
+        ),
         ("seed = -1", "3:8: invalid value"),
         ("[tests]\ninclude = []", "the profile `mine` selects none of the 4 tests of this program"),
         ("[tests", "3:7: "),
@@ -134,7 +156,7 @@ fn a_mistake_is_refused_with_its_place() {
     let unknown = Profile::load("certified", &listed()).unwrap_err().to_string();
     assert_eq!(
         unknown,
-        "there is no profile `certified`; give one of smoke, default, full, certify, endurance, datacenter, or the path of a file"
+        "there is no profile `certified`; give one of smoke, default, full, certify, endurance, datacenter, or the path of a file; `profile` lists them"
     );
     let gone = Profile::load("./gone.toml", &listed()).unwrap_err().to_string();
     assert!(gone.starts_with("the profile ./gone.toml cannot be read: "), "{gone}");
@@ -177,6 +199,39 @@ fn a_figure_beyond_its_limit_fails_a_test_that_passed() {
     attempt.verdict = Verdict::ExpectedFail;
     limit("1us").judge(&mut attempt);
     assert_eq!(attempt.verdict, Verdict::ExpectedFail, "a waiver is not the limit's business");
+}
+
+#[test]
+fn what_the_command_log_has_is_judged_beside_what_workers_counted() {
+    let text = "[[limits.latency]]\ncommands = [\"read\", \"create_io_submission_queue\"]\nat = \"max\"\nmost = \"5us\"";
+    let profile = load(text).unwrap();
+    let times = |command: &str, longest: u64| CommandTimes {
+        command: command.to_owned(),
+        admin: command != "Read",
+        count: 1,
+        pending: 0,
+        latency: vec![(100.0, longest)],
+        limits: Vec::new(),
+        slowest: format!("{command} (a.rs:{longest})"),
+    };
+    let mut good = attempt(PASSED);
+    good.workers.clear();
+    good.commands = vec![times("Create I/O Submission Queue", 5_000), times("Read", 4_000)];
+    assert_eq!(profile.judge(&mut good), None);
+    assert_eq!((good.verdict, good.measured.len()), (Verdict::Pass, 0));
+    assert_eq!(good.commands[0].limits, [(100.0, 5_000)], "what it may be is beside it");
+
+    // The workers have 9,000 ns.
+    let mut slow = attempt(PASSED);
+    slow.commands = vec![times("Create I/O Submission Queue", 5_001), times("Read", 8_000)];
+    let found = profile.judge(&mut slow);
+    assert_eq!(found.as_deref(), Some("Read (a.rs:8000)"));
+    assert_eq!(slow.verdict, Verdict::Fail);
+    assert_eq!(
+        slow.message,
+        "read.max is 9000 ns, and may be 5000 ns; it was Read (a.rs:8000)\n\
+         create_io_submission_queue.max is 5001 ns, and may be 5000 ns; it was Create I/O Submission Queue (a.rs:5001)"
+    );
 }
 
 #[test]

@@ -34,6 +34,11 @@ impl Weights {
         Self { took_us, median_us }
     }
 
+    /// Returns how long a test took, in microseconds, if it is known.
+    pub(crate) fn took_us(&self, test: &str) -> Option<u64> {
+        self.took_us.get(test).copied()
+    }
+
     /// Returns what a test weighs, in microseconds; one that is not known weighs what half of the others do not reach.
     pub fn weight(&self, test: &str) -> u64 {
         let took = self.took_us.get(test).copied().unwrap_or(self.median_us);

@@ -26,7 +26,7 @@ fn strict(schema: &mut Value) {
     for kind in schema["oneOf"].as_array_mut().unwrap() {
         kind["unevaluatedProperties"] = false.into();
     }
-    let kinds = ["Run", "Device", "Planned", "Attempt", "Health", "Note", "End"];
+    let kinds = ["Run", "Device", "Planned", "Begin", "Attempt", "Health", "Note", "End"];
     for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
         // The kinds have a field more, `kind`, which is not theirs.
         if !kinds.contains(&&**name) && definition["type"] == "object" {
@@ -78,14 +78,20 @@ fn lines() -> Vec<Value> {
             "kind": "test", "device": 0, "test": "flush::a_flush", "area": "flush",
             "clause": "NVM 3.3.2", "file": "flush.rs", "line": 7
         }),
+        json!({"kind": "begin", "device": 0, "test": "flush::a_flush", "attempt": 1, "at_ms": 3}),
         json!({
             "kind": "attempt", "device": 0, "test": "flush::a_flush", "attempt": 1,
             "verdict": "ExpectedFail", "found": "Fail", "message": "no", "started_ms": 3, "took_us": 4,
             "waiver": waiver, "evidence": "evidence/flush.a_flush/attempt-1", "rerun": "nvme ...",
-            "measured": [{"name": "read.p99", "value": 1.5, "unit": "ns", "limit": 2.0}],
+            "measured": [{"name": "read.p99", "value": 1.5, "unit": "ns", "limit": 2.0, "at_least": 1.0}],
             "workers": [{
                 "name": "w", "commands": 1, "errors": 0, "iops": 1.0, "seconds": [1], "step_s": 1,
                 "latency": [["Read", [[50.0, 1000], [99.9, 2000]]]]
+            }],
+            "commands": [{
+                "command": "Identify", "admin": true, "count": 2, "pending": 1,
+                "latency": [[50.0, 1000], [100.0, 2000]], "limits": [[100.0, 3000]],
+                "slowest": "Identify cns=0x1 (flush.rs:9)"
             }]
         }),
         json!({"kind": "health", "device": 0, "when": "before", "values": {"power_cycles": 3}}),
@@ -126,10 +132,10 @@ fn what_is_unknown_or_missing_or_of_another_type_is_refused() {
         less[first] = json!({"an": "object"});
         assert_eq!(validator.is_valid(&less), first == "values", "{less}");
     }
-    let mut inner = lines().swap_remove(3);
+    let mut inner = lines().swap_remove(4);
     inner["waiver"]["severity"] = 3.into();
     assert!(!validator.is_valid(&inner));
-    inner = lines().swap_remove(3);
+    inner = lines().swap_remove(4);
     inner["verdict"] = "Perhaps".into();
     assert!(!validator.is_valid(&inner));
 }

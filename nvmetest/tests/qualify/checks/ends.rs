@@ -68,9 +68,12 @@ pub fn an_interruption_ends_the_test_and_what_is_missing_is_run_later() -> Resul
     assert!(results.notes.iter().all(|note| note.about != Subject::Lost), "{:?}", results.notes);
 
     assert!(ran.out.join("report.html").is_file());
+    assert!(!ran.out.join("evidence").exists(), "there is no evidence of what nobody has seen");
 
     let ran = bench.resume(&[])?.ends_with(0);
     assert_eq!(ran.verdict("outcomes::waits"), Verdict::Pass);
+    let lost = ran.results().notes.iter().any(|note| note.about == Subject::Lost);
+    assert!(!lost, "a test that the user ended took nothing down");
     Ok(())
 }
 

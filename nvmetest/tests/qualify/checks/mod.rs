@@ -3,6 +3,7 @@
 mod bisect;
 mod costs;
 mod ends;
+mod limits;
 mod modes;
 mod pools;
 mod processes;
@@ -52,9 +53,14 @@ pub fn all() -> Vec<Trial> {
         pools::a_matrix_runs_everything_everywhere,
         pools::identical_drives_share_the_tests,
         pools::drives_that_differ_do_not_share,
+        pools::what_a_lost_drive_leaves_the_other_takes_over,
+        resume::two_runs_do_not_write_the_same_results,
         pools::shards_have_each_test_once,
         resume::a_run_that_was_killed_goes_on,
         resume::a_run_does_not_go_on_as_another,
+        resume::who_takes_the_run_down_three_times_is_in_quarantine,
+        limits::a_command_beyond_its_limit_fails_its_test_and_is_shown,
+        limits::a_rate_below_its_limit_fails_its_test,
         ends::an_interruption_ends_the_test_and_what_is_missing_is_run_later,
         ends::a_second_interruption_ends_at_once_and_leaves_nothing,
         ends::a_full_disk_is_a_sentence_and_what_was_written_is_whole,

@@ -1,11 +1,13 @@
 //! Several devices in one run.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use libtest_mimic::Failed;
 use nvmetest::runner::Verdict;
 
 use super::Bench;
+use super::until;
 
 pub fn a_matrix_runs_everything_everywhere() -> Result<(), Failed> {
     let bench = Bench::new()?;
@@ -68,11 +70,35 @@ pub fn shards_have_each_test_once() -> Result<(), Failed> {
         let ran = bench.run(&["state::", "meetings::comes_after", "--shard", shard])?.ends_with(0);
         let results = ran.results();
         assert_eq!(results.runs[0].shard.map(|shard| shard.tests), Some(8));
+        let page = fs::read_to_string(ran.out.join("report.html"))?;
+        let (index, elsewhere) = (&shard[..1], 8 - results.planned.len());
+        let part = format!("This is shard {index} of 2: {elsewhere} tests are elsewhere");
+        assert!(page.contains(&part), "{part}");
         tests.extend(results.attempts.into_iter().map(|attempt| attempt.test));
     }
     tests.sort();
     assert_eq!(tests.len(), 8);
     tests.dedup();
     assert_eq!(tests.len(), 8);
+    Ok(())
+}
+
+pub fn what_a_lost_drive_leaves_the_other_takes_over() -> Result<(), Failed> {
+    let bench = Bench::new()?;
+    let devices = ["--device", "fake:opens=1", "--device", "fake:opens=1,msix=4"];
+    let tests = ["--pool", "shard", "kills_once", "is_let_go"];
+    let child = bench.command(&[&devices[..], &tests].concat()).spawn()?;
+    let path = bench.out().join("results.jsonl");
+    let text = || fs::read_to_string(&path).unwrap_or_default();
+    until("one drive is lost", || text().contains("is lost for good"));
+    fs::write(bench.folder.path().join("marks/go"), "")?;
+    let ran = bench.finish(child)?.ends_with(3);
+    let results = ran.results();
+    let attempts = results.attempts.iter().filter(|it| it.test == "deaths::kills_once");
+    let attempts: Vec<_> = attempts.map(|it| (it.device, it.verdict)).collect();
+    let [(lost, Verdict::DutLost), (other, Verdict::Pass)] = attempts[..] else {
+        panic!("{attempts:?}")
+    };
+    assert_ne!(lost, other);
     Ok(())
 }

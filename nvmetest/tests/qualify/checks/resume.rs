@@ -1,6 +1,9 @@
 //! Going on with a run.
 
+use std::os::unix::process::ExitStatusExt;
+
 use libtest_mimic::Failed;
+use nvmetest::results::Subject;
 use nvmetest::runner::Verdict;
 
 use super::Bench;
@@ -68,5 +71,51 @@ pub fn a_run_does_not_go_on_as_another() -> Result<(), Failed> {
     std::fs::write(&path, text.replace(hash, "0"))?;
     let ran = bench.resume(&[])?.ends_with(2);
     assert!(ran.stderr().contains("other tests than those of this program"), "{}", ran.stderr());
+    Ok(())
+}
+
+pub fn who_takes_the_run_down_three_times_is_in_quarantine() -> Result<(), Failed> {
+    let bench = Bench::new()?;
+    let child = bench.command(&["outages::"]).spawn()?;
+    let mut ran = bench.finish(child)?;
+    for losses in 0..3 {
+        assert_eq!(ran.output.status.signal(), Some(9), "{}", ran.stderr());
+        let results = ran.results();
+        let begun: Vec<_> = results.begun.iter().map(|it| (&*it.test, it.attempt)).collect();
+        assert_eq!(begun, [("outages::takes_the_run_down::first", 1)]);
+        let lost = results.notes.iter().filter(|note| note.about == Subject::Lost).count();
+        assert_eq!(lost, losses);
+        ran = bench.resume(&[])?;
+    }
+    let ran = ran.ends_with(1);
+    let verdicts: Vec<_> = ran.verdicts().into_iter().map(|(_, verdict)| verdict).collect();
+    assert_eq!(verdicts, [Verdict::Blocked, Verdict::Blocked, Verdict::Pass]);
+    let results = ran.results();
+    let note = results.notes.iter().find(|note| note.about == Subject::Quarantined);
+    let note = note.expect("it is noted");
+    assert!(note.text.contains("`takes_the_run_down` killed a device 3 times"), "{}", note.text);
+    assert!(ran.stdout().contains(&note.text), "{}", ran.stdout());
+    assert!(results.begun.is_empty());
+
+    // To go on once more counts nothing twice.
+    let ran = bench.resume(&[])?.ends_with(1);
+    assert_eq!(ran.results().notes.iter().filter(|it| it.about == Subject::Lost).count(), 3);
+    Ok(())
+}
+
+pub fn two_runs_do_not_write_the_same_results() -> Result<(), Failed> {
+    let bench = Bench::new()?;
+    let child = bench.command(&["is_let_go"]).spawn()?;
+    bench.wait_for("waits-to-go");
+    let second = bench.resume(&[])?.ends_with(2);
+    assert!(
+        second.stderr().contains("goes on in another process; wait for it"),
+        "{}",
+        second.stderr()
+    );
+    assert_eq!(second.stderr().lines().count(), 1, "{}", second.stderr());
+    std::fs::write(bench.folder.path().join("marks/go"), "")?;
+    let ran = bench.finish(child)?.ends_with(0);
+    assert_eq!(ran.results().runs.len(), 1, "the second left nothing");
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The soft controller in a process of its own.
 
+use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -13,27 +15,31 @@ use anyhow::ensure;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use tempfile::TempDir;
 
 use super::super::drive;
 use super::super::qemu::VFIO_USER;
+use super::super::store;
 use crate::parent_death;
 
 /// How much of its complaints is shown.
 const COMPLAINTS: u64 = 4096;
 
+/// What the socket is called in its folder. The path of the folder may be longer than that of a socket can be, so who uses it
+/// does that from within.
+const SOCKET: &str = "nvme.sock";
+
 /// A soft controller that serves a socket, and ends with this value.
 pub struct Soft {
     process: Child,
-    folder: TempDir,
+    /// The folder of the socket. It has the name of the run: what a run leaves that is killed, the next one finds.
+    folder: PathBuf,
 }
 
 impl Soft {
-    pub fn start(binary: &Path, options: &str) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let socket = folder.path().join("nvme.sock");
+    pub fn start(binary: &Path, options: &str, run: &str) -> anyhow::Result<Self> {
+        let folder = store::empty(&format!("socket/{run}"))?;
         let mut command = parent_death::command(binary);
-        command.arg("--socket").arg(&socket).arg(options);
+        command.current_dir(&folder).args(["--socket", SOCKET, options]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let process = command.spawn().context("the soft controller does not start")?;
         let mut soft = Self { process, folder };
@@ -54,10 +60,10 @@ impl Soft {
             "driver": VFIO_USER,
             "id": drive::ID,
             "bus": drive::PORT,
-            "socket": { "type": "unix", "path": self.folder.path().join("nvme.sock") },
+            "socket": { "type": "unix", "path": SOCKET },
         });
         drive::add_port(qemu);
-        qemu.arg("-device").arg(device.to_string());
+        qemu.current_dir(&self.folder).arg("-device").arg(device.to_string());
     }
 
     /// Ends it. Returns what it complained of, which should be nothing.
@@ -81,5 +87,6 @@ impl Drop for Soft {
         // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -14,7 +14,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Filter;
-use super::Input;
 use super::ToolError;
 use super::output;
 use crate::cmdlog::Outcome;
@@ -247,19 +246,15 @@ impl JsonGroup {
 
 impl StatsArguments {
     pub(super) fn run(self) -> Result<ExitCode, ToolError> {
-        let mut input = Input::open(&self.log)?;
-        let mut stats = Stats::default();
-        self.filter.select(&mut input).for_each(|record| stats.add(&record));
-        let with_bars = io::stdout().is_terminal();
-        output::print(|output| match self.json {
-            true => {
+        output::of_log(&self.log, |input, output| {
+            let mut stats = Stats::default();
+            self.filter.select(input).for_each(|record| stats.add(&record));
+            if self.json {
                 serde_json::to_writer_pretty(&mut *output, &stats.json())?;
-                writeln!(output)
+                return writeln!(output);
             }
-            false => write!(output, "{}", stats.text(with_bars)),
-        })?;
-        input.print_note();
-        Ok(ExitCode::SUCCESS)
+            write!(output, "{}", stats.text(io::stdout().is_terminal()))
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! `run`: the qualification itself.
 
+mod resume;
+
 use std::fs;
-use std::io;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,12 +21,9 @@ use super::engine::Selection;
 use super::engine::listed;
 use super::engine::run_job;
 use super::main::Program;
-use super::main::earlier_run;
 use super::profile::Profile;
-use super::profile::SHIPPED;
 use super::shard::Shard;
 use super::shard::Weights;
-use crate::results;
 use crate::results::Mode;
 use crate::results::Results;
 use crate::runner::arguments::memory;
@@ -52,7 +49,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// What to run, and what has to come of it: a profile that is shipped, or a file; `list` lists them
+    /// What to run, and what has to come of it: a profile that is shipped, or a file; the subcommand `profile` lists them
     #[arg(long, value_name = "PROFILE", default_value = "default")]
     profile: String,
 
@@ -149,11 +146,6 @@ impl From<ModeName> for Mode {
 
 impl Run {
     pub(super) fn run(self, program: &Program<'_>) -> Result<ExitCode, SetupError> {
-        if self.profile == "list" {
-            // A reader that went away has seen enough.
-            let _ = io::stdout().write_all(profiles().as_bytes());
-            return Ok(ExitCode::SUCCESS);
-        }
         let bisect = self.bisect.clone();
         let job = match (&self.out, &self.resume) {
             (_, Some(folder)) => {
@@ -172,68 +164,6 @@ impl Run {
             Some(test) => bisect::run(&job, &test),
             None => run_job(&job),
         }
-    }
-
-    /// What is left of the run in `folder`.
-    fn resumed(self, program: &Program<'_>, folder: PathBuf) -> Result<Job, SetupError> {
-        let results = Results::read(&folder.join(FILE))?;
-        let [first, ..] = &results.runs[..] else {
-            return Err(SetupError::new(format!("there is no run in {}", folder.display())));
-        };
-        let earlier = earlier_run(&first.command).ok_or_else(|| {
-            let command = first.command.join(" ");
-            SetupError::new(format!(
-                "the run in {} was started in a way that this program does not know: {command}",
-                folder.display()
-            ))
-        })?;
-        self.agrees_with(&earlier, first)?;
-        let devices = results.devices.values().map(|device| device.uri.parse());
-        let earlier = Self {
-            devices: devices.collect::<Result<_, _>>()?,
-            seed: Some(first.seed),
-            quiet: self.quiet,
-            ..earlier
-        };
-        let mut job = earlier.job(program, folder)?;
-        if job.plan.suite().hash != first.suite.hash {
-            return Err(SetupError::new(format!(
-                "the run was begun with other tests than those of this program (suite {} and not {}); go on with the program that began it, or begin another run",
-                first.suite.hash,
-                job.plan.suite().hash
-            )));
-        }
-        job.earlier = Some(results);
-        Ok(job)
-    }
-
-    /// Fails if this asks for something else than what the run in the folder was told.
-    fn agrees_with(&self, earlier: &Self, run: &results::Run) -> Result<(), SetupError> {
-        let differs = |what: &str, now: String, then: String| {
-            Err(SetupError::new(format!(
-                "the {what} is {now} now, and the run began with {then}; leave it out, or begin another run"
-            )))
-        };
-        if let Some(seed) = self.seed.filter(|seed| *seed != run.seed) {
-            return differs("seed", seed.to_string(), run.seed.to_string());
-        }
-        let mode = self.mode.map(Mode::from).filter(|mode| *mode != run.mode);
-        if let Some(mode) = mode {
-            return differs("mode", format!("{mode:?}"), format!("{:?}", run.mode));
-        }
-        if !self.devices.is_empty() && self.devices != earlier.devices {
-            let text = |devices: &[DeviceUri]| {
-                let devices: Vec<String> = devices.iter().map(ToString::to_string).collect();
-                devices.join(" ")
-            };
-            return differs("device", text(&self.devices), text(&earlier.devices));
-        }
-        if !self.filters.is_empty() || !self.skip.is_empty() {
-            return Err(SetupError::new(
-                "a run goes on with the tests that it began with; give no filter with `--resume`",
-            ));
-        }
-        Ok(())
     }
 
     fn job(self, program: &Program<'_>, out: PathBuf) -> Result<Job, SetupError> {
@@ -306,11 +236,6 @@ fn newest_beside(out: &Path) -> Option<Weights> {
     let (_, newest) = dated.max()?;
     // If it is no use, it is not used.
     Results::read(&newest).ok().map(|results| Weights::of(&results))
-}
-
-/// The profiles that are shipped, one a line.
-fn profiles() -> String {
-    SHIPPED.iter().map(|it| format!("{:12} {}\n", it.name, it.title())).collect()
 }
 
 /// The devices of the command line, or those of the environment, or the soft controller.
