@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 
 use nvmetest::prelude::*;
 use nvmetest::spec::pci::{
-    self, Bar, CapabilityId, DeviceCapabilities, DeviceControl, MsixControl, MsixLocation, Pmcsr,
-    PowerManagementCapabilities, PowerState, express, msix, offset, power,
+    self, Bar, CapabilityId, DeviceCapabilities, DeviceControl, ExpressCapabilities, MsiControl,
+    MsixControl, MsixLocation, Pmcsr, PowerManagementCapabilities, PowerState, express, msi, msix,
+    offset, power,
 };
 use nvmetest::spec::property::ShutdownStatus;
 use nvmetest::spec::{Cc, Property, doorbell};
@@ -108,6 +109,43 @@ fn the_list_of_capabilities_is_well_formed(nvme: &Controller) -> Result {
     }
     assert!(!seen.is_empty());
     Ok(())
+}
+
+/// Each capability has its bytes for itself.
+#[nvme_test(spec = "PCIe 7.5.1.1.11")]
+fn no_capability_reaches_into_another(nvme: &Controller) -> Result {
+    let pci = nvme.pci();
+    let mut capabilities = pci.capabilities()?;
+    capabilities.sort_by_key(|&(_, at)| at);
+    for (&(id, at), &(next, next_at)) in capabilities.iter().zip(capabilities.iter().skip(1)) {
+        let (id, next) = (CapabilityId(id), CapabilityId(next));
+        let end = at + length_of_capability(pci, id, at)?;
+        assert!(
+            end <= next_at,
+            "{id} at {at:#04x} ends at {end:#04x}, and {next} is at {next_at:#04x}"
+        );
+    }
+    Ok(())
+}
+
+/// How many bytes a capability has at least.
+fn length_of_capability(pci: PciFunction<'_>, id: CapabilityId, at: u16) -> Result<u16> {
+    Ok(match id {
+        CapabilityId::POWER_MANAGEMENT => 8,
+        CapabilityId::PCI_EXPRESS => {
+            let version = ExpressCapabilities::from(pci.read16(at + express::CAPABILITIES)?);
+            // To Link Status, or to Link Status 2; what follows is that of slots.
+            if version.version() < 2 { 0x14 } else { 0x34 }
+        }
+        CapabilityId::MSI => {
+            let control = MsiControl::from(pci.read16(at + msi::CONTROL)?);
+            let plain = if control.wide() { 0x0e } else { 0x0a };
+            control.pending_bits().map_or(plain, |register| register + 4)
+        }
+        CapabilityId::MSI_X => 12,
+        // An identifier, and where the next one is.
+        _ => 2,
+    })
 }
 
 /// The capabilities that every NVMe function has are there.
