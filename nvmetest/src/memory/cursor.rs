@@ -18,14 +18,14 @@ pub(crate) struct Cursor<const N: usize> {
 impl<const N: usize> Cursor<N> {
     /// Begins with the first entry.
     pub(crate) fn new(longs: Longs<N>) -> Self {
-        let entry = NonNull::from(longs.at(0));
+        let entry = longs.first();
         Self { longs, entry, index: 0 }
     }
 
     /// The entry where it is.
     #[inline(always)]
     pub(crate) fn entry(&self) -> &[AtomicU64; N] {
-        // SAFETY: It is a reference that `longs` gave, to memory that `longs` keeps where it is.
+        // SAFETY: It is one of the entries of `longs`, which keeps them where they are.
         unsafe { self.entry.as_ref() }
     }
 
@@ -51,7 +51,7 @@ impl<const N: usize> Cursor<N> {
             return true;
         }
         self.index += 1;
-        // SAFETY: It was not the last of the entries of `longs`, which stand one behind the other: this is the next one.
+        // SAFETY: It was not the last of the entries of `longs`, which stand one behind the other, and whose first pointer is good for them all: this is the next one.
         self.entry = unsafe { self.entry.add(1) };
         false
     }
@@ -59,7 +59,7 @@ impl<const N: usize> Cursor<N> {
     /// Goes to the first entry.
     #[inline(always)]
     fn begin(&mut self) {
-        self.entry = NonNull::from(self.longs.at(0));
+        self.entry = self.longs.first();
         self.index = 0;
     }
 }

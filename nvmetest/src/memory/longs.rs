@@ -53,6 +53,12 @@ impl<const N: usize> Longs<N> {
         self.last
     }
 
+    /// Where the first entry is: a pointer that is good for all of them, as one from a reference to an entry is not.
+    #[inline(always)]
+    pub(super) fn first(&self) -> NonNull<[AtomicU64; N]> {
+        self.first
+    }
+
     /// Returns an entry.
     ///
     /// # Panics
