@@ -6,6 +6,7 @@ use super::LIMIT;
 use super::flush_and_wait;
 use super::queue;
 use super::settle;
+use super::settled;
 use super::wait_for;
 
 /// A vector that is masked does not signal; its interrupt is pending, and comes once when the mask goes.
@@ -14,10 +15,7 @@ fn a_masked_vector_is_pending_and_signals_when_it_is_unmasked(
     nvme: &Controller,
     ns: Namespace,
 ) -> Result {
-    let interrupts = nvme.interrupts(2)?;
-    let q = queue(nvme, 8, Some(1))?;
-    ns.flush().run(&q)?;
-    settle(&interrupts, 2);
+    let (interrupts, q) = settled(nvme, &ns)?;
     for _ in 0..5 {
         interrupts.mask(1)?;
         assert!(!interrupts.is_pending(1)?, "there was no completion since the last interrupt");
@@ -52,10 +50,7 @@ fn a_mask_is_that_of_one_vector(nvme: &Controller, ns: Namespace) -> Result {
 /// A mask without a completion leaves nothing pending.
 #[nvme_test(spec = "PCIe 7.7.2.9", requires(super::TWO_VECTORS))]
 fn nothing_is_pending_without_a_completion(nvme: &Controller, ns: Namespace) -> Result {
-    let interrupts = nvme.interrupts(2)?;
-    let q = queue(nvme, 8, Some(1))?;
-    ns.flush().run(&q)?;
-    settle(&interrupts, 2);
+    let (interrupts, _q) = settled(nvme, &ns)?;
     for _ in 0..10 {
         interrupts.mask(1)?;
         assert!(!interrupts.is_pending(1)?);
@@ -68,10 +63,7 @@ fn nothing_is_pending_without_a_completion(nvme: &Controller, ns: Namespace) -> 
 /// Function Mask holds back a vector that is not masked itself, and its interrupt comes when it goes.
 #[nvme_test(spec = "PCIe 7.7.2.2", requires(super::TWO_VECTORS))]
 fn function_mask_holds_a_vector_back(nvme: &Controller, ns: Namespace) -> Result {
-    let interrupts = nvme.interrupts(2)?;
-    let q = queue(nvme, 8, Some(1))?;
-    ns.flush().run(&q)?;
-    settle(&interrupts, 2);
+    let (interrupts, q) = settled(nvme, &ns)?;
     interrupts.mask_function()?;
     q.scope(|io| {
         let flush = ns.flush().submit(io);

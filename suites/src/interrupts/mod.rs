@@ -195,14 +195,28 @@ fn vectors(nvme: &Controller, most: u16) -> u16 {
     nvme.capabilities().transport.vectors().min(queues.saturating_add(1)).min(most)
 }
 
-fn queue(nvme: &Controller, entries: u32, vector: Option<u16>) -> Result<Qpair<'_>> {
+/// Two vectors, and a queue whose completions signal vector 1; it has had one, and all that was to be signalled was.
+fn settled<'c>(nvme: &'c Controller, ns: &Namespace) -> Result<(Interrupts<'c>, Qpair<'c>)> {
+    let interrupts = nvme.interrupts(2)?;
+    let q = queue(nvme, 8, Some(1))?;
+    ns.flush().run(&q)?;
+    settle(&interrupts, 2);
+    Ok((interrupts, q))
+}
+
+pub(crate) fn queue(nvme: &Controller, entries: u32, vector: Option<u16>) -> Result<Qpair<'_>> {
     let entries = entries.min(nvme.capabilities().cap.max_queue_entries());
     nvme.qpair_with(SqOptions { entries, priority: 0 }, CqOptions { entries, vector })
 }
 
 /// Has one completion in the queue, and waits for its interrupt before anybody takes it: of an entry that was taken already
 /// a controller need not tell.
-fn flush_and_wait(interrupts: &Interrupts, vector: u16, ns: &Namespace, q: &Qpair) -> Result {
+pub(crate) fn flush_and_wait(
+    interrupts: &Interrupts,
+    vector: u16,
+    ns: &Namespace,
+    q: &Qpair,
+) -> Result {
     interrupts.take(vector);
     q.scope(|io| {
         let flush = ns.flush().submit(io);

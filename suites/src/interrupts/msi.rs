@@ -5,8 +5,8 @@ use nvmetest::prelude::*;
 use nvmetest::spec::Property;
 use nvmetest::spec::pci::{CapabilityId, MsiControl, msi};
 
-use super::queue;
 use super::settle;
+use super::settled;
 use super::wait_for;
 
 /// The bit of vector 1 in INTMS and INTMC.
@@ -59,10 +59,7 @@ fn a_vector_that_was_not_allocated_is_refused(nvme: &Controller, #[case] count: 
 /// While INTMS masks a vector, its message is neither sent nor pending; INTMC has it sent.
 #[nvme_test(spec = "PCIe transport 3.5.1", requires(super::TWO_VECTORS, MSI))]
 fn intms_holds_a_message_back_and_intmc_has_it_sent(nvme: &Controller, ns: Namespace) -> Result {
-    let interrupts = nvme.interrupts(2)?;
-    let q = queue(nvme, 8, Some(1))?;
-    ns.flush().run(&q)?;
-    settle(&interrupts, 2);
+    let (interrupts, q) = settled(nvme, &ns)?;
     for _ in 0..3 {
         q.scope(|io| {
             let (flush, fired, is_pending) = while_masked(nvme, || {
@@ -87,10 +84,7 @@ fn what_was_taken_while_intms_masked_it_is_not_signalled(
     nvme: &Controller,
     ns: Namespace,
 ) -> Result {
-    let interrupts = nvme.interrupts(2)?;
-    let q = queue(nvme, 8, Some(1))?;
-    ns.flush().run(&q)?;
-    settle(&interrupts, 2);
+    let (interrupts, q) = settled(nvme, &ns)?;
     for _ in 0..3 {
         while_masked(nvme, || {
             ns.flush().run(&q)?;

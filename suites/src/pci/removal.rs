@@ -1,18 +1,15 @@
 //! The kernel forgets the function, as if it had been pulled, and finds it again on its bus.
 
-use std::time::Duration;
-
 use nvmetest::prelude::*;
 use nvmetest::spec::Property;
 use nvmetest::spec::pci::{Command, offset};
-use nvmetest::{CqOptions, SqOptions};
+
+use crate::interrupts::flush_and_wait;
+use crate::interrupts::queue;
 
 use super::data_survives;
 use super::io_queues_are_deleted;
 use super::properties_are_clear;
-
-/// How long an interrupt may take.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// A function that is found again is disabled, and its properties are as after a reset.
 #[nvme_test(spec = "Base 3.7.2", requires(REMOVAL))]
@@ -55,14 +52,7 @@ fn the_same_function_is_found_each_time(nvme: &mut Controller) -> Result {
             continue;
         }
         let interrupts = nvme.interrupts(2)?;
-        let (sq, cq) =
-            (SqOptions { entries: 4, priority: 0 }, CqOptions { entries: 4, vector: Some(1) });
-        let q = nvme.qpair_with(sq, cq)?;
-        q.scope(|io| {
-            let flush = ns.flush().submit(io);
-            interrupts.wait(1, LIMIT)?;
-            flush.wait()
-        })?;
+        flush_and_wait(&interrupts, 1, &ns, &queue(nvme, 4, Some(1))?)?;
     }
     Ok(())
 }
