@@ -91,37 +91,16 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
-    use zerocopy::FromZeros;
-
     use super::*;
     use crate::spec::Cap;
-    use crate::spec::IdentifyController;
     use crate::spec::Vs;
     use crate::spec::identify::Fna;
     use crate::spec::identify::Oacs;
     use crate::spec::identify::Oncs;
     use crate::spec::identify::Vwc;
-    use crate::transport::Abilities;
-    use crate::transport::DmaModel;
 
     fn nothing() -> Capabilities {
-        let transport = Abilities {
-            dma: DmaModel::Fixed,
-            iova: 0..0,
-            revokes: false,
-            dma_faults: false,
-            function_reset: false,
-            hot_reset: false,
-            power_cycles: false,
-            retrains_link: false,
-            removes: false,
-            terminates: false,
-            msix_vectors: 0,
-            msi_vectors: 0,
-            intx: false,
-        };
-        let controller = Box::new(IdentifyController::new_zeroed());
-        Capabilities { cap: Cap::new(), vs: Vs::V1_4, controller, transport }
+        Capabilities { vs: Vs::V1_4, ..Capabilities::unknown(Cap::new()) }
     }
 
     fn has(capability: &Capability, change: impl FnOnce(&mut Capabilities)) -> bool {

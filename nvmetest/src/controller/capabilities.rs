@@ -35,7 +35,7 @@ impl Capabilities {
     }
 
     /// What is known before the controller was asked.
-    pub(super) fn unknown(cap: Cap) -> Self {
+    pub(crate) fn unknown(cap: Cap) -> Self {
         let transport = Abilities {
             dma: crate::transport::DmaModel::PerBuffer,
             iova: 0..0,

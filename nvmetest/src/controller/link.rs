@@ -20,10 +20,7 @@ impl PciFunction<'_> {
     /// Fails as `run` does, and with [`Error::NotApplicable`] if the function has no PCI Express capability, or if the way to the
     /// device does not let the host write the register, as VFIO does not unless who runs is root.
     pub fn with_aspm<T>(&self, aspm: u8, run: impl FnOnce() -> Result<T>) -> Result<T> {
-        let missing =
-            || Error::NotApplicable("the function has no PCI Express capability".to_owned());
-        let capability = self.capability(CapabilityId::PCI_EXPRESS.0)?.ok_or_else(missing)?;
-        let register = capability + express::LINK_CONTROL;
+        let register = self.express_capability()? + express::LINK_CONTROL;
         let before = PutBack::of::<2>(self.function(), register)?;
         let control = LinkControl::from(self.read16(register)?).with_aspm(aspm & 0b11);
         self.function().write_config(register, &u16::from(control).to_le_bytes())?;
@@ -35,6 +32,7 @@ impl PciFunction<'_> {
         before.now()?;
         done
     }
+
     /// Has the port above train the link again (PCIe 7.5.3.7), waits until it has, and returns what the function says of the link
     /// then. Nothing is reset: what is in flight goes on.
     ///
@@ -43,10 +41,14 @@ impl PciFunction<'_> {
     /// Fails if no such port can be reached ([`RETRAIN_LINK`](crate::capability::RETRAIN_LINK)), if the training does not end
     /// within a second, and if the function has no PCI Express capability.
     pub fn retrain_link(&self) -> Result<LinkStatus> {
+        let register = self.express_capability()? + express::LINK_STATUS;
+        self.function().retrain_link()?;
+        Ok(LinkStatus::from(self.read16(register)?))
+    }
+
+    fn express_capability(&self) -> Result<u16> {
         let missing =
             || Error::NotApplicable("the function has no PCI Express capability".to_owned());
-        let capability = self.capability(CapabilityId::PCI_EXPRESS.0)?.ok_or_else(missing)?;
-        self.function().retrain_link()?;
-        Ok(LinkStatus::from(self.read16(capability + express::LINK_STATUS)?))
+        self.capability(CapabilityId::PCI_EXPRESS.0)?.ok_or_else(missing)
     }
 }
