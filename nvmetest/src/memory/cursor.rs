@@ -51,7 +51,8 @@ impl<const N: usize> Cursor<N> {
             return true;
         }
         self.index += 1;
-        // SAFETY: It was not the last of the entries of `longs`, which stand one behind the other, and whose first pointer is good for them all: this is the next one.
+        // SAFETY: It was not the last of the entries of `longs`, which stand one behind the other, and whose first pointer is
+        // good for them all: this is the next one.
         self.entry = unsafe { self.entry.add(1) };
         false
     }

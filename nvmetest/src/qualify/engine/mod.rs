@@ -1,9 +1,9 @@
 //! The engine of a run: one coordinator, and a process for each device.
 //!
 //! `plan` says which tests there are, `coordinator` has the devices run them (`beginning`, `verdicts`, `losses` and `ending` are parts of
-//! it), `lane` is what it knows of one device, `record` is what it writes, `done` what an earlier part of the run did, `drives` whether they are the right ones, `signals` is
-//! who interrupts it, `times` how long
-//! commands took, `terminal` what a person sees of it meanwhile, and `summary` what is said at the end.
+//! it), `lane` is what it knows of one device, `drives` whether the devices are the right ones, `record` is what it writes, `done` what
+//! an earlier part of the run did, `times` how long commands took, `signals` is who interrupts it, `terminal` what a person sees of it
+//! meanwhile, and `summary` what is said at the end.
 
 mod beginning;
 mod coordinator;

@@ -31,9 +31,7 @@ impl Vectors {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, OwnedFd>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Vectors {
     /// The number of vectors up to the last that signals somebody.
     fn count(&self) -> u16 {
         self.lock().keys().next_back().map_or(0, |last| last + 1)
