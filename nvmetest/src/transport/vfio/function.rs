@@ -302,7 +302,7 @@ impl Vfio {
     }
 
     /// Takes all memory from the device, and then says that it is lost.
-    fn lose(&self, how: &str) -> TransportResult {
+    pub(super) fn lose(&self, how: &str) -> TransportResult {
         if let Some(opened) = self.now_opened()
             && let Err(why) = self.mappings.take_all(opened.device.memory())
         {

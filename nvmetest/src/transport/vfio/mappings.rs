@@ -49,12 +49,17 @@ impl Mappings {
         Ok(())
     }
 
-    /// Maps all that was mapped for a device that is opened again. What it was mapped by before is gone.
+    /// Maps all that was mapped for a device that is opened again. What it was mapped by before is gone. After a failure, what
+    /// was not mapped again is mapped no more.
     pub(super) fn map_again(&self, ops: &dyn VfioOps) -> Result<(), String> {
-        let mapped = self.lock();
-        for (&iova, &memory) in mapped.iter().flatten() {
+        let mut state = self.lock();
+        let Some(mapped) = &mut *state else { return Ok(()) };
+        for (&iova, &memory) in &*mapped {
             // SAFETY: Whoever had it mapped has promised that it stays until it is unmapped, which it was not.
-            unsafe { map(ops, iova, memory) }?;
+            if let Err(why) = unsafe { map(ops, iova, memory) } {
+                mapped.split_off(&iova);
+                return Err(why);
+            }
         }
         Ok(())
     }
@@ -134,7 +139,56 @@ fn reason(error: &VfioError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::any::Any;
+
     use super::*;
+
+    /// The IOMMU, which has room for so many mappings.
+    struct Iommu {
+        room: usize,
+        mapped: Mutex<Vec<u64>>,
+    }
+
+    impl VfioOps for Iommu {
+        unsafe fn vfio_dma_map(&self, iova: u64, _: usize, _: *mut u8) -> vfio_ioctls::Result<()> {
+            let mut mapped = self.mapped.lock().unwrap();
+            if mapped.len() == self.room {
+                let full = std::io::Error::from_raw_os_error(Errno::ENOSPC as i32);
+                return Err(VfioError::IommuDmaMap(full.into()));
+            }
+            mapped.push(iova);
+            Ok(())
+        }
+
+        fn vfio_dma_unmap(&self, iova: u64, _: usize) -> vfio_ioctls::Result<()> {
+            let mut mapped = self.mapped.lock().unwrap();
+            let place = mapped.iter().position(|it| *it == iova).expect("it is mapped");
+            mapped.remove(place);
+            Ok(())
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_mapped_again_is_taken_from_nobody_and_the_rest_is_taken() {
+        let iommu = |room| Iommu { room, mapped: Mutex::default() };
+        let (before, after) = (iommu(9), iommu(2));
+        let mappings = Mappings::new();
+        for iova in [0x1000, 0x2000, 0x3000, 0x4000] {
+            let memory = Mapped { len: 0x1000, host: 0x10_0000 };
+            // SAFETY: Nothing is mapped by what stands for an IOMMU here.
+            unsafe { map(&before, iova, memory) }.unwrap();
+            mappings.lock().as_mut().unwrap().insert(iova, memory);
+        }
+        let why = mappings.map_again(&after).unwrap_err();
+        assert!(why.contains("dma_entry_limit"), "{why}");
+        assert_eq!(*after.mapped.lock().unwrap(), [0x1000, 0x2000]);
+        mappings.take_all(&after).unwrap();
+        assert!(after.mapped.lock().unwrap().is_empty());
+    }
 
     #[test]
     fn a_mapping_that_fails_for_want_of_memory_names_the_limit() {

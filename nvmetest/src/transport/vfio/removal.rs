@@ -24,6 +24,9 @@ impl Vfio {
     /// The kernel waits for all who have the function open, and a mapping has: so the registers are withdrawn first, and who
     /// writes to them meanwhile reaches nobody. What was mapped for the function stays in the arena, and is out of its reach
     /// until it is mapped again at the same addresses.
+    ///
+    /// As long as a mapping may have the function open, the kernel has what was mapped for it: so whatever fails while the
+    /// registers are mapped is a loss like any other, with the function open, and memory is taken from it.
     pub(super) fn remove_and_find(&self) -> TransportResult {
         const WHAT: &str = "removal and rescan";
         self.check_not_lost()?;
@@ -32,33 +35,36 @@ impl Vfio {
             let why = "this user may not write to `remove` and `rescan` in sysfs, and to `drivers_autoprobe`: run as root";
             return Err(self.unsupported(WHAT.to_owned(), why.to_owned()));
         }
-        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         self.answers.store(false, Ordering::Relaxed);
+        if let Err(error) = self.bar.withdraw(self.doorbells.as_ref()) {
+            return self.lose(&format!("its registers could not be withdrawn: {error}"));
+        }
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         let deadline = Instant::now() + LIMIT;
-        let withdrawn = self.bar.withdraw(self.doorbells.as_ref());
         self.vectors.forget();
         // Its addresses are gone with it.
         close(opened.take());
-        let found = withdrawn
-            .map_err(|error| format!("its registers could not be withdrawn: {error}"))
-            .and_then(|()| beside.remove_and_rescan(deadline))
-            .and_then(|()| self.open_again(deadline));
-        match found {
-            Ok(again) => *opened = Some(Arc::new(again)),
+        let found = beside.remove_and_rescan(deadline).and_then(|()| self.open_again(deadline));
+        let again = match found {
+            Ok(again) => &*opened.insert(Arc::new(again)),
             Err(why) => {
                 self.mappings.forget();
                 let _ = self.lost.set(format!("it was removed, and did not come back: {why}"));
                 return self.check_not_lost();
             }
-        }
+        };
+        let given_back = self.give_back(&again.device);
         drop((opened, beside));
+        if let Err(why) = given_back {
+            return self.lose(&format!("it was removed, and cannot be used again: {why}"));
+        }
         let deadline = Instant::now() + RESET_LIMIT;
         self.wait_until(deadline, WHAT, || self.is_present())?;
         self.arm()?;
         self.wait_until_disabled(deadline, WHAT)
     }
 
-    /// Opens the function as it was opened before, with all that was mapped.
+    /// Opens the function as it was opened before; nothing is mapped yet.
     fn open_again(&self, deadline: Instant) -> Result<Opened, String> {
         let device = loop {
             let place = Host::this().find(self.address, self.options.way);
@@ -72,14 +78,18 @@ impl Vfio {
                 Err(why) => return Err(why),
             }
         };
-        let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-        self.bar
-            .put_back(&device, self.doorbells.as_ref())
-            .map_err(failed("its registers cannot be mapped again"))?;
-        self.mappings.map_again(device.memory())?;
-        let notices = Notices::ask_for(&device)
-            .map_err(failed("the kernel does not take eventfds for its notices"))?;
+        let notices = Notices::ask_for(&device).map_err(|error| {
+            format!("the kernel does not take eventfds for its notices: {error}")
+        })?;
         Ok(Opened { notices, device })
+    }
+
+    /// Maps for the function, which was opened again, all that was mapped for it, and its registers.
+    fn give_back(&self, device: &Device) -> Result<(), String> {
+        self.mappings.map_again(device.memory())?;
+        self.bar
+            .put_back(device, self.doorbells.as_ref())
+            .map_err(|error| format!("its registers cannot be mapped again: {error}"))
     }
 }
 
