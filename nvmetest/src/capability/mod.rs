@@ -98,6 +98,7 @@ mod tests {
     use crate::spec::identify::Oacs;
     use crate::spec::identify::Oncs;
     use crate::spec::identify::Vwc;
+    use crate::transport::PortAbove;
 
     fn nothing() -> Capabilities {
         Capabilities { vs: Vs::V1_4, ..Capabilities::unknown(Cap::new()) }
@@ -167,7 +168,7 @@ mod tests {
 
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
         assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
-        assert!(has(&RETRAIN_LINK, |c| c.transport.retrains_link = true));
+        assert!(has(&RETRAIN_LINK, |c| c.transport.port = PortAbove::Programmable));
         assert!(has(&REMOVAL, |c| c.transport.removes = true));
         assert!(has(&INTX, |c| c.transport.intx = true));
         assert!(has(&MSIX, |c| c.transport.msix_vectors = 1));

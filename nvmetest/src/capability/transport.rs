@@ -2,6 +2,7 @@
 
 use super::Capability;
 use super::Presence;
+use crate::transport::PortAbove;
 
 /// Function Level Reset, or what the transport has for it (PCIe 6.6.2).
 pub static FUNCTION_LEVEL_RESET: Capability = Capability {
@@ -24,7 +25,7 @@ pub static RETRAIN_LINK: Capability = Capability {
     name: "a port above that the host can program",
     field: "Retrain Link in the port that the device is plugged into, over this transport",
     clause: "PCIe 7.5.3.7",
-    probe: |capabilities| possible(capabilities.transport.retrains_link),
+    probe: |capabilities| possible(capabilities.transport.port == PortAbove::Programmable),
 };
 
 /// The host's kernel can forget the function, and find it again on its bus.

@@ -44,7 +44,7 @@ impl Capabilities {
             function_reset: false,
             hot_reset: false,
             power_cycles: false,
-            retrains_link: false,
+            port: crate::transport::PortAbove::Absent,
             removes: false,
             terminates: false,
             msix_vectors: 0,

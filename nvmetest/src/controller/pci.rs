@@ -6,19 +6,18 @@ use crate::Error;
 use crate::Result;
 use crate::spec::pci;
 use crate::spec::pci::CapabilityId;
-use crate::spec::pci::ExtendedCapabilityHeader;
 use crate::spec::pci::ExtendedCapabilityId;
 use crate::spec::pci::MsiControl;
 use crate::spec::pci::MsixControl;
 use crate::spec::pci::MsixLocation;
 use crate::spec::pci::MsixTableEntry;
 use crate::spec::pci::header::CONFIG_SIZE;
-use crate::spec::pci::header::EXTENDED_CONFIG_SIZE;
 use crate::spec::pci::msi;
 use crate::spec::pci::msix;
 use crate::spec::pci::offset;
 use crate::transport::Function;
 use crate::transport::TransportError;
+use crate::transport::capability_list;
 
 use super::Controller;
 
@@ -55,6 +54,12 @@ impl Controller {
     /// Returns the PCI function.
     pub fn pci(&self) -> PciFunction<'_> {
         PciFunction { controller: self }
+    }
+}
+
+impl<'c> PciFunction<'c> {
+    pub(super) fn function(&self) -> &'c dyn Function {
+        &**self.controller.function()
     }
 }
 
@@ -183,24 +188,10 @@ impl PciFunction<'_> {
     ///
     /// Fails if the device cannot be reached.
     pub fn extended_capabilities(&self) -> Result<Vec<(ExtendedCapabilityId, u8, u16)>> {
-        const MOST: usize = (EXTENDED_CONFIG_SIZE - CONFIG_SIZE) as usize / 8;
-        let mut found = Vec::new();
-        let mut at = offset::EXTENDED_CAPABILITIES;
-        while (offset::EXTENDED_CAPABILITIES..=EXTENDED_CONFIG_SIZE - 4).contains(&at)
-            && found.len() < MOST
-        {
-            let header = match self.read32(at) {
-                Err(Error::Transport(TransportError::Unsupported { .. })) => break,
-                other => ExtendedCapabilityHeader::from(other?),
-            };
-            // Zeroes stand where there is none, and ones where there is no such configuration space.
-            if matches!(u32::from(header), 0 | u32::MAX) {
-                break;
-            }
-            found.push((header.id(), header.version(), at));
-            at = header.next() & !0b11;
-        }
-        Ok(found)
+        capability_list::extended(|at| match self.read32(at) {
+            Err(Error::Transport(TransportError::Unsupported { .. })) => Ok(0),
+            other => other,
+        })
     }
 
     /// Returns the offset of the first extended capability with this identifier (PCIe 7.6).
@@ -211,10 +202,6 @@ impl PciFunction<'_> {
     pub fn extended_capability(&self, id: ExtendedCapabilityId) -> Result<Option<u16>> {
         let found = self.extended_capabilities()?;
         Ok(found.into_iter().find(|&(known, ..)| known == id).map(|(.., offset)| offset))
-    }
-
-    pub(super) fn function(&self) -> &dyn Function {
-        &**self.controller.function()
     }
 
     fn read<const N: usize>(&self, offset: u16) -> Result<[u8; N]> {

@@ -14,12 +14,14 @@
 #![expect(unsafe_code, reason = "to program a device is to decide which memory it writes")]
 
 mod bare;
+pub(crate) mod capability_list;
 mod claim;
 mod dma_fault;
 mod doorbell_file;
 mod error;
 mod interrupt_kind;
 mod mmio;
+mod port_above;
 mod process;
 mod uri;
 pub mod vfio;
@@ -44,6 +46,7 @@ pub use error::TransportError;
 pub use interrupt_kind::InterruptKind;
 pub use interrupt_kind::UnknownInterruptKind;
 pub use mmio::Mmio;
+pub use port_above::PortAbove;
 pub use process::Process;
 pub use uri::DeviceUri;
 pub use uri::UriOptions;
@@ -175,14 +178,22 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
         })
     }
 
-    /// Has the port that the device is plugged into train the link again (PCI Express 7.5.3.7, Retrain Link), and waits until it
-    /// has.
-    fn retrain_link(&self) -> TransportResult {
-        Err(TransportError::Unsupported {
-            device: self.uri().to_string(),
-            what: "Retrain Link".to_owned(),
-            why: "no port that it is plugged into can be programmed over this transport".to_owned(),
-        })
+    /// Reads configuration space of the port that the device is plugged into, where that is
+    /// [`PortAbove::Programmable`]: one access of 1, 2 or 4 bytes.
+    fn port_config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
+        let _ = (offset, data);
+        Err(port_above::unsupported(self.uri()))
+    }
+
+    /// Writes configuration space of the port that the device is plugged into: one access of 1, 2 or 4 bytes.
+    ///
+    /// # Safety
+    ///
+    /// As for [`bar_write`](Self::bar_write): the port decides where the device's requests go. What is behind the same port is
+    /// still reached, and reaches no other memory than before.
+    unsafe fn port_config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        let _ = (offset, data);
+        Err(port_above::unsupported(self.uri()))
     }
 
     /// Has the host's kernel forget the function, as if it had been pulled, and find it again on its bus.
@@ -263,6 +274,12 @@ impl dyn Function + '_ {
         unsafe { self.config_write(offset, data) }
     }
 
+    /// Writes configuration space of the port above.
+    pub(crate) fn write_port_config(&self, offset: u16, data: &[u8]) -> TransportResult {
+        // SAFETY: The driver's, see the module: it writes how the link works, and no more.
+        unsafe { self.port_config_write(offset, data) }
+    }
+
     /// Writes a doorbell that is not mapped.
     #[inline]
     pub(crate) fn post(&self, offset: u64, value: u32) -> TransportResult {
@@ -289,8 +306,8 @@ pub struct Abilities {
     pub hot_reset: bool,
     /// Whether [`Function::power_cycle`] works.
     pub power_cycles: bool,
-    /// Whether [`Function::retrain_link`] works.
-    pub retrains_link: bool,
+    /// What is known of the port that the device is plugged into.
+    pub port: PortAbove,
     /// Whether [`Function::remove_and_rescan`] works.
     pub removes: bool,
     /// Whether [`Function::terminate`] works.

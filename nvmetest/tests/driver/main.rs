@@ -11,6 +11,7 @@ mod initialization;
 mod integrity;
 mod ioworker;
 mod ladder;
+mod link;
 mod memory;
 mod nonsense;
 mod queues;

@@ -17,6 +17,7 @@ use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
 use nvmetest::transport::Mmio;
 use nvmetest::transport::OpenError;
+use nvmetest::transport::PortAbove;
 use nvmetest::transport::Scheme;
 use nvmetest::transport::TransportError;
 use nvmetest::transport::TransportResult;
@@ -56,7 +57,7 @@ impl Scheme for Fake {
             function_reset: true,
             hot_reset: false,
             power_cycles: false,
-            retrains_link: false,
+            port: PortAbove::Absent,
             removes: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,

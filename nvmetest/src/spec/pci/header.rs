@@ -49,6 +49,8 @@ pub mod offset {
 /// bits 31:8.
 pub const CLASS_NVME: u32 = 0x01_08_02;
 
+/// Bytes of the header (PCIe 7.5.1).
+pub const HEADER_SIZE: u16 = 0x40;
 /// Bytes of configuration space that PCI has, and that PCI Express has (PCIe 7.2).
 pub const CONFIG_SIZE: u16 = 256;
 /// Bytes of configuration space that PCI Express has (PCIe 7.2).

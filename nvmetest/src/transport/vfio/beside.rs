@@ -14,15 +14,18 @@ use nix::unistd::AccessFlags;
 use nix::unistd::access;
 
 use super::PciAddress;
-use super::capability_list;
 use crate::spec::pci::CapabilityId;
+use crate::spec::pci::DeviceControl;
 use crate::spec::pci::ExpressCapabilities;
-use crate::spec::pci::LinkCapabilities;
+use crate::spec::pci::ExtendedCapabilityId;
 use crate::spec::pci::LinkControl;
-use crate::spec::pci::LinkStatus;
 use crate::spec::pci::MsixControl;
 use crate::spec::pci::express;
+use crate::spec::pci::header::CONFIG_SIZE;
+use crate::spec::pci::l1_substates;
 use crate::spec::pci::msix;
+use crate::transport::PortAbove;
+use crate::transport::capability_list;
 
 /// Where the kernel shows PCI functions: another place in tests.
 const BUS: &str = "/sys/bus/pci";
@@ -30,16 +33,12 @@ const BUS: &str = "/sys/bus/pci";
 /// The driver that gives a function to us.
 const DRIVER: &str = "vfio-pci";
 
-/// How long the training of a link may take: as long as Linux itself gives it.
-const TRAINING: Duration = Duration::from_secs(1);
-
 /// A function and the port above, as the kernel shows them to root.
 #[derive(Debug)]
 pub(super) struct Beside {
     bus: PathBuf,
     address: PciAddress,
-    /// The registers of the function that VFIO shows and does not let be written, and the bits that are written here.
-    kept: Vec<(u16, u16)>,
+    kept: Vec<Kept>,
     config: Option<ConfigFile>,
     port: Option<Port>,
 }
@@ -49,8 +48,16 @@ pub(super) struct Beside {
 struct Port {
     folder: PathBuf,
     config: ConfigFile,
-    /// The offset of its PCI Express capability.
-    express: u16,
+}
+
+/// A register of the function that VFIO does not let be written, or shows otherwise than it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    register: u16,
+    /// 2 or 4 bytes: as wide as it is, for its neighbour may be changed by being written.
+    len: usize,
+    /// The bits that are VFIO's.
+    bits: u32,
 }
 
 /// Configuration space that can be written.
@@ -84,33 +91,58 @@ impl Beside {
         self.port = Port::above(&self.folder());
     }
 
-    /// Writes those bits that VFIO keeps to itself, where `data` covers their register: Function Mask of MSI-X (PCIe 7.7.2.2)
-    /// and ASPM Control (PCIe 7.5.3.7).
+    /// Writes those bits that VFIO keeps to itself, where `data` covers their register: Function Mask of MSI-X (PCIe 7.7.2.2),
+    /// Max_Payload_Size and Max_Read_Request_Size (PCIe 7.5.3.4), ASPM Control (PCIe 7.5.3.7), and Control 1 and 2 of L1 PM
+    /// Substates (PCIe 7.8.3).
     pub(super) fn write(&self, offset: u16, data: &[u8]) -> io::Result<()> {
         let Some(config) = &self.config else { return Ok(()) };
-        for &(register, bits) in &self.kept {
-            let word = register
-                .checked_sub(offset)
-                .and_then(|at| data.get(usize::from(at)..)?.first_chunk());
-            let Some(word) = word else { continue };
-            let now = config.read16(register)?;
-            let then = now & !bits | u16::from_le_bytes(*word) & bits;
+        for &Kept { register, len, bits } in &self.kept {
+            let at = register.checked_sub(offset).map(usize::from);
+            let Some(asked) = at.and_then(|at| data.get(at..at + len)) else { continue };
+            let now = config.read(register, len)?;
+            let then = now & !bits | dword(asked) & bits;
             if then != now {
-                config.write16(register, then)?;
+                config.0.write_all_at(&then.to_le_bytes()[..len], register.into())?;
             }
         }
         Ok(())
     }
 
-    /// Whether the link can be trained again.
-    pub(super) fn can_retrain(&self) -> bool {
-        self.port.is_some()
+    /// Puts into `data`, which was read at `offset` through VFIO, what is so: VFIO shows of Max_Payload_Size what was written, and
+    /// hides extended capabilities that it does not know.
+    pub(super) fn correct(&self, offset: u16, data: &mut [u8]) -> io::Result<()> {
+        let Some(config) = &self.config else { return Ok(()) };
+        let mut hidden = 0_u32;
+        for &Kept { register, len, bits } in &self.kept {
+            for (byte, bits) in (register..).zip(&bits.to_le_bytes()[..len]) {
+                let at = byte.checked_sub(offset).map(usize::from).filter(|at| *at < data.len());
+                hidden |= at.map_or(0, |at| u32::from(*bits) << (8 * at));
+            }
+        }
+        if CONFIG_SIZE <= offset {
+            hidden = u32::MAX;
+        }
+        if hidden != 0 {
+            let truth = config.read(offset, data.len())?;
+            let seen = dword(data) & !hidden | truth & hidden;
+            data.copy_from_slice(&seen.to_le_bytes()[..data.len()]);
+        }
+        Ok(())
     }
 
-    /// Has the port train the link again, and waits until it has. Fails with a reason.
-    pub(super) fn retrain(&self) -> Result<(), String> {
-        let port = self.port.as_ref().ok_or("no port above it can be written by this user")?;
-        port.retrain(TRAINING)
+    /// What is known of the port above.
+    pub(super) fn port_above(&self) -> PortAbove {
+        if self.port.is_some() { PortAbove::Programmable } else { PortAbove::OutOfReach }
+    }
+
+    /// Reads configuration space of the port above.
+    pub(super) fn port_read(&self, offset: u16, data: &mut [u8]) -> io::Result<()> {
+        self.port()?.config.0.read_exact_at(data, offset.into())
+    }
+
+    /// Writes configuration space of the port above.
+    pub(super) fn port_write(&self, offset: u16, data: &[u8]) -> io::Result<()> {
+        self.port()?.config.0.write_all_at(data, offset.into())
     }
 
     /// Whether this process may have the kernel forget the function and find it again.
@@ -153,6 +185,11 @@ impl Beside {
         Ok(false)
     }
 
+    fn port(&self) -> io::Result<&Port> {
+        let none = || io::Error::other("no port above it can be written by this user");
+        self.port.as_ref().ok_or_else(none)
+    }
+
     fn folder(&self) -> PathBuf {
         self.bus.join("devices").join(self.address.to_string())
     }
@@ -176,49 +213,9 @@ impl Port {
         let config = ConfigFile::open(&folder)?;
         let express = config.capability(CapabilityId::PCI_EXPRESS).ok()??;
         let kind = config.read16(express + express::CAPABILITIES).ok()?;
-        DOWNWARDS.contains(&ExpressCapabilities::from(kind).kind()).then_some(Self {
-            folder,
-            config,
-            express,
-        })
-    }
-
-    fn retrain(&self, limit: Duration) -> Result<(), String> {
-        let failed = |error: io::Error| format!("the port above cannot be accessed: {error}");
-        let status =
-            || self.config.read16(self.express + express::LINK_STATUS).map(LinkStatus::from);
-        let wait = |done: &dyn Fn(LinkStatus) -> bool, what: &str| {
-            let deadline = Instant::now() + limit;
-            loop {
-                let now = status().map_err(failed)?;
-                if done(now) {
-                    return Ok(());
-                }
-                if deadline < Instant::now() {
-                    return Err(format!(
-                        "{what} within {limit:?} (Link Status of the port above is {:#06x})",
-                        u16::from(now)
-                    ));
-                }
-                thread::sleep(Duration::from_millis(1));
-            }
-        };
-        // What is written during a training may be lost on the port (PCIe 7.5.3.7).
-        wait(&|now| !now.training(), "a training that was under way did not end")?;
-        let was_active = status().map_err(failed)?.link_active();
-        let at = self.express + express::LINK_CONTROL;
-        let control = LinkControl::from(self.config.read16(at).map_err(failed)?);
-        let control = u16::from(control.with_retrain(true));
-        self.config.write16(at, control).map_err(failed)?;
-        // Link Training is set from the write on, until the link runs (PCIe 7.5.3.8).
-        let can =
-            self.config.read16(self.express + express::LINK_CAPABILITIES + 2).map_err(failed)?;
-        let says_active = LinkCapabilities::from(u32::from(can) << 16).link_active_reporting();
-        let must_be_active = says_active && was_active;
-        wait(
-            &|now| !now.training() && (now.link_active() || !must_be_active),
-            "the training of the link did not end",
-        )
+        DOWNWARDS
+            .contains(&ExpressCapabilities::from(kind).kind())
+            .then_some(Self { folder, config })
     }
 }
 
@@ -227,31 +224,58 @@ impl ConfigFile {
         File::options().read(true).write(true).open(folder.join("config")).ok().map(Self)
     }
 
-    fn read16(&self, at: u16) -> io::Result<u16> {
-        let mut word = [0; 2];
-        self.0.read_exact_at(&mut word, at.into())?;
-        Ok(u16::from_le_bytes(word))
+    /// Reads up to four bytes.
+    fn read(&self, at: u16, len: usize) -> io::Result<u32> {
+        let mut value = [0; 4];
+        self.0.read_exact_at(&mut value[..len], at.into())?;
+        Ok(u32::from_le_bytes(value))
     }
 
-    fn write16(&self, at: u16, value: u16) -> io::Result<()> {
-        self.0.write_all_at(&value.to_le_bytes(), at.into())
+    fn read16(&self, at: u16) -> io::Result<u16> {
+        self.read(at, 2).map(|word| word as u16)
     }
 
     fn capability(&self, id: CapabilityId) -> io::Result<Option<u16>> {
         capability_list::find(|at| self.read16(at), id)
     }
 
-    /// The registers that [`Beside::write`] writes to, and their bits.
-    fn kept(&self) -> io::Result<Vec<(u16, u16)>> {
+    fn l1_substates(&self) -> io::Result<Option<u16>> {
+        let read = |at| match self.read(at, 4) {
+            // There is no extended configuration space.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+            other => other,
+        };
+        let id = ExtendedCapabilityId::L1_PM_SUBSTATES;
+        capability_list::find_extended(read, id, l1_substates::LEN)
+    }
+
+    /// The registers that [`Beside::write`] writes to.
+    fn kept(&self) -> io::Result<Vec<Kept>> {
         let function_mask = MsixControl::new().with_function_mask(true);
+        let sizes = DeviceControl::new().with_max_payload_size(0b111);
+        let sizes = sizes.with_max_read_request_size(0b111);
         let aspm = LinkControl::new().with_aspm(0b11);
-        let registers = [
+        let words = [
             (CapabilityId::MSI_X, msix::CONTROL, function_mask.into_bits()),
+            (CapabilityId::PCI_EXPRESS, express::DEVICE_CONTROL, sizes.into_bits()),
             (CapabilityId::PCI_EXPRESS, express::LINK_CONTROL, aspm.into_bits()),
         ];
         let mut kept = Vec::new();
-        for (id, register, bits) in registers {
-            kept.extend(self.capability(id)?.map(|at| (at + register, bits)));
+        for (id, register, bits) in words {
+            let bits = bits.into();
+            kept.extend(self.capability(id)?.map(|at| Kept {
+                register: at + register,
+                len: 2,
+                bits,
+            }));
+        }
+        for register in [l1_substates::CONTROL_1, l1_substates::CONTROL_2] {
+            let bits = u32::MAX;
+            kept.extend(self.l1_substates()?.map(|at| Kept {
+                register: at + register,
+                len: 4,
+                bits,
+            }));
         }
         Ok(kept)
     }
@@ -270,6 +294,13 @@ impl Drop for NoDrivers {
         // It could be written before.
         let _ = fs::write(&self.file, self.before.trim_end());
     }
+}
+
+/// Up to four bytes.
+fn dword(bytes: &[u8]) -> u32 {
+    let mut value = [0; 4];
+    value.iter_mut().zip(bytes).for_each(|(value, byte)| *value = *byte);
+    u32::from_le_bytes(value)
 }
 
 /// Polls until `done`.

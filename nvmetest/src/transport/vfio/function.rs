@@ -20,7 +20,6 @@ use super::Opened;
 use super::Vfio;
 use super::Window;
 use super::beside::Beside;
-use super::capability_list;
 use super::ioctl;
 use super::irq_set::IrqSet;
 use super::kernel_log::KernelLog;
@@ -31,6 +30,7 @@ use crate::spec::pci::Command;
 use crate::spec::pci::MsiControl;
 use crate::spec::pci::Pmcsr;
 use crate::spec::pci::PowerState;
+use crate::spec::pci::header::HEADER_SIZE;
 use crate::spec::pci::msi;
 use crate::spec::pci::offset;
 use crate::spec::pci::power;
@@ -43,6 +43,7 @@ use crate::transport::Function;
 use crate::transport::Mmio;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
+use crate::transport::capability_list;
 
 /// How long a reset may take in all: the kernel alone waits a second for what is in flight, and then for the function.
 pub(super) const RESET_LIMIT: Duration = Duration::from_secs(10);
@@ -63,7 +64,14 @@ unsafe impl Function for Vfio {
         self.check_config(offset, data.len())?;
         let at = (self.config.offset + u64::from(offset)) as i64;
         let read = pread(self.opened()?.device.as_fd(), data, at);
-        self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))
+        self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))?;
+        // All that is not shown as it is stands behind the header, which is read while a removal has the lock.
+        if offset < HEADER_SIZE {
+            return Ok(());
+        }
+        self.beside().correct(offset, data).map_err(|why| {
+            self.refused(format!("a read at {offset:#x} of configuration space in sysfs"), why)
+        })
     }
 
     unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
@@ -178,9 +186,17 @@ unsafe impl Function for Vfio {
         })
     }
 
-    fn retrain_link(&self) -> TransportResult {
+    fn port_config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
         self.check_not_lost()?;
-        self.beside().retrain().map_err(|why| self.refused("to have its link trained again", why))
+        let read = self.beside().port_read(offset, data);
+        read.map_err(|why| self.refused(format!("a read at {offset:#x} of the port above"), why))
+    }
+
+    unsafe fn port_config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        self.check_not_lost()?;
+        let written = self.beside().port_write(offset, data);
+        written
+            .map_err(|why| self.refused(format!("a write at {offset:#x} of the port above"), why))
     }
 
     fn remove_and_rescan(&self) -> TransportResult {

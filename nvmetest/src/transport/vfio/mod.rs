@@ -18,9 +18,10 @@
 //! - BAR0 can be accessed only while memory space is enabled and the function is in D0. The kernel
 //!   has mapped accesses end in SIGBUS otherwise; so [`Vfio`] follows what is written to configuration space, and refuses
 //!   them with an error.
-//! - Who is root reaches more than VFIO lets through, by what the kernel shows of the function in sysfs: ASPM Control, and Function
-//!   Mask of MSI-X, which VFIO has nobody write; the port above, which trains the link; removal, and a rescan of the bus. After
-//!   these, the function is opened again, what was mapped for it is mapped where it was, and so are the registers.
+//! - Who is root reaches more than VFIO lets through, by what the kernel shows of the function in sysfs: ASPM Control, Function
+//!   Mask of MSI-X and Max_Payload_Size, which VFIO has nobody write, or only seem to; extended capabilities that VFIO hides, as L1 PM
+//!   Substates; the port above, at the other end of the link; removal, and a rescan of the bus. After these, the function is opened
+//!   again, what was mapped for it is mapped where it was, and so are the registers.
 //! - What the IOMMU refuses is told by the kernel's log, where this process may read that: as a trace, not as a count
 //!   ([`Abilities::dma_faults`]).
 //! - A drive that is pulled, that the kernel asks back, or that reports an error which the kernel does not recover from,
@@ -32,7 +33,6 @@
 mod address;
 mod bar;
 mod beside;
-mod capability_list;
 mod device;
 mod function;
 mod host;

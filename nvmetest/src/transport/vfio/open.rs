@@ -137,7 +137,7 @@ impl Vfio {
             function_reset: flags & VFIO_DEVICE_FLAGS_RESET != 0,
             hot_reset: device.can_hot_reset(),
             power_cycles: false,
-            retrains_link: beside.can_retrain(),
+            port: beside.port_above(),
             removes: beside.can_remove(),
             terminates: false,
             msix_vectors: interrupts.msix_vectors,

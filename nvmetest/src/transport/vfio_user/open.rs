@@ -34,6 +34,7 @@ use crate::transport::Claim;
 use crate::transport::ClaimError;
 use crate::transport::DeviceUri;
 use crate::transport::OpenError;
+use crate::transport::PortAbove;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
 use crate::transport::interrupt_kind::Interrupts;
@@ -127,7 +128,7 @@ impl VfioUser {
                 function_reset: false,
                 hot_reset: false,
                 power_cycles: false,
-                retrains_link: false,
+                port: PortAbove::Absent,
                 removes: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,

@@ -11,6 +11,7 @@ use nvmetest::memory::DeviceView;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DmaFault;
 
+use super::pci::Pci;
 use super::queue::Pending;
 use super::queue::Ring;
 use super::registers::Registers;
@@ -28,6 +29,7 @@ pub struct Device {
     /// What was rung last, for a device with a thread.
     pub doorbells: [AtomicU32; DOORBELLS],
     dead: AtomicBool,
+    pub pci: Mutex<Pci>,
     /// Accesses that no mapping covered.
     pub faults: Mutex<Vec<DmaFault>>,
 }
@@ -67,6 +69,7 @@ impl Device {
             state: Mutex::new(state),
             doorbells: [const { AtomicU32::new(0) }; DOORBELLS],
             dead: AtomicBool::new(false),
+            pci: Mutex::default(),
             faults: Mutex::default(),
         }
     }

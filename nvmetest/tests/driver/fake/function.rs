@@ -9,14 +9,28 @@ use nvmetest::transport::DmaFault;
 use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
 use nvmetest::transport::Mmio;
+use nvmetest::transport::PortAbove;
 use nvmetest::transport::TransportError;
 use nvmetest::transport::TransportResult;
 
+use super::End;
 use super::Fake;
 
 const DOORBELLS: u64 = 0x1000;
 
 impl Fake {
+    /// Says what a transport says that has no port to program.
+    fn check_port(&self) -> TransportResult {
+        if self.device.abilities.port == PortAbove::Programmable {
+            return Ok(());
+        }
+        Err(TransportError::Unsupported {
+            device: self.uri.to_string(),
+            what: "what takes its port".to_owned(),
+            why: "no port that it is plugged into can be programmed over this transport".to_owned(),
+        })
+    }
+
     fn lost(&self, how: &str) -> TransportResult {
         Err(TransportError::Lost { device: self.uri.to_string(), how: how.to_owned() })
     }
@@ -34,12 +48,28 @@ unsafe impl Function for Fake {
         &self.device.abilities
     }
 
-    fn config_read(&self, _offset: u16, data: &mut [u8]) -> TransportResult {
-        data.fill(0);
+    fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
+        self.pci().end(End::Function).read(offset, data);
         Ok(())
     }
 
-    unsafe fn config_write(&self, _offset: u16, _data: &[u8]) -> TransportResult {
+    unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        if self.pci().is_deaf {
+            return self.lost("it is deaf");
+        }
+        self.pci().write(End::Function, offset, data);
+        Ok(())
+    }
+
+    fn port_config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
+        self.check_port()?;
+        self.pci().end(End::Port).read(offset, data);
+        Ok(())
+    }
+
+    unsafe fn port_config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
+        self.check_port()?;
+        self.pci().write(End::Port, offset, data);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod admin;
 mod device;
 mod function;
 mod memory;
+mod pci;
 mod queue;
 mod registers;
 mod reply;
@@ -13,6 +14,7 @@ mod thread;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::MutexGuard;
 
 use nvmetest::Controller;
 use nvmetest::Result;
@@ -26,11 +28,14 @@ use nvmetest::spec::Status;
 use nvmetest::transport::Abilities;
 use nvmetest::transport::DeviceUri;
 use nvmetest::transport::DmaModel;
+use nvmetest::transport::PortAbove;
 
 use self::device::Device;
 use self::queue::entry;
 use self::thread::DeviceThread;
 
+pub use self::pci::End;
+pub use self::pci::Pci;
 pub use self::reply::Reply;
 
 /// A controller in this process.
@@ -60,6 +65,20 @@ impl Fake {
         behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
     ) -> Arc<Self> {
         Arc::new(Self::make(DmaModel::PerBuffer, iova, arena(64 << 20), behaviour))
+    }
+
+    /// A controller whose configuration space can be written, and that of the port above.
+    pub fn with_pci(
+        port: PortAbove,
+        pci: Pci,
+        behaviour: impl FnMut(u16, &Sqe) -> Reply + Send + 'static,
+    ) -> Arc<Self> {
+        let arena = arena(64 << 20);
+        let mut fake = Self::make(DmaModel::PerBuffer, 0..1 << 48, arena, behaviour);
+        let device = Arc::get_mut(&mut fake.device).expect("nobody else has it yet");
+        device.abilities.port = port;
+        *device.pci.get_mut().expect("nobody panics with it") = pci;
+        Arc::new(fake)
     }
 
     /// A controller with a thread of its own. Its arena is small: Miri keeps books about each byte.
@@ -92,7 +111,7 @@ impl Fake {
             function_reset: true,
             hot_reset: false,
             power_cycles: false,
-            retrains_link: false,
+            port: PortAbove::Absent,
             removes: false,
             terminates: false,
             msix_vectors: 0,
@@ -115,6 +134,11 @@ impl Fake {
         };
         let log = CmdLog::new(geometry).expect("memory for the command log");
         Controller::open_with_log(self.clone(), self.arena.clone(), log)
+    }
+
+    /// Configuration space.
+    pub fn pci(&self) -> MutexGuard<'_, Pci> {
+        self.device.pci.lock().expect("nobody panics with it")
     }
 
     pub fn set_register(&self, property: Property, value: u64) {

@@ -7,6 +7,7 @@ use super::*;
 /// Where the capabilities of the fakes stand.
 const EXPRESS: usize = 0x40;
 const MSIX: usize = 0x80;
+const SUBSTATES: usize = 0x140;
 
 /// A bus with a drive behind a port, as sysfs shows it.
 fn bus() -> (TempDir, PathBuf) {
@@ -34,6 +35,15 @@ fn space(kind: u8, link_status: u16) -> [u8; 256] {
     space
 }
 
+/// The same with Advanced Error Reporting, and L1 PM Substates behind it.
+fn extended(space: &[u8]) -> Vec<u8> {
+    let mut space = space.to_vec();
+    space.resize(4096, 0);
+    space[0x100..0x104].copy_from_slice(&[0x01, 0x00, 0x02, 0x14]);
+    space[SUBSTATES..SUBSTATES + 4].copy_from_slice(&[0x1E, 0x00, 0x01, 0x00]);
+    space
+}
+
 fn beside(bus: &Path) -> Beside {
     Beside::at(bus, "0000:01:00.0".parse().unwrap())
 }
@@ -45,23 +55,16 @@ fn word(bus: &Path, file: &str, at: usize) -> u16 {
 }
 
 #[test]
-fn the_port_above_is_told_to_train_the_link() {
+fn the_port_above_is_read_and_written() {
     let (_root, bus) = bus();
     let beside = beside(&bus);
-    assert!(beside.can_retrain());
-    beside.retrain().unwrap();
-    assert_eq!(word(&bus, "../config", EXPRESS + 0x10), 0x20, "Retrain Link is bit 5");
+    assert_eq!(beside.port_above(), PortAbove::Programmable);
+    let mut status = [0; 2];
+    beside.port_read(EXPRESS as u16 + 0x12, &mut status).unwrap();
+    assert_eq!(u16::from_le_bytes(status), 0x2043);
+    beside.port_write(EXPRESS as u16 + 0x10, &0x20_u16.to_le_bytes()).unwrap();
+    assert_eq!(word(&bus, "../config", EXPRESS + 0x10), 0x20);
     assert_eq!(word(&bus, "config", EXPRESS + 0x10), 0, "it is the port's, and not the drive's");
-}
-
-#[test]
-fn a_training_that_does_not_end_is_a_sentence() {
-    let (_root, bus) = bus();
-    let beside = beside(&bus);
-    let port = bus.join("devices/0000:01:00.0").canonicalize().unwrap().join("../config");
-    fs::write(port, space(0x42, 0x0843)).unwrap();
-    let error = beside.port.as_ref().unwrap().retrain(Duration::from_millis(5)).unwrap_err();
-    assert!(error.contains("did not end within 5ms") && error.contains("0x0843"), "{error}");
 }
 
 #[test]
@@ -70,12 +73,14 @@ fn what_no_link_goes_down_from_is_no_port() {
     let port = bus.join("devices/0000:01:00.0").canonicalize().unwrap().join("../config");
     // A bridge from PCI Express to PCI.
     fs::write(port, space(0x72, 0)).unwrap();
-    assert!(!beside(&bus).can_retrain());
-    assert!(beside(&bus).retrain().is_err());
+    assert_eq!(beside(&bus).port_above(), PortAbove::OutOfReach);
+    let error = beside(&bus).port_read(0, &mut [0; 2]).unwrap_err().to_string();
+    assert!(error.contains("no port above it can be written by this user"), "{error}");
+    assert!(beside(&bus).port_write(0, &[0; 2]).is_err());
 }
 
 #[test]
-fn only_function_mask_and_aspm_are_written_beside_vfio() {
+fn of_words_only_what_vfio_keeps_is_written_beside_it() {
     let (_root, bus) = bus();
     let beside = beside(&bus);
     beside.write(MSIX as u16 + 2, &0xFFFF_u16.to_le_bytes()).unwrap();
@@ -84,11 +89,64 @@ fn only_function_mask_and_aspm_are_written_beside_vfio() {
     assert_eq!(word(&bus, "config", MSIX + 2), 0x8020);
     beside.write(EXPRESS as u16 + 0x10, &[0xFF; 2]).unwrap();
     assert_eq!(word(&bus, "config", EXPRESS + 0x10), 0b11);
+    beside.write(EXPRESS as u16 + 0x08, &[0xFF; 2]).unwrap();
+    assert_eq!(word(&bus, "config", EXPRESS + 0x08), 0x70E0, "the sizes, and no reset");
     // Half a register is not one.
     beside.write(EXPRESS as u16 + 0x10, &[0]).unwrap();
     beside.write(0, &[0xFF; 4]).unwrap();
     assert_eq!(word(&bus, "config", EXPRESS + 0x10), 0b11);
     assert_eq!(word(&bus, "config", 0), 0);
+}
+
+#[test]
+fn substates_are_written_beside_vfio_as_a_dword() {
+    let (_root, bus) = bus();
+    let config = bus.join("devices/0000:01:00.0/config");
+    let mut space = extended(&fs::read(&config).unwrap());
+    fs::write(&config, &space).unwrap();
+    let beside = beside(&bus);
+    beside.write(SUBSTATES as u16 + 0x08, &[0x0C, 0x00, 0x31, 0x40]).unwrap();
+    beside.write(SUBSTATES as u16 + 0x0C, &[0x29, 0, 0, 0]).unwrap();
+    // The capabilities, and half a register.
+    beside.write(SUBSTATES as u16 + 0x04, &[0xFF; 4]).unwrap();
+    beside.write(SUBSTATES as u16 + 0x08, &[0xFF; 2]).unwrap();
+    space[SUBSTATES + 0x08..][..8].copy_from_slice(&[0x0C, 0x00, 0x31, 0x40, 0x29, 0, 0, 0]);
+    assert_eq!(fs::read(&config).unwrap(), space);
+}
+
+#[test]
+fn what_vfio_shows_otherwise_is_read_as_it_is() {
+    let (_root, bus) = bus();
+    let config = bus.join("devices/0000:01:00.0/config");
+    let mut space = extended(&fs::read(&config).unwrap());
+    space[EXPRESS + 0x08..][..4].copy_from_slice(&[0x30, 0x28, 0x11, 0x22]);
+    fs::write(&config, &space).unwrap();
+    let beside = beside(&bus);
+    let seen = |offset: usize, mut data: [u8; 4], len: usize| {
+        beside.correct(offset as u16, &mut data[..len]).unwrap();
+        data
+    };
+    // Of Device Control the sizes, and nothing of what stands around it.
+    assert_eq!(seen(EXPRESS + 0x08, [0xFF; 4], 4), [0x3F, 0xAF, 0xFF, 0xFF]);
+    assert_eq!(seen(EXPRESS + 0x08, [0; 4], 2), [0x20, 0x20, 0, 0]);
+    assert_eq!(seen(EXPRESS + 0x09, [0xFF; 4], 1), [0xAF, 0xFF, 0xFF, 0xFF]);
+    assert_eq!(seen(EXPRESS + 0x06, [0; 4], 4), [0, 0, 0x20, 0x20]);
+    assert_eq!(seen(EXPRESS + 0x04, [0xAA; 4], 4), [0xAA; 4]);
+    assert_eq!(seen(0xF8, [0xAA; 4], 4), [0xAA; 4]);
+    // Of extended configuration space all.
+    assert_eq!(seen(0x100, [0; 4], 4), [0x01, 0x00, 0x02, 0x14]);
+    assert_eq!(seen(SUBSTATES, [0; 4], 2), [0x1E, 0x00, 0, 0]);
+}
+
+#[test]
+fn who_is_not_root_sees_what_vfio_shows() {
+    let (_root, bus) = bus();
+    fs::remove_file(bus.join("devices/0000:01:00.0/config")).unwrap();
+    let beside = beside(&bus);
+    let mut data = [0xAA; 4];
+    beside.correct(0x100, &mut data).unwrap();
+    beside.write(EXPRESS as u16 + 0x08, &[0xFF; 2]).unwrap();
+    assert_eq!(data, [0xAA; 4]);
 }
 
 #[test]

@@ -1,0 +1,158 @@
+//! An end of the link: the function, or the port above.
+
+use crate::Error;
+use crate::Result;
+use crate::spec::pci::CapabilityId;
+use crate::spec::pci::ExtendedCapabilityId;
+use crate::transport::Function;
+use crate::transport::PortAbove;
+use crate::transport::capability_list;
+
+use super::super::PciFunction;
+
+/// One end of the link, which has a PCI Express capability.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End<'f> {
+    function: &'f dyn Function,
+    side: Side,
+    /// The offset of its PCI Express capability.
+    express: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Function,
+    Port,
+}
+
+/// A write to a register of an end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write<'f> {
+    end: End<'f>,
+    register: u16,
+    value: u32,
+    /// 2 or 4 bytes.
+    len: usize,
+}
+
+/// What puts registers back when it is dropped, whatever happens meanwhile.
+#[derive(Debug)]
+pub(super) struct Undo<'f>(Vec<Write<'f>>);
+
+impl<'f> End<'f> {
+    /// The function's.
+    pub(super) fn function(pci: PciFunction<'f>) -> Result<Self> {
+        Self::of(pci.function(), Side::Function)
+    }
+
+    /// The port's. Fails if there is none that can be programmed.
+    pub(super) fn port(pci: PciFunction<'f>) -> Result<Self> {
+        Self::of(pci.function(), Side::Port)
+    }
+
+    /// The port's; none if there is no link. [`Error::NotApplicable`] if the port cannot be programmed.
+    pub(super) fn port_if_any(pci: PciFunction<'f>) -> Result<Option<Self>> {
+        match pci.function().abilities().port {
+            PortAbove::Absent => Ok(None),
+            PortAbove::Programmable => Self::port(pci).map(Some),
+            PortAbove::OutOfReach => {
+                let why = "both ends of the link are to be programmed, and this user cannot program the port above: run as root";
+                Err(Error::NotApplicable(why.to_owned()))
+            }
+        }
+    }
+
+    fn of(function: &'f dyn Function, side: Side) -> Result<Self> {
+        let mut end = Self { function, side, express: 0 };
+        let found = capability_list::find(|at| end.read16(at), CapabilityId::PCI_EXPRESS)?;
+        let name = end.name();
+        let missing = || Error::NotApplicable(format!("{name} has no PCI Express capability"));
+        end.express = found.ok_or_else(missing)?;
+        Ok(end)
+    }
+
+    /// What it is called in messages.
+    pub(super) fn name(self) -> &'static str {
+        match self.side {
+            Side::Function => "the function",
+            Side::Port => "the port above",
+        }
+    }
+
+    /// The offset of a register of the PCI Express capability.
+    pub(super) fn express(self, register: u16) -> u16 {
+        self.express + register
+    }
+
+    /// The offset of an extended capability of so many bytes.
+    pub(super) fn extended(self, id: ExtendedCapabilityId, len: u16) -> Result<Option<u16>> {
+        capability_list::find_extended(|at| self.read32(at), id, len)
+    }
+
+    pub(super) fn read16(self, register: u16) -> Result<u16> {
+        let mut data = [0; 2];
+        self.read(register, &mut data)?;
+        Ok(u16::from_le_bytes(data))
+    }
+
+    pub(super) fn read32(self, register: u16) -> Result<u32> {
+        let mut data = [0; 4];
+        self.read(register, &mut data)?;
+        Ok(u32::from_le_bytes(data))
+    }
+
+    /// A write of 16 bits.
+    pub(super) fn word(self, register: u16, value: u16) -> Write<'f> {
+        Write { end: self, register, value: value.into(), len: 2 }
+    }
+
+    /// A write of 32 bits.
+    pub(super) fn dword(self, register: u16, value: u32) -> Write<'f> {
+        Write { end: self, register, value, len: 4 }
+    }
+
+    fn read(self, register: u16, data: &mut [u8]) -> Result {
+        Ok(match self.side {
+            Side::Function => self.function.config_read(register, data),
+            Side::Port => self.function.port_config_read(register, data),
+        }?)
+    }
+}
+
+impl Write<'_> {
+    pub(super) fn run(self) -> Result {
+        let data = &self.value.to_le_bytes()[..self.len];
+        Ok(match self.end.side {
+            Side::Function => self.end.function.write_config(self.register, data),
+            Side::Port => self.end.function.write_port_config(self.register, data),
+        }?)
+    }
+}
+
+impl<'f> Undo<'f> {
+    /// Makes these writes when it is dropped.
+    pub(super) fn by(writes: Vec<Write<'f>>) -> Self {
+        Self(writes)
+    }
+
+    /// Makes them now.
+    pub(super) fn now(mut self) -> Result {
+        all(std::mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        // The test fails already; a device that cannot be reached is reported by who looks at it next.
+        let _ = all(std::mem::take(&mut self.0));
+    }
+}
+
+/// Makes all of these writes, also if one fails: an end that cannot be reached is no reason to leave the other as it is.
+pub(super) fn all<'f>(writes: impl IntoIterator<Item = Write<'f>>) -> Result {
+    let mut first = Ok(());
+    for write in writes {
+        first = first.and(write.run());
+    }
+    first
+}
