@@ -24,7 +24,7 @@ fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
 /// A Function Level Reset deletes the I/O queues.
 #[nvme_test(spec = "PCIe transport 3.3", requires(FUNCTION_LEVEL_RESET))]
 fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
-    io_queues_are_deleted(nvme, Controller::function_level_reset)
+    io_queues_are_deleted(nvme, Controller::function_level_reset_only)
 }
 
 /// The function answers 100 ms after a Function Level Reset was initiated, also while a queue pair is there to be deleted.

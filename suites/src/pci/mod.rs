@@ -280,12 +280,16 @@ fn data_survives(
     Ok(())
 }
 
+/// Looks at a reset that leaves the controller disabled: the one that disables it would delete the queues by itself.
 fn io_queues_are_deleted(
     nvme: &mut Controller,
-    reset: impl FnOnce(&mut Controller) -> Result,
+    reset_only: impl FnOnce(&mut Controller) -> Result,
 ) -> Result {
     crate::reset::create_queue_pair_1(nvme)?;
-    reset(nvme)?;
+    reset_only(nvme)?;
+    let csts = nvme.registers().csts()?;
+    nvme.reset()?;
+    assert!(!csts.rdy(), "{csts:?}");
     // A queue that is still there cannot be created.
     crate::reset::create_queue_pair_1(nvme)?;
     crate::reset::delete_queue_pair_1(nvme)
