@@ -36,7 +36,7 @@ fn io_leaves_no_uncorrectable_error(nvme: &Controller) -> Result {
 }
 
 /// Returns the offset of the capability of a function that has it.
-fn the_errors(nvme: &Controller) -> Result<u16> {
+pub(super) fn the_errors(nvme: &Controller) -> Result<u16> {
     let found = nvme.pci().extended_capability(ExtendedCapabilityId::ADVANCED_ERROR_REPORTING)?;
     found.ok_or_else(|| {
         let why = "the function has no Advanced Error Reporting";

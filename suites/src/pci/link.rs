@@ -2,11 +2,14 @@
 
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use nvmetest::prelude::*;
 use nvmetest::spec::pci::{
     CapabilityId, ExpressCapabilities, LinkCapabilities, LinkControl, LinkStatus, express,
 };
+
+use crate::pattern;
 
 /// The link runs, with a speed and a width that the function has.
 #[nvme_test(spec = "PCIe 7.5.3.8")]
@@ -35,8 +38,6 @@ fn aspm_is_enabled_only_as_far_as_it_is_supported(nvme: &Controller) -> Result {
 /// Commands complete in each state of ASPM that the function supports, and the link is as it was.
 #[nvme_test(spec = "PCIe 7.5.3.7", cases(l0s = 0b01, l1 = 0b10, both = 0b11))]
 fn commands_complete_with_aspm(nvme: &Controller, #[case] aspm: u8) -> Result {
-    /// The link goes to sleep between two of them.
-    const PAUSE: Duration = Duration::from_millis(2);
     let at = the_link(nvme)?;
     let can = LinkCapabilities::from(nvme.pci().read32(at + express::LINK_CAPABILITIES)?);
     if can.aspm() & aspm != aspm {
@@ -44,20 +45,10 @@ fn commands_complete_with_aspm(nvme: &Controller, #[case] aspm: u8) -> Result {
     }
     let status = |nvme: &Controller| nvme.pci().read16(at + express::LINK_STATUS);
     let before = LinkStatus::from(status(nvme)?);
-    let q = nvme.qpair(4)?;
-    let ns = nvme.first_namespace()?;
-    let (mut data, pattern) = (nvme.buffer(ns.block()), u8::MAX - aspm);
-    data.fill(pattern);
-    nvme.pci().with_aspm(aspm, || {
-        ns.write(&data, 0).run(&q)?;
-        for _ in 0..20 {
-            data.fill(0);
-            thread::sleep(PAUSE);
-            ns.read(&mut data, 0).run(&q)?;
-            assert!(data.iter().all(|&byte| byte == pattern));
-        }
-        Ok(())
-    })?;
+    let q = nvme.qpair(1)?;
+    let latency =
+        nvme.pci().with_aspm(aspm, || latency_after_pauses(nvme, &q, 0x40 + u32::from(aspm)))?;
+    nvme.measure(&format!("link.aspm_{aspm:02b}.latency"), latency, "us");
     let after = LinkStatus::from(status(nvme)?);
     assert_eq!((after.speed(), after.width()), (before.speed(), before.width()));
     Ok(())
@@ -105,8 +96,28 @@ fn a_bit_of_the_link_that_is_the_ports_is_zero(nvme: &Controller) -> Result {
     Ok(())
 }
 
+/// Writes blocks of `version` and reads them after pauses, in which the link goes to sleep. Returns the median latency of those reads, in
+/// microseconds.
+pub(super) fn latency_after_pauses(nvme: &Controller, q: &Qpair, version: u32) -> Result<f64> {
+    const BLOCKS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(2);
+    let ns = nvme.first_namespace()?;
+    let written = pattern::write(nvme, q, ns, 0, BLOCKS, version)?;
+    let mut read = nvme.buffer(ns.block());
+    let mut latencies = Vec::new();
+    for (block, slba) in written[..].chunks(ns.block()).zip(0..) {
+        thread::sleep(PAUSE);
+        let start = Instant::now();
+        ns.read(&mut read, slba).run(q)?;
+        latencies.push(start.elapsed());
+        pattern::assert_same(&read, block, ns.block(), slba);
+    }
+    latencies.sort_unstable();
+    Ok(latencies[latencies.len() / 2].as_secs_f64() * 1e6)
+}
+
 /// Returns the offset of the PCI Express capability of a function that has a link.
-fn the_link(nvme: &Controller) -> Result<u16> {
+pub(super) fn the_link(nvme: &Controller) -> Result<u16> {
     const INTEGRATED: u8 = 0x9;
     let at = super::the_capability(nvme, CapabilityId::PCI_EXPRESS)?;
     let kind = ExpressCapabilities::from(nvme.pci().read16(at + express::CAPABILITIES)?).kind();

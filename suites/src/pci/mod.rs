@@ -6,8 +6,10 @@ mod extended;
 mod function_level_reset;
 mod hot_reset;
 mod link;
+mod payload;
 mod power_state;
 mod removal;
+mod substates;
 
 use std::collections::BTreeSet;
 
