@@ -45,12 +45,34 @@ pub(crate) fn write(
     blocks: u32,
     version: u32,
 ) -> Result<Buffer> {
-    needs(ns, slba.saturating_add(blocks.into()))?;
     let data = buffer(nvme, ns, slba, blocks, version);
-    let most = largest(nvme, ns) as usize;
+    write_by(largest(nvme, ns), q, ns, slba, &data)?;
+    Ok(data)
+}
+
+/// Writes, one by one, blocks that differ in each byte from those that [`write`] writes: a byte that it then loses is seen, whatever
+/// stood there.
+pub(crate) fn write_inverse(
+    nvme: &Controller,
+    q: &Qpair,
+    ns: Namespace,
+    slba: u64,
+    blocks: u32,
+    version: u32,
+) -> Result {
+    let mut data = buffer(nvme, ns, slba, blocks, version);
+    data.iter_mut().for_each(|byte| *byte = !*byte);
+    write_by(1, q, ns, slba, &data)
+}
+
+/// Writes with commands of so many blocks.
+fn write_by(most: u32, q: &Qpair, ns: Namespace, slba: u64, data: &Buffer) -> Result {
+    let blocks = (data.len() / ns.block()) as u64;
+    needs(ns, slba.saturating_add(blocks))?;
+    let most = most as usize;
     let parts = data.chunks(most * ns.block()).zip((slba..).step_by(most));
     q.run_all(parts.map(|(part, slba)| ns.write(part, slba)))?;
-    Ok(data)
+    Ok(())
 }
 
 /// Reads `blocks` blocks from `slba` on: with one command, or with more if MDTS wants them.

@@ -102,10 +102,13 @@ pub(super) fn latency_after_pauses(nvme: &Controller, q: &Qpair, version: u32) -
     const BLOCKS: u32 = 20;
     const PAUSE: Duration = Duration::from_millis(2);
     let ns = nvme.first_namespace()?;
+    pattern::write_inverse(nvme, q, ns, 0, BLOCKS, version)?;
     let written = pattern::write(nvme, q, ns, 0, BLOCKS, version)?;
     let mut read = nvme.buffer(ns.block());
     let mut latencies = Vec::new();
     for (block, slba) in written[..].chunks(ns.block()).zip(0..) {
+        // No dword of the data is all ones.
+        read.fill(0xff);
         thread::sleep(PAUSE);
         let start = Instant::now();
         ns.read(&mut read, slba).run(q)?;

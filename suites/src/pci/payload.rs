@@ -59,6 +59,7 @@ fn write_and_read(nvme: &Controller, version: u32) -> Result {
     let ns = nvme.first_namespace()?;
     let q = nvme.qpair(8)?;
     let blocks = u32::try_from(BYTES.div_ceil(ns.block())).expect("a few pages");
+    pattern::write_inverse(nvme, &q, ns, 0, blocks, version)?;
     let written = pattern::write(nvme, &q, ns, 0, blocks, version)?;
     let read = pattern::read(nvme, &q, ns, 0, blocks)?;
     pattern::assert_same(&read, &written, ns.block(), 0);
@@ -67,12 +68,13 @@ fn write_and_read(nvme: &Controller, version: u32) -> Result {
     let len = some as usize * ns.block();
     for (offset, turn) in OFFSETS.into_iter().zip(1..) {
         let slba = u64::from(blocks) * turn;
-        pattern::needs(ns, slba + u64::from(some))?;
+        pattern::write_inverse(nvme, &q, ns, slba, some, version)?;
         let mut memory = nvme.buffer(offset + len);
         pattern::fill(&mut memory[offset..], ns.block(), slba, version);
         let written = memory[offset..].to_vec();
         ns.write(memory.slice(offset..offset + len), slba).run(&q)?;
-        memory.fill(0);
+        // No dword of the data is all ones.
+        memory.fill(0xff);
         ns.read(memory.slice_mut(offset..offset + len), slba).run(&q)?;
         pattern::assert_same(&memory[offset..], &written, ns.block(), slba);
     }

@@ -22,8 +22,8 @@ impl Controller {
     /// Sets Max_Payload_Size (PCIe 7.5.3.4) to 2^(7 + `size`) bytes at both ends of the link, has `run` do what it does, and puts
     /// back what was there, also if `run` panics.
     ///
-    /// `size` is 000b to 101b. No queue pair exists while it changes: a packet that is longer than the other end takes would be
-    /// malformed. Where there is no link ([`PortAbove::Absent`](crate::transport::PortAbove::Absent)), the function alone is
+    /// `size` is 000b to 101b. Neither a queue pair nor a host memory buffer exists while it changes: a packet that is longer than the
+    /// other end takes would be malformed. Where there is no link ([`PortAbove::Absent`](crate::transport::PortAbove::Absent)), the function alone is
     /// programmed.
     ///
     /// ```
