@@ -1,9 +1,9 @@
 //! What root reaches beside VFIO, in sysfs: registers that VFIO keeps to itself, the port above, removal and rescan.
 
+mod config_file;
+
 use std::fs;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
@@ -13,19 +13,15 @@ use std::time::Instant;
 use nix::unistd::AccessFlags;
 use nix::unistd::access;
 
+use self::config_file::ConfigFile;
+use self::config_file::Kept;
+use self::config_file::dword;
 use super::PciAddress;
 use crate::spec::pci::CapabilityId;
-use crate::spec::pci::DeviceControl;
 use crate::spec::pci::ExpressCapabilities;
-use crate::spec::pci::ExtendedCapabilityId;
-use crate::spec::pci::LinkControl;
-use crate::spec::pci::MsixControl;
 use crate::spec::pci::express;
 use crate::spec::pci::header::CONFIG_SIZE;
-use crate::spec::pci::l1_substates;
-use crate::spec::pci::msix;
 use crate::transport::PortAbove;
-use crate::transport::capability_list;
 
 /// Where the kernel shows PCI functions: another place in tests.
 const BUS: &str = "/sys/bus/pci";
@@ -49,20 +45,6 @@ struct Port {
     folder: PathBuf,
     config: ConfigFile,
 }
-
-/// A register of the function that VFIO does not let be written, or shows otherwise than it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kept {
-    register: u16,
-    /// 2 or 4 bytes: as wide as it is, for its neighbour may be changed by being written.
-    len: usize,
-    /// The bits that are VFIO's.
-    bits: u32,
-}
-
-/// Configuration space that can be written.
-#[derive(Debug)]
-struct ConfigFile(File);
 
 /// Keeps the kernel's drivers from functions that are found meanwhile: its driver for NVMe would read from the drive. Older
 /// kernels do not heed this on PCI, and the drive is taken from the driver again.
@@ -102,7 +84,7 @@ impl Beside {
             let now = config.read(register, len)?;
             let then = now & !bits | dword(asked) & bits;
             if then != now {
-                config.0.write_all_at(&then.to_le_bytes()[..len], register.into())?;
+                config.write(register, &then.to_le_bytes()[..len])?;
             }
         }
         Ok(())
@@ -137,12 +119,12 @@ impl Beside {
 
     /// Reads configuration space of the port above.
     pub(super) fn port_read(&self, offset: u16, data: &mut [u8]) -> io::Result<()> {
-        self.port()?.config.0.read_exact_at(data, offset.into())
+        self.port()?.config.read_to(offset, data)
     }
 
     /// Writes configuration space of the port above.
     pub(super) fn port_write(&self, offset: u16, data: &[u8]) -> io::Result<()> {
-        self.port()?.config.0.write_all_at(data, offset.into())
+        self.port()?.config.write(offset, data)
     }
 
     /// Whether this process may have the kernel forget the function and find it again.
@@ -219,68 +201,6 @@ impl Port {
     }
 }
 
-impl ConfigFile {
-    fn open(folder: &Path) -> Option<Self> {
-        File::options().read(true).write(true).open(folder.join("config")).ok().map(Self)
-    }
-
-    /// Reads up to four bytes.
-    fn read(&self, at: u16, len: usize) -> io::Result<u32> {
-        let mut value = [0; 4];
-        self.0.read_exact_at(&mut value[..len], at.into())?;
-        Ok(u32::from_le_bytes(value))
-    }
-
-    fn read16(&self, at: u16) -> io::Result<u16> {
-        self.read(at, 2).map(|word| word as u16)
-    }
-
-    fn capability(&self, id: CapabilityId) -> io::Result<Option<u16>> {
-        capability_list::find(|at| self.read16(at), id)
-    }
-
-    fn l1_substates(&self) -> io::Result<Option<u16>> {
-        let read = |at| match self.read(at, 4) {
-            // There is no extended configuration space.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-            other => other,
-        };
-        let id = ExtendedCapabilityId::L1_PM_SUBSTATES;
-        capability_list::find_extended(read, id, l1_substates::LEN)
-    }
-
-    /// The registers that [`Beside::write`] writes to.
-    fn kept(&self) -> io::Result<Vec<Kept>> {
-        let function_mask = MsixControl::new().with_function_mask(true);
-        let sizes = DeviceControl::new().with_max_payload_size(0b111);
-        let sizes = sizes.with_max_read_request_size(0b111);
-        let aspm = LinkControl::new().with_aspm(0b11);
-        let words = [
-            (CapabilityId::MSI_X, msix::CONTROL, function_mask.into_bits()),
-            (CapabilityId::PCI_EXPRESS, express::DEVICE_CONTROL, sizes.into_bits()),
-            (CapabilityId::PCI_EXPRESS, express::LINK_CONTROL, aspm.into_bits()),
-        ];
-        let mut kept = Vec::new();
-        for (id, register, bits) in words {
-            let bits = bits.into();
-            kept.extend(self.capability(id)?.map(|at| Kept {
-                register: at + register,
-                len: 2,
-                bits,
-            }));
-        }
-        for register in [l1_substates::CONTROL_1, l1_substates::CONTROL_2] {
-            let bits = u32::MAX;
-            kept.extend(self.l1_substates()?.map(|at| Kept {
-                register: at + register,
-                len: 4,
-                bits,
-            }));
-        }
-        Ok(kept)
-    }
-}
-
 impl NoDrivers {
     fn begin(file: PathBuf) -> io::Result<Self> {
         let before = fs::read_to_string(&file)?;
@@ -294,13 +214,6 @@ impl Drop for NoDrivers {
         // It could be written before.
         let _ = fs::write(&self.file, self.before.trim_end());
     }
-}
-
-/// Up to four bytes.
-fn dword(bytes: &[u8]) -> u32 {
-    let mut value = [0; 4];
-    value.iter_mut().zip(bytes).for_each(|(value, byte)| *value = *byte);
-    u32::from_le_bytes(value)
 }
 
 /// Polls until `done`.
