@@ -55,7 +55,7 @@ struct Port {
 
 /// Configuration space that can be written.
 #[derive(Debug)]
-struct ConfigFile(File);
+pub(super) struct ConfigFile(File);
 
 /// Keeps the kernel's drivers from functions that are found meanwhile: its driver for NVMe would read from the drive. Older
 /// kernels do not heed this on PCI, and the drive is taken from the driver again.
@@ -100,6 +100,16 @@ impl Beside {
             }
         }
         Ok(())
+    }
+
+    /// Configuration space as the function has it, if this process may write it.
+    pub(super) fn config(&self) -> Option<&ConfigFile> {
+        self.config.as_ref()
+    }
+
+    /// Where the kernel shows the port above, and its configuration space.
+    pub(super) fn port(&self) -> Option<(&Path, &ConfigFile)> {
+        self.port.as_ref().map(|port| (&*port.folder, &port.config))
     }
 
     /// Whether the link can be trained again.
@@ -153,7 +163,7 @@ impl Beside {
         Ok(false)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.bus.join("devices").join(self.address.to_string())
     }
 
@@ -223,17 +233,31 @@ impl Port {
 }
 
 impl ConfigFile {
-    fn open(folder: &Path) -> Option<Self> {
+    pub(super) fn open(folder: &Path) -> Option<Self> {
         File::options().read(true).write(true).open(folder.join("config")).ok().map(Self)
     }
 
-    fn read16(&self, at: u16) -> io::Result<u16> {
+    pub(super) fn read(&self, at: u16, data: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(data, at.into())
+    }
+
+    pub(super) fn read16(&self, at: u16) -> io::Result<u16> {
         let mut word = [0; 2];
         self.0.read_exact_at(&mut word, at.into())?;
         Ok(u16::from_le_bytes(word))
     }
 
-    fn write16(&self, at: u16, value: u16) -> io::Result<()> {
+    pub(super) fn write16(&self, at: u16, value: u16) -> io::Result<()> {
+        self.0.write_all_at(&value.to_le_bytes(), at.into())
+    }
+
+    pub(super) fn read32(&self, at: u16) -> io::Result<u32> {
+        let mut dword = [0; 4];
+        self.0.read_exact_at(&mut dword, at.into())?;
+        Ok(u32::from_le_bytes(dword))
+    }
+
+    pub(super) fn write32(&self, at: u16, value: u32) -> io::Result<()> {
         self.0.write_all_at(&value.to_le_bytes(), at.into())
     }
 

@@ -41,6 +41,7 @@ use crate::transport::DmaRange;
 use crate::transport::DoorbellFile;
 use crate::transport::Function;
 use crate::transport::Mmio;
+use crate::transport::Relocation;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
 
@@ -61,6 +62,9 @@ unsafe impl Function for Vfio {
     fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
+        if self.bar.is_elsewhere() && (offset::BAR0..offset::BAR0 + 8).contains(&offset) {
+            return self.read_beside(offset, data);
+        }
         let at = (self.config.offset + u64::from(offset)) as i64;
         let read = pread(self.opened()?.device.as_fd(), data, at);
         self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))
@@ -69,6 +73,10 @@ unsafe impl Function for Vfio {
     unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
+        let meets = |start, end| offset < end && start < offset + data.len() as u16;
+        if meets(offset::COMMAND, offset::STATUS) || meets(offset::BAR0, offset::BAR0 + 8) {
+            self.check_in_place("a write to Command or BAR0")?;
+        }
         let at = (self.config.offset + u64::from(offset)) as i64;
         let written = pwrite(self.opened()?.device.as_fd(), data, at);
         self.done(written, data.len(), || {
@@ -103,6 +111,10 @@ unsafe impl Function for Vfio {
     }
 
     fn doorbell_file(&self) -> Option<DoorbellFile> {
+        // The file has them where the kernel takes BAR0 to be.
+        if self.bar.is_elsewhere() {
+            return None;
+        }
         let Window { offset, size } = self.bar.doorbell_window()?;
         let start = crate::spec::doorbell::START.into();
         let file = self.opened().ok()?.device.as_fd().try_clone_to_owned().ok()?;
@@ -134,6 +146,7 @@ unsafe impl Function for Vfio {
 
     fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         self.check_not_lost()?;
+        self.check_in_place("vectors")?;
         let set = self.vectors.set(&self.opened()?.device, first, eventfds);
         let what = || format!("{} vectors from vector {first} on", eventfds.len());
         let count = set.map_err(|why| self.refused(what(), why))?;
@@ -142,6 +155,7 @@ unsafe impl Function for Vfio {
 
     fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
         self.check_not_lost()?;
+        self.check_in_place("INTx")?;
         let index = VFIO_PCI_INTX_IRQ_INDEX;
         let set = match eventfd {
             Some(_) => IrqSet::signal(index, 0, [eventfd]),
@@ -181,6 +195,14 @@ unsafe impl Function for Vfio {
     fn retrain_link(&self) -> TransportResult {
         self.check_not_lost()?;
         self.beside().retrain().map_err(|why| self.refused("to have its link trained again", why))
+    }
+
+    fn move_bar0(&self) -> TransportResult<Relocation> {
+        self.move_elsewhere()
+    }
+
+    fn put_bar0_back(&self) -> TransportResult {
+        self.put_back()
     }
 
     fn remove_and_rescan(&self) -> TransportResult {
@@ -234,6 +256,8 @@ impl Vfio {
     /// Has the kernel reset the function, and sets it up again.
     fn reset_by(&self, what: &str, reset: impl Fn() -> io::Result<()>) -> TransportResult {
         self.check_not_lost()?;
+        // The kernel would save the address in BAR0, and restore it.
+        self.put_back()?;
         let deadline = Instant::now() + RESET_LIMIT;
         // The kernel does not wait for its own lock of the function, and asks to be called again.
         self.wait_until(deadline, what, || match reset() {
@@ -263,14 +287,14 @@ impl Vfio {
     }
 
     /// The device, which is open unless it is lost.
-    fn opened(&self) -> TransportResult<Arc<Opened>> {
+    pub(super) fn opened(&self) -> TransportResult<Arc<Opened>> {
         self.now_opened().ok_or_else(|| TransportError::Lost {
             device: self.uri.to_string(),
             how: self.lost.get().map_or("it is removed", String::as_str).to_owned(),
         })
     }
 
-    fn now_opened(&self) -> Option<Arc<Opened>> {
+    pub(super) fn now_opened(&self) -> Option<Arc<Opened>> {
         self.opened.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -128,6 +128,7 @@ impl VfioUser {
                 hot_reset: false,
                 power_cycles: false,
                 retrains_link: false,
+                moves_bar0: false,
                 removes: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,
