@@ -191,6 +191,7 @@ fn linux(length: Length) -> Outcome {
     }
     if length == Length::Full {
         for kernel in length.kernels() {
+            vm::linux::Linux::check_msi(kernel.clone())?;
             vm::test::Test::check_msi(kernel.clone())?;
         }
     }

@@ -8,9 +8,12 @@ use nix::sys::eventfd::EventFd;
 
 use crate::Error;
 use crate::Result;
+use crate::spec::pci::Command;
+use crate::spec::pci::offset;
 
 use super::Controller;
 use super::interrupts::signal;
+use super::power_state::PutBack;
 
 /// INTx, enabled and counted; disabled when dropped.
 ///
@@ -65,6 +68,23 @@ impl Intx<'_> {
     /// Fails if the device cannot be reached.
     pub fn unmask(&self) -> Result {
         Ok(self.controller.function().unmask_intx()?)
+    }
+
+    /// Sets Interrupt Disable (PCIe 7.5.1.1.3), has `run` do what it does, and clears it: meanwhile the function does not assert
+    /// INTx, and says in [Interrupt Status](crate::spec::pci::Status::interrupt) whether it would.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device cannot be reached, and as `run` does.
+    pub fn while_disabled<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
+        let function = &**self.controller.function();
+        let before = PutBack::of::<2>(function, offset::COMMAND)?;
+        let command = Command::from(self.controller.pci().read16(offset::COMMAND)?);
+        let command = command.with_interrupt_disable(true);
+        function.write_config(offset::COMMAND, &u16::from(command).to_le_bytes())?;
+        let done = run();
+        before.now()?;
+        done
     }
 }
 

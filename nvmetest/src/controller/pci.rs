@@ -111,6 +111,22 @@ impl PciFunction<'_> {
         Ok(self.controller.function().write_config(offset, &value.to_le_bytes())?)
     }
 
+    /// Reads a dword of BAR0, also where the function is not allowed to answer
+    /// ([`Controller::without_memory_space`]): then something else answers, mostly with all ones.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the device cannot be reached, and with [`Error::NotApplicable`] where the way to it does not let such a read be made,
+    /// as VFIO does not.
+    pub fn read_bar0(&self, offset: u64) -> Result<u32> {
+        match self.function().read32(offset) {
+            Err(error @ TransportError::Refused { .. }) => {
+                Err(Error::NotApplicable(error.to_string()))
+            }
+            read => Ok(read?),
+        }
+    }
+
     /// Returns the offset of the first capability with this identifier (PCI Express 7.5.1.1.11).
     ///
     /// # Errors

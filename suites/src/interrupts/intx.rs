@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use nvmetest::Intx;
 use nvmetest::prelude::*;
+use nvmetest::spec::pci;
+use nvmetest::spec::pci::offset;
 
 use super::LIMIT;
 use super::queue;
@@ -45,6 +47,30 @@ fn a_queue_without_interrupts_does_not_assert_intx(nvme: &Controller, ns: Namesp
         assert!(!fires, "no queue with interrupts has a completion");
         Ok(())
     })
+}
+
+/// Interrupt Disable holds INTx back, and Interrupt Status says nevertheless that it is pending; INTx comes when the bit is cleared.
+#[nvme_test(spec = "PCIe 7.5.1.1.4", requires(INTX))]
+fn interrupt_disable_holds_intx_back(nvme: &Controller, ns: Namespace) -> Result {
+    let is_pending =
+        || Ok::<_, Error>(pci::Status::from(nvme.pci().read16(offset::STATUS)?).interrupt());
+    let intx = nvme.intx()?;
+    let q = queue(nvme, 8, Some(0))?;
+    for _ in 0..3 {
+        assert!(is_quiet(&intx)?, "no completion is left");
+        assert!(!is_pending()?, "no completion is left");
+        q.scope(|io| {
+            let (flush, fired, pends) = intx.while_disabled(|| {
+                let flush = ns.flush().submit(io);
+                Ok((flush, fires(&intx), is_pending()?))
+            })?;
+            assert!(!fired, "it is asserted while Interrupt Disable is set");
+            assert!(pends, "Interrupt Status is clear, and there is a completion");
+            intx.wait(LIMIT)?;
+            flush.wait()
+        })?;
+    }
+    Ok(())
 }
 
 /// Unmasks it, and says whether it stays away.

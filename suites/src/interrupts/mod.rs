@@ -1,6 +1,7 @@
 //! Interrupts of completion queues: the messages of MSI-X or MSI, and INTx (PCIe transport 3.5).
 
 mod coalescing;
+mod enabling;
 mod intx;
 mod masks;
 mod msi;

@@ -30,6 +30,17 @@ fn the_controller_outlasts_a_time_without_memory_space(nvme: &mut Controller) ->
     Ok(())
 }
 
+/// Without memory space no register answers.
+#[nvme_test(spec = "PCIe transport 3.8.1.3")]
+fn without_memory_space_no_register_answers(nvme: &mut Controller) -> Result {
+    let version = |pci: PciFunction<'_>| pci.read_bar0(Property::VS.0.into());
+    let before = version(nvme.pci())?;
+    let without = nvme.without_memory_space(version)?;
+    assert_ne!(without, before, "VS is read without Memory Space Enable");
+    assert_eq!(version(nvme.pci())?, before);
+    Ok(())
+}
+
 /// Without bus mastering nothing is fetched, transferred or completed.
 #[nvme_test(spec = "PCIe transport 3.8.1.3")]
 fn without_bus_mastering_memory_is_not_touched(nvme: &mut Controller) -> Result {

@@ -22,5 +22,5 @@ fn data_survives_a_hot_reset(nvme: &mut Controller) -> Result {
 /// A hot reset deletes the I/O queues.
 #[nvme_test(spec = "PCIe transport 3.3", requires(HOT_RESET))]
 fn a_hot_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
-    io_queues_are_deleted(nvme, Controller::hot_reset)
+    io_queues_are_deleted(nvme, Controller::hot_reset_only)
 }

@@ -4,6 +4,7 @@ mod bar0;
 mod command;
 mod errors;
 mod extended;
+mod function_level_reset;
 mod hot_reset;
 mod link;
 mod power_state;
@@ -14,8 +15,8 @@ use std::collections::BTreeSet;
 use nvmetest::prelude::*;
 use nvmetest::spec::pci::{
     self, Bar, CapabilityId, DeviceCapabilities, DeviceControl, ExpressCapabilities, MsiControl,
-    MsixControl, MsixLocation, Pmcsr, PowerManagementCapabilities, PowerState, express, msi, msix,
-    offset, power,
+    MsixControl, MsixLocation, MsixTableEntry, Pmcsr, PowerManagementCapabilities, PowerState,
+    express, msi, msix, offset, power,
 };
 use nvmetest::spec::property::ShutdownStatus;
 use nvmetest::spec::{Cc, Property, doorbell};
@@ -197,6 +198,27 @@ fn the_payload_size_in_use_is_supported(nvme: &Controller) -> Result {
     Ok(())
 }
 
+/// What of the MSI-X table and of its Pending Bit Array is in BAR0 is within it, and the one is not in the other.
+#[nvme_test(spec = "PCIe 7.7.2.3", requires(MSIX))]
+fn the_msix_tables_are_within_bar0(nvme: &mut Controller) -> Result {
+    let size = nvme.bar0_size()?;
+    let at = the_capability(nvme, CapabilityId::MSI_X)?;
+    let vectors = MsixControl::from(nvme.pci().read16(at + msix::CONTROL)?).table_size_z();
+    let vectors = u64::from(vectors) + 1;
+    let place = |register: u16, len: u64| -> Result<_> {
+        let location = MsixLocation::from(nvme.pci().read32(at + register)?);
+        let start = u64::from(location.offset());
+        let is_within = location.bir() != 0 || start + len <= size;
+        assert!(is_within, "{len:#x} bytes of {size:#x} are at {location:?}");
+        Ok((location.bir(), start..start + len))
+    };
+    let (table_bir, table) = place(msix::TABLE, vectors * size_of::<MsixTableEntry>() as u64)?;
+    let (pending_bir, pending) = place(msix::PBA, vectors.div_ceil(64) * 8)?;
+    let apart = table.end <= pending.start || pending.end <= table.start;
+    assert!(table_bir != pending_bir || apart, "the table is {table:x?}, the PBA {pending:x?}");
+    Ok(())
+}
+
 /// The MSI-X table and its Pending Bit Array are in BAR0 or BAR4, and share their pages with nothing else.
 #[nvme_test(spec = "PCIe transport 3.8.4", requires(MSIX))]
 fn the_msix_tables_share_their_pages_with_nothing(nvme: &Controller) -> Result {
@@ -222,25 +244,6 @@ fn the_msix_tables_share_their_pages_with_nothing(nvme: &Controller) -> Result {
     assert!(!overlap(table.bir(), &table_pages), "the table is among the registers: {table:?}");
     assert!(!overlap(pending.bir(), &pending_pages), "the PBA is among the registers: {pending:?}");
     Ok(())
-}
-
-/// A Function Level Reset disables the controller and clears the properties that the host wrote.
-#[nvme_test(spec = "Base 3.7.2", requires(FUNCTION_LEVEL_RESET))]
-fn a_function_level_reset_clears_the_properties(nvme: &mut Controller) -> Result {
-    nvme.function_level_reset_only()?;
-    properties_are_clear(nvme)
-}
-
-/// After a Function Level Reset the controller works as before, and has what was written to it.
-#[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
-fn data_survives_a_function_level_reset(nvme: &mut Controller) -> Result {
-    data_survives(nvme, (11, 3), Controller::function_level_reset)
-}
-
-/// A Function Level Reset deletes the I/O queues.
-#[nvme_test(spec = "PCIe transport 3.3", requires(FUNCTION_LEVEL_RESET))]
-fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result {
-    io_queues_are_deleted(nvme, Controller::function_level_reset)
 }
 
 /// Looks at the properties of a controller that was reset and not enabled, and enables it.
@@ -278,12 +281,16 @@ fn data_survives(
     Ok(())
 }
 
+/// Looks at a reset that leaves the controller disabled: the one that disables it would delete the queues by itself.
 fn io_queues_are_deleted(
     nvme: &mut Controller,
-    reset: impl FnOnce(&mut Controller) -> Result,
+    reset_only: impl FnOnce(&mut Controller) -> Result,
 ) -> Result {
     crate::reset::create_queue_pair_1(nvme)?;
-    reset(nvme)?;
+    reset_only(nvme)?;
+    let csts = nvme.registers().csts()?;
+    nvme.reset()?;
+    assert!(!csts.rdy(), "{csts:?}");
     // A queue that is still there cannot be created.
     crate::reset::create_queue_pair_1(nvme)?;
     crate::reset::delete_queue_pair_1(nvme)

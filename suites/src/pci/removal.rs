@@ -28,7 +28,7 @@ fn data_survives_a_removal(nvme: &mut Controller) -> Result {
 /// A removal deletes the I/O queues.
 #[nvme_test(spec = "PCIe transport 3.3", requires(REMOVAL))]
 fn a_removal_deletes_the_io_queues(nvme: &mut Controller) -> Result {
-    io_queues_are_deleted(nvme, Controller::remove_and_rescan)
+    io_queues_are_deleted(nvme, Controller::remove_and_rescan_only)
 }
 
 /// It is the same function that is found again, and it can be removed as often as one likes; queues and interrupts work each time.

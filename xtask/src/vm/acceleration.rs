@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::guest::Ending;
 use super::guest::Guest;
+use super::guest::Iommu;
 use super::guest::Limits;
 use super::initrd;
 use super::initrd::Payload;
@@ -49,7 +50,7 @@ impl Acceleration {
             kernel,
             initrd: initrd::make(kernel, &payload)?,
             add_devices: &|_, _| Ok(()),
-            iommu: true,
+            iommu: Iommu::All,
             limits,
         };
         let found = match trial.run(&mut |_| {})?.ending {

@@ -8,6 +8,7 @@ use clap::Args;
 use super::acceleration::Acceleration;
 use super::drive;
 use super::guest::Guest;
+use super::guest::Iommu;
 use super::guest::Limits;
 use super::initrd;
 use super::initrd::Payload;
@@ -62,7 +63,7 @@ impl Bench {
             kernel: &kernel,
             initrd: initrd::make(&kernel, &payload)?,
             add_devices: &drive::add_nvme,
-            iommu: true,
+            iommu: Iommu::All,
             limits: LIMITS,
         };
         Ok(guest.run_on_terminal(&mut |_| {})?.into())

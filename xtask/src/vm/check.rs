@@ -19,6 +19,7 @@ use super::drive::MODULES;
 use super::guest::AddDevices;
 use super::guest::Ending;
 use super::guest::Guest;
+use super::guest::Iommu;
 use super::guest::Limits;
 use super::guest::Remains;
 use super::guest::What;
@@ -155,7 +156,7 @@ impl Checker {
             kernel,
             initrd: initrd::make(kernel, payload)?,
             add_devices,
-            iommu: true,
+            iommu: Iommu::All,
             limits,
         };
         let mut output = Vec::new();

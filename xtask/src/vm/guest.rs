@@ -34,8 +34,8 @@ pub use ending::What;
 ///
 /// It ends with a panic, and is not started again; mitigations and self tests only take time here. It is not to try whether its
 /// timer works: an emulated one is late on a busy machine, and the kernel panics.
-const APPEND: &str = "console=ttyS0 panic=-1 oops=panic intel_iommu=on iommu.passthrough=0 mitigations=off \
-                      cryptomgr.notests no_timer_check quiet";
+const APPEND: &str =
+    "console=ttyS0 panic=-1 oops=panic mitigations=off cryptomgr.notests no_timer_check quiet";
 
 /// The ports that end with a mark.
 const PORTS: usize = 2;
@@ -53,9 +53,19 @@ pub struct Guest<'a> {
     pub initrd: File,
     /// Adds devices to QEMU's command line.
     pub add_devices: AddDevices<'a>,
-    /// Whether it has an IOMMU.
-    pub iommu: bool,
+    pub iommu: Iommu,
     pub limits: Limits,
+}
+
+/// What of a device's accesses an IOMMU translates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Iommu {
+    /// Nothing: there is none.
+    Absent,
+    /// The messages of interrupts: without, Linux gives a function one message of MSI at most.
+    Messages,
+    /// The messages, and all memory.
+    All,
 }
 
 /// Adds devices to QEMU's command line, and what they inherit.
@@ -144,10 +154,15 @@ impl Guest<'_> {
         command.args(["-machine", "q35,kernel-irqchip=split,memory-backend=memory"]);
         command.args(["-object", "memory-backend-memfd,id=memory,size=2G,share=on"]);
         command.args(["-m", "2G", "-smp", "2"]);
-        if self.iommu {
+        if self.iommu != Iommu::Absent {
             command.args(["-device", "intel-iommu,intremap=on,caching-mode=on"]);
         }
-        command.arg("-kernel").arg(&self.kernel.image).args(["-append", APPEND]);
+        let translation = match self.iommu {
+            Iommu::Absent | Iommu::Messages => "intel_iommu=off",
+            Iommu::All => "intel_iommu=on iommu.passthrough=0",
+        };
+        command.arg("-kernel").arg(&self.kernel.image);
+        command.arg("-append").arg(format!("{APPEND} {translation}"));
         (self.add_devices)(&mut command, files)?;
         let initrd = files.add(self.initrd.try_clone()?);
         command.arg("-initrd").arg(format!("/proc/self/fd/{initrd}"));

@@ -17,6 +17,7 @@ use super::acceleration::Acceleration;
 use super::drive;
 use super::guest::Files;
 use super::guest::Guest;
+use super::guest::Iommu;
 use super::guest::Limits;
 use super::initrd;
 use super::initrd::Payload;
@@ -210,7 +211,7 @@ impl Test {
                 }
                 None => drive::add_nvme(command, files),
             },
-            iommu: true,
+            iommu: Iommu::All,
             limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
         };
         guest.run_on_terminal(&mut |said| first.see(said))
