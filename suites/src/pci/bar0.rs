@@ -3,6 +3,9 @@
 use nvmetest::prelude::*;
 use nvmetest::spec::pci::{Bar, offset};
 use nvmetest::spec::{Property, doorbell};
+use nvmetest::transport::TransportError;
+
+use crate::interrupts::{flush_and_wait, queue};
 
 use super::command::registers_of_the_host;
 
@@ -71,6 +74,33 @@ fn the_function_answers_where_bar0_is_put_and_not_where_it_was(nvme: &mut Contro
         assert!(read.iter().all(|&byte| byte == pattern(round, 0)), "round {round}");
     }
     blocks_are_written_and_read(nvme, 7)
+}
+
+/// Vectors that are set up while BAR0 is elsewhere signal, also where their table stands in BAR0.
+#[nvme_test(spec = "PCIe 7.5.1.2.1", requires(BAR_RELOCATION, VECTORS))]
+fn vectors_signal_while_bar0_is_elsewhere(nvme: &mut Controller) -> Result {
+    nvme.with_bar0_elsewhere(|nvme, _| {
+        let interrupts = match nvme.interrupts(1) {
+            // Over VFIO it is the kernel that writes the table, and it would do that where BAR0 was.
+            Err(Error::Transport(error @ TransportError::Refused { .. })) => {
+                return Err(Error::NotApplicable(error.to_string()));
+            }
+            other => other?,
+        };
+        let (ns, q) = (nvme.first_namespace()?, queue(nvme, 4, Some(0))?);
+        (0..8).try_for_each(|_| flush_and_wait(&interrupts, 0, &ns, &q))
+    })
+}
+
+/// A worker, which is another process, reaches the controller where BAR0 is.
+#[nvme_test(spec = "PCIe 7.5.1.2.1", requires(BAR_RELOCATION))]
+fn a_worker_rings_where_bar0_is(nvme: &mut Controller) -> Result {
+    const COUNT: u64 = 100;
+    let statistics = nvme.with_bar0_elsewhere(|nvme, _| {
+        nvme.first_namespace()?.ioworker().random().depth(4).count(COUNT).start()?.join()
+    })?;
+    assert_eq!(statistics.reads, COUNT, "{statistics}");
+    blocks_are_written_and_read(nvme, 3)
 }
 
 /// Writes blocks one after another on a queue pair of its own whose queues wrap, and reads each.
