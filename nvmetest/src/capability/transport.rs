@@ -28,6 +28,14 @@ pub static RETRAIN_LINK: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.port == PortAbove::Programmable),
 };
 
+/// The host can give BAR0 another address, and reach it there (PCIe 7.5.1.2.1).
+pub static BAR_RELOCATION: Capability = Capability {
+    name: "a BAR0 that the host can move",
+    field: "another address of BAR0 over this transport",
+    clause: "PCIe 7.5.1.2.1",
+    probe: |capabilities| possible(capabilities.transport.moves_bar0),
+};
+
 /// The host's kernel can forget the function, and find it again on its bus.
 pub static REMOVAL: Capability = Capability {
     name: "a PCI function that the host's kernel knows and this user may remove",

@@ -45,6 +45,7 @@ impl Capabilities {
             hot_reset: false,
             power_cycles: false,
             port: crate::transport::PortAbove::Absent,
+            moves_bar0: false,
             removes: false,
             terminates: false,
             msix_vectors: 0,

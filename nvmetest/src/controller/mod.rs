@@ -1,6 +1,7 @@
 //! The controller: a fixture of the session.
 
 mod admin;
+mod bar0;
 mod capabilities;
 mod dma;
 mod events;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::Result;
-use crate::spec::pci::Bar;
 use crate::spec::pci::CapabilityId;
 use crate::spec::pci::Command;
 use crate::spec::pci::Pmcsr;
@@ -94,29 +93,6 @@ impl Controller {
         let seen = look(pci);
         before.now()?;
         seen
-    }
-
-    /// Sizes BAR0 and BAR1 (PCIe 7.5.1.2.1): returns the address space that BAR0 asks for in bytes, a power of two.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the function cannot be reached.
-    pub fn bar0_size(&mut self) -> Result<u64> {
-        let function = self.function().clone();
-        self.without_memory_space(|pci| {
-            let is_wide = Bar::from(pci.read32(offset::BAR0)?).is_64_bit();
-            let low = PutBack::of::<4>(&*function, offset::BAR0)?;
-            let high = PutBack::of::<4>(&*function, offset::BAR0 + 4)?;
-            let ask = |register: u16| -> Result<u32> {
-                function.write_config(register, &u32::MAX.to_le_bytes())?;
-                pci.read32(register)
-            };
-            let asked = u64::from(ask(offset::BAR0)? & !0xf);
-            let above = if is_wide { ask(offset::BAR0 + 4)? } else { u32::MAX };
-            low.now()?;
-            high.now()?;
-            Ok((u64::from(above) << 32 | asked).wrapping_neg())
-        })
     }
 }
 

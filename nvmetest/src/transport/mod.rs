@@ -23,6 +23,7 @@ mod interrupt_kind;
 mod mmio;
 mod port_above;
 mod process;
+mod relocation;
 mod uri;
 pub mod vfio;
 pub mod vfio_user;
@@ -48,6 +49,7 @@ pub use interrupt_kind::UnknownInterruptKind;
 pub use mmio::Mmio;
 pub use port_above::PortAbove;
 pub use process::Process;
+pub use relocation::Relocation;
 pub use uri::DeviceUri;
 pub use uri::UriOptions;
 pub use uri::parse_size;
@@ -196,6 +198,24 @@ pub unsafe trait Function: Send + Sync + fmt::Debug {
         Err(port_above::unsupported(self.uri()))
     }
 
+    /// Writes another address to BAR0 (PCIe 7.5.1.2.1), one that nobody else has: from then on every access of BAR0 goes there, until
+    /// it is [put back](Self::put_bar0_back), or the function is reset.
+    ///
+    /// Vectors and INTx that are enabled stay so; over some transports they are not set meanwhile.
+    fn move_bar0(&self) -> TransportResult<Relocation> {
+        Err(TransportError::Unsupported {
+            device: self.uri().to_string(),
+            what: "another address of BAR0".to_owned(),
+            why: "BAR0 is not reached by an address that the host chooses over this transport"
+                .to_owned(),
+        })
+    }
+
+    /// Writes the address to BAR0 that it had before it was [moved](Self::move_bar0). Does nothing where it was not.
+    fn put_bar0_back(&self) -> TransportResult {
+        Ok(())
+    }
+
     /// Has the host's kernel forget the function, as if it had been pulled, and find it again on its bus.
     ///
     /// Everything is as after [`reset`](Self::reset) when it returns: memory that the function was given stays mapped. Its vectors
@@ -308,6 +328,8 @@ pub struct Abilities {
     pub power_cycles: bool,
     /// What is known of the port that the device is plugged into.
     pub port: PortAbove,
+    /// Whether [`Function::move_bar0`] works.
+    pub moves_bar0: bool,
     /// Whether [`Function::remove_and_rescan`] works.
     pub removes: bool,
     /// Whether [`Function::terminate`] works.

@@ -1,5 +1,6 @@
 //! The driver: on the soft controller where that will do, and on one that does wrong where it must.
 
+mod bar0;
 mod canary;
 mod deeds;
 mod dma_faults;

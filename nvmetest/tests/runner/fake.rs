@@ -58,6 +58,7 @@ impl Scheme for Fake {
             hot_reset: false,
             power_cycles: false,
             port: PortAbove::Absent,
+            moves_bar0: false,
             removes: false,
             terminates: true,
             msix_vectors: option("msix", 0)? as u16,

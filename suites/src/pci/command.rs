@@ -1,10 +1,10 @@
-//! The Command register, and what it allows (PCIe transport 3.8.1.3), and the size of BAR0.
+//! The Command register, and what it allows (PCIe transport 3.8.1.3).
 
 use std::time::{Duration, Instant};
 
 use nvmetest::prelude::*;
-use nvmetest::spec::pci::{Bar, Command, offset};
-use nvmetest::spec::{Property, doorbell};
+use nvmetest::spec::Property;
+use nvmetest::spec::pci::{Command, offset};
 
 /// Memory space, bus mastering and INTx can be switched: the bits for it are not wired.
 #[nvme_test(spec = "PCIe transport 3.8.1.3")]
@@ -23,15 +23,9 @@ fn the_function_answers_and_is_a_bus_master_as_the_host_asks(nvme: &mut Controll
 /// The controller is as before after a time in which no register answered.
 #[nvme_test(spec = "PCIe transport 3.8.1.3")]
 fn the_controller_outlasts_a_time_without_memory_space(nvme: &mut Controller) -> Result {
-    let registers = |nvme: &Controller| -> Result<[u64; 4]> {
-        let registers = nvme.registers();
-        let [cc, csts] = [Property::CC, Property::CSTS].map(|it| registers.read32(it));
-        let [cap, asq] = [Property::CAP, Property::ASQ].map(|it| registers.read64(it));
-        Ok([cap?, asq?, cc?.into(), csts?.into()])
-    };
-    let before = registers(nvme)?;
+    let before = registers_of_the_host(nvme)?;
     nvme.without_memory_space(|_| Ok(()))?;
-    assert_eq!(registers(nvme)?, before);
+    assert_eq!(registers_of_the_host(nvme)?, before);
     nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
     Ok(())
 }
@@ -77,25 +71,10 @@ fn without_bus_mastering_memory_is_not_touched(nvme: &mut Controller) -> Result 
     Ok(())
 }
 
-/// BAR0 asks for as much address space as the registers and all doorbells take, and is where it was after that.
-#[nvme_test(spec = "PCIe transport 3.8.1.10")]
-fn bar0_holds_the_registers_and_all_doorbells(nvme: &mut Controller) -> Result {
-    let place = |nvme: &Controller| -> Result<[u32; 2]> {
-        Ok([nvme.pci().read32(offset::BAR0)?, nvme.pci().read32(offset::BAR0 + 4)?])
-    };
-    let before = place(nvme)?;
-    let size = nvme.bar0_size()?;
-    assert_eq!(place(nvme)?, before);
-
-    let (submission, completion) = nvme.queues_granted();
-    let dstrd = nvme.capabilities().cap.dstrd();
-    let last = doorbell::cq_head(submission.max(completion), dstrd);
-    assert!(size.is_power_of_two(), "{size:#x}");
-    assert!(u64::from(last) + 4 <= size, "the last doorbell in use is at {last:#x} of {size:#x}");
-    let low = Bar::from(before[0]);
-    let address = u64::from(if low.is_64_bit() { before[1] } else { 0 }) << 32;
-    let address = address | u64::from(low.address_low());
-    assert!(address.is_multiple_of(size), "{address:#x} for a range of {size:#x}");
-    nvme.first_namespace()?.flush().run(&nvme.qpair(1)?)?;
-    Ok(())
+/// CAP, ASQ, CC and CSTS: what the controller is, and what the host made of it.
+pub(super) fn registers_of_the_host(nvme: &Controller) -> Result<[u64; 4]> {
+    let registers = nvme.registers();
+    let [cc, csts] = [Property::CC, Property::CSTS].map(|it| registers.read32(it));
+    let [cap, asq] = [Property::CAP, Property::ASQ].map(|it| registers.read64(it));
+    Ok([cap?, asq?, cc?.into(), csts?.into()])
 }

@@ -1,5 +1,6 @@
 //! The PCI function: configuration space, capabilities, Function Level Reset (PCIe transport 3.8).
 
+mod bar0;
 mod command;
 mod errors;
 mod extended;

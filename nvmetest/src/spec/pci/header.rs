@@ -26,6 +26,10 @@ pub mod offset {
     pub const BIST: u16 = 0x0F;
     /// The first of six Base Address Registers, 32 bits each (PCIe 7.5.1.2.1).
     pub const BAR0: u16 = 0x10;
+    /// Memory Base of a port, 16 bits (PCIe 7.5.1.3.8).
+    pub const MEMORY_BASE: u16 = 0x20;
+    /// Memory Limit of a port, 16 bits (PCIe 7.5.1.3.8).
+    pub const MEMORY_LIMIT: u16 = 0x22;
     /// Subsystem Vendor ID, 16 bits (PCIe 7.5.1.2.3).
     pub const SUBSYSTEM_VENDOR_ID: u16 = 0x2C;
     /// Subsystem ID, 16 bits (PCIe 7.5.1.2.3).

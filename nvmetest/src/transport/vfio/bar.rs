@@ -1,8 +1,10 @@
 //! BAR0: loads and stores where it is mapped, and the kernel's help elsewhere.
 
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::sync::atomic::fence;
 
@@ -13,8 +15,11 @@ use vfio_bindings::bindings::vfio::VFIO_REGION_INFO_FLAG_MMAP;
 use vfio_ioctls::VfioRegionInfoCap;
 
 use super::Window;
+use super::beside::Beside;
 use super::device::Device;
+use super::relocation::Room;
 use crate::memory::Mapping;
+use crate::memory::PAGE_SIZE;
 use crate::spec::doorbell;
 use crate::transport::Mmio;
 
@@ -27,6 +32,8 @@ pub(super) struct Bar {
     window: Window,
     /// What of it is mapped, and where that begins in it.
     mapped: Option<(u64, Mapping)>,
+    /// What is mapped is BAR0 at another address than the kernel knows.
+    is_elsewhere: AtomicBool,
 }
 
 impl Bar {
@@ -37,7 +44,7 @@ impl Bar {
             true => None,
             false => Some((area.start, map(device, window, &area)?)),
         };
-        Ok(Self { window, mapped })
+        Ok(Self { window, mapped, is_elsewhere: AtomicBool::new(false) })
     }
 
     /// Lets go of the device, which can be closed then: what is written to BAR0 or by `doorbells` reaches nobody.
@@ -61,7 +68,43 @@ impl Bar {
             // SAFETY: As in `map` and in `withdraw`.
             unsafe { mapping.put_back(device, window.offset + start) }?;
         }
+        self.is_elsewhere.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether there is room for BAR0 elsewhere, and this process may map it there.
+    pub(super) fn can_move(&self, beside: &Beside) -> bool {
+        if self.mapped.is_none() {
+            return false;
+        }
+        let Ok(room) = Room::find(beside, self.window.size) else { return false };
+        // SAFETY: It is no memory that anybody could have references to, since the kernel keeps the addresses for what is behind the
+        // port; and nothing is accessed.
+        unsafe { Mapping::shared(&room.memory, room.to, PAGE_SIZE) }.is_ok()
+    }
+
+    /// Maps BAR0 and the doorbells where BAR0 is now: at `address` of `memory`, which has the physical addresses of the machine.
+    /// Once this fails, [`put_back`](Self::put_back) is called.
+    pub(super) fn move_to(
+        &self,
+        memory: &File,
+        address: u64,
+        doorbells: Option<&Mmio>,
+    ) -> io::Result<()> {
+        self.is_elsewhere.store(true, Ordering::Relaxed);
+        if self.mapped.is_none() {
+            return Err(io::Error::other("the kernel lets nobody map it"));
+        }
+        for (start, mapping) in self.mappings(doorbells) {
+            // SAFETY: As in `map` and in `withdraw`. These are the registers where they are now: the kernel keeps the addresses for what
+            // is behind the port, and no other function there has them.
+            unsafe { mapping.put_back(memory, address + start) }?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere.load(Ordering::Relaxed)
     }
 
     /// All that is mapped, and where in BAR0 it begins.
@@ -95,7 +138,8 @@ impl Bar {
     /// Reads 1, 2, 4 or 8 bytes that are within BAR0: in one access, where they are aligned and mapped.
     pub(super) fn read(&self, device: &Device, offset: u64, data: &mut [u8]) -> io::Result<()> {
         let Some(register) = self.register(offset, data.len()) else {
-            return exact(pread(device.as_fd(), data, self.at(offset))?, data.len());
+            self.check_in_place()?;
+            return self.read_by_kernel(device, offset, data);
         };
         // SAFETY: `register` has checked that it is mapped and aligned. A device may change it at any time, which a volatile
         // access allows for.
@@ -117,6 +161,7 @@ impl Bar {
         // What the device will read from memory is there before it is told.
         fence(Ordering::SeqCst);
         let Some(register) = self.register(offset, data.len()) else {
+            self.check_in_place()?;
             return exact(pwrite(device.as_fd(), data, self.at(offset))?, data.len());
         };
         let value = |bytes: &[u8]| {
@@ -135,6 +180,21 @@ impl Bar {
             }
         }
         Ok(())
+    }
+
+    /// Has the kernel read from BAR0 where it takes it to be.
+    pub(super) fn read_by_kernel(
+        &self,
+        device: &Device,
+        offset: u64,
+        data: &mut [u8],
+    ) -> io::Result<()> {
+        exact(pread(device.as_fd(), data, self.at(offset))?, data.len())
+    }
+
+    fn check_in_place(&self) -> io::Result<()> {
+        let why = "BAR0 is at another address, where only aligned registers can be reached";
+        if self.is_elsewhere() { Err(io::Error::other(why)) } else { Ok(()) }
     }
 
     fn at(&self, offset: u64) -> i64 {

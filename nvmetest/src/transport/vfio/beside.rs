@@ -13,7 +13,6 @@ use std::time::Instant;
 use nix::unistd::AccessFlags;
 use nix::unistd::access;
 
-use self::config_file::ConfigFile;
 use self::config_file::Kept;
 use self::config_file::dword;
 use super::PciAddress;
@@ -22,6 +21,8 @@ use crate::spec::pci::ExpressCapabilities;
 use crate::spec::pci::express;
 use crate::spec::pci::header::CONFIG_SIZE;
 use crate::transport::PortAbove;
+
+pub(super) use self::config_file::ConfigFile;
 
 /// Where the kernel shows PCI functions: another place in tests.
 const BUS: &str = "/sys/bus/pci";
@@ -81,7 +82,7 @@ impl Beside {
         for &Kept { register, len, bits } in &self.kept {
             let at = register.checked_sub(offset).map(usize::from);
             let Some(asked) = at.and_then(|at| data.get(at..at + len)) else { continue };
-            let now = config.read(register, len)?;
+            let now = config.value(register, len)?;
             let then = now & !bits | dword(asked) & bits;
             if then != now {
                 config.write(register, &then.to_le_bytes()[..len])?;
@@ -105,11 +106,21 @@ impl Beside {
             hidden = u32::MAX;
         }
         if hidden != 0 {
-            let truth = config.read(offset, data.len())?;
+            let truth = config.value(offset, data.len())?;
             let seen = dword(data) & !hidden | truth & hidden;
             data.copy_from_slice(&seen.to_le_bytes()[..data.len()]);
         }
         Ok(())
+    }
+
+    /// Configuration space as the function has it, if this process may write it.
+    pub(super) fn config(&self) -> Option<&ConfigFile> {
+        self.config.as_ref()
+    }
+
+    /// Where the kernel shows the port above, and its configuration space.
+    pub(super) fn port(&self) -> Option<(&Path, &ConfigFile)> {
+        self.port.as_ref().map(|port| (&*port.folder, &port.config))
     }
 
     /// What is known of the port above.
@@ -119,12 +130,12 @@ impl Beside {
 
     /// Reads configuration space of the port above.
     pub(super) fn port_read(&self, offset: u16, data: &mut [u8]) -> io::Result<()> {
-        self.port()?.config.read_to(offset, data)
+        self.known_port()?.config.read(offset, data)
     }
 
     /// Writes configuration space of the port above.
     pub(super) fn port_write(&self, offset: u16, data: &[u8]) -> io::Result<()> {
-        self.port()?.config.write(offset, data)
+        self.known_port()?.config.write(offset, data)
     }
 
     /// Whether this process may have the kernel forget the function and find it again.
@@ -167,12 +178,12 @@ impl Beside {
         Ok(false)
     }
 
-    fn port(&self) -> io::Result<&Port> {
+    fn known_port(&self) -> io::Result<&Port> {
         let none = || io::Error::other("no port above it can be written by this user");
         self.port.as_ref().ok_or_else(none)
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.bus.join("devices").join(self.address.to_string())
     }
 

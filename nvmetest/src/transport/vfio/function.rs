@@ -41,6 +41,7 @@ use crate::transport::DmaRange;
 use crate::transport::DoorbellFile;
 use crate::transport::Function;
 use crate::transport::Mmio;
+use crate::transport::Relocation;
 use crate::transport::TransportError;
 use crate::transport::TransportResult;
 use crate::transport::capability_list;
@@ -62,6 +63,9 @@ unsafe impl Function for Vfio {
     fn config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
+        if self.bar.is_elsewhere() && (offset::BAR0..offset::BAR0 + 8).contains(&offset) {
+            return self.read_beside(offset, data);
+        }
         let at = (self.config.offset + u64::from(offset)) as i64;
         let read = pread(self.opened()?.device.as_fd(), data, at);
         self.done(read, data.len(), || format!("a read at {offset:#x} of configuration space"))?;
@@ -77,6 +81,10 @@ unsafe impl Function for Vfio {
     unsafe fn config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
         self.check_not_lost()?;
         self.check_config(offset, data.len())?;
+        let meets = |start, end| offset < end && start < offset + data.len() as u16;
+        if meets(offset::COMMAND, offset::STATUS) || meets(offset::BAR0, offset::BAR0 + 8) {
+            self.check_in_place("a write to Command or BAR0")?;
+        }
         let at = (self.config.offset + u64::from(offset)) as i64;
         let written = pwrite(self.opened()?.device.as_fd(), data, at);
         self.done(written, data.len(), || {
@@ -111,6 +119,10 @@ unsafe impl Function for Vfio {
     }
 
     fn doorbell_file(&self) -> Option<DoorbellFile> {
+        // The file has them where the kernel takes BAR0 to be.
+        if self.bar.is_elsewhere() {
+            return None;
+        }
         let Window { offset, size } = self.bar.doorbell_window()?;
         let start = crate::spec::doorbell::START.into();
         let file = self.opened().ok()?.device.as_fd().try_clone_to_owned().ok()?;
@@ -142,6 +154,7 @@ unsafe impl Function for Vfio {
 
     fn set_vectors(&self, first: u16, eventfds: &[BorrowedFd<'_>]) -> TransportResult {
         self.check_not_lost()?;
+        self.check_in_place("vectors")?;
         let set = self.vectors.set(&self.opened()?.device, first, eventfds);
         let what = || format!("{} vectors from vector {first} on", eventfds.len());
         let count = set.map_err(|why| self.refused(what(), why))?;
@@ -150,6 +163,7 @@ unsafe impl Function for Vfio {
 
     fn set_intx(&self, eventfd: Option<BorrowedFd<'_>>) -> TransportResult {
         self.check_not_lost()?;
+        self.check_in_place("INTx")?;
         let index = VFIO_PCI_INTX_IRQ_INDEX;
         let set = match eventfd {
             Some(_) => IrqSet::signal(index, 0, [eventfd]),
@@ -197,6 +211,14 @@ unsafe impl Function for Vfio {
         let written = self.beside().port_write(offset, data);
         written
             .map_err(|why| self.refused(format!("a write at {offset:#x} of the port above"), why))
+    }
+
+    fn move_bar0(&self) -> TransportResult<Relocation> {
+        self.move_elsewhere()
+    }
+
+    fn put_bar0_back(&self) -> TransportResult {
+        self.put_back()
     }
 
     fn remove_and_rescan(&self) -> TransportResult {
@@ -250,6 +272,8 @@ impl Vfio {
     /// Has the kernel reset the function, and sets it up again.
     fn reset_by(&self, what: &str, reset: impl Fn() -> io::Result<()>) -> TransportResult {
         self.check_not_lost()?;
+        // The kernel would save the address in BAR0, and restore it.
+        self.put_back()?;
         let deadline = Instant::now() + RESET_LIMIT;
         // The kernel does not wait for its own lock of the function, and asks to be called again.
         self.wait_until(deadline, what, || match reset() {
@@ -279,14 +303,14 @@ impl Vfio {
     }
 
     /// The device, which is open unless it is lost.
-    fn opened(&self) -> TransportResult<Arc<Opened>> {
+    pub(super) fn opened(&self) -> TransportResult<Arc<Opened>> {
         self.now_opened().ok_or_else(|| TransportError::Lost {
             device: self.uri.to_string(),
             how: self.lost.get().map_or("it is removed", String::as_str).to_owned(),
         })
     }
 
-    fn now_opened(&self) -> Option<Arc<Opened>> {
+    pub(super) fn now_opened(&self) -> Option<Arc<Opened>> {
         self.opened.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -21,7 +21,8 @@
 //! - Who is root reaches more than VFIO lets through, by what the kernel shows of the function in sysfs: ASPM Control, Function
 //!   Mask of MSI-X and Max_Payload_Size, which VFIO has nobody write, or only seem to; extended capabilities that VFIO hides, as L1 PM
 //!   Substates; the port above, at the other end of the link; removal, and a rescan of the bus. After these, the function is opened
-//!   again, what was mapped for it is mapped where it was, and so are the registers.
+//!   again, what was mapped for it is mapped where it was, and so are the registers. BAR0 can be given another address,
+//!   and is reached there by `/dev/mem`, where the kernel lets that be mapped.
 //! - What the IOMMU refuses is told by the kernel's log, where this process may read that: as a trace, not as a count
 //!   ([`Abilities::dma_faults`]).
 //! - A drive that is pulled, that the kernel asks back, or that reports an error which the kernel does not recover from,
@@ -31,6 +32,7 @@
 //! closed, and unmaps the memory. vfio-pci keeps the drive until it is unbound.
 
 mod address;
+mod address_space;
 mod bar;
 mod beside;
 mod device;
@@ -43,6 +45,7 @@ mod kernel_log;
 mod mappings;
 mod notice;
 mod open;
+mod relocation;
 mod removal;
 mod scheme;
 mod vectors;
@@ -92,6 +95,8 @@ pub struct Vfio {
     mappings: Mappings,
     /// What root reaches beside VFIO.
     beside: Mutex<Beside>,
+    /// The address of BAR0 that the kernel knows, while it has another one.
+    elsewhere: Mutex<Option<u64>>,
     /// Where refused accesses are told of, if this process may read it.
     log: Option<KernelLog>,
     // From here on in this order: a mapping keeps the device open, and who waits for the claim finds it closed.

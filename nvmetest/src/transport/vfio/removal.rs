@@ -30,6 +30,7 @@ impl Vfio {
     pub(super) fn remove_and_find(&self) -> TransportResult {
         const WHAT: &str = "removal and rescan";
         self.check_not_lost()?;
+        self.put_back()?;
         let mut beside = self.beside();
         if !beside.can_remove() {
             let why = "this user may not write to `remove` and `rescan` in sysfs, and to `drivers_autoprobe`: run as root";

@@ -129,6 +129,7 @@ impl VfioUser {
                 hot_reset: false,
                 power_cycles: false,
                 port: PortAbove::Absent,
+                moves_bar0: false,
                 removes: false,
                 terminates: options.process.is_some(),
                 msix_vectors: 0,

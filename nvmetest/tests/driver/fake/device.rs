@@ -48,6 +48,8 @@ pub struct State {
     pub keeps_mappings: bool,
     /// How often data could not be reached.
     pub misses: u64,
+    /// BAR0 is at another address.
+    pub elsewhere: bool,
 }
 
 impl Device {
@@ -62,6 +64,7 @@ impl Device {
             flooded: None,
             keeps_mappings: false,
             misses: 0,
+            elsewhere: false,
         };
         Self {
             abilities,

@@ -10,6 +10,7 @@ use nvmetest::transport::DmaRange;
 use nvmetest::transport::Function;
 use nvmetest::transport::Mmio;
 use nvmetest::transport::PortAbove;
+use nvmetest::transport::Relocation;
 use nvmetest::transport::TransportError;
 use nvmetest::transport::TransportResult;
 
@@ -128,6 +129,16 @@ unsafe impl Function for Fake {
         self.device.state().registers.stuck = false;
         self.device.write_register(Property::CC.0.into(), 0);
         Ok(())
+    }
+
+    fn move_bar0(&self) -> TransportResult<Relocation> {
+        self.device.state().elsewhere = true;
+        Ok(Relocation { from: 0x4000, to: 0x8000, former: u32::MAX })
+    }
+
+    fn put_bar0_back(&self) -> TransportResult {
+        self.device.state().elsewhere = false;
+        self.check_alive()
     }
 
     fn check_alive(&self) -> TransportResult {

@@ -112,6 +112,7 @@ impl Fake {
             hot_reset: false,
             power_cycles: false,
             port: PortAbove::Absent,
+            moves_bar0: true,
             removes: false,
             terminates: false,
             msix_vectors: 0,
@@ -189,6 +190,11 @@ impl Fake {
     /// How many commands were not completed.
     pub fn outstanding(&self) -> usize {
         self.device.state().pending.len()
+    }
+
+    /// Whether BAR0 is at another address.
+    pub fn is_elsewhere(&self) -> bool {
+        self.device.state().elsewhere
     }
 
     /// How often the data of a command could not be reached any more.

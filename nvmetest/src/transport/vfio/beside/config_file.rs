@@ -17,7 +17,7 @@ use crate::transport::capability_list;
 
 /// Configuration space that can be written.
 #[derive(Debug)]
-pub(super) struct ConfigFile(File);
+pub(in super::super) struct ConfigFile(File);
 
 /// A register of the function that VFIO does not let be written, or shows otherwise than it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,18 +30,18 @@ pub(super) struct Kept {
 }
 
 impl ConfigFile {
-    pub(super) fn open(folder: &Path) -> Option<Self> {
+    pub(in super::super) fn open(folder: &Path) -> Option<Self> {
         File::options().read(true).write(true).open(folder.join("config")).ok().map(Self)
     }
 
     /// Reads up to four bytes.
-    pub(super) fn read(&self, at: u16, len: usize) -> io::Result<u32> {
+    pub(super) fn value(&self, at: u16, len: usize) -> io::Result<u32> {
         let mut value = [0; 4];
-        self.read_to(at, &mut value[..len])?;
+        self.read(at, &mut value[..len])?;
         Ok(u32::from_le_bytes(value))
     }
 
-    pub(super) fn read_to(&self, at: u16, data: &mut [u8]) -> io::Result<()> {
+    pub(in super::super) fn read(&self, at: u16, data: &mut [u8]) -> io::Result<()> {
         self.0.read_exact_at(data, at.into())
     }
 
@@ -49,8 +49,20 @@ impl ConfigFile {
         self.0.write_all_at(data, at.into())
     }
 
-    pub(super) fn read16(&self, at: u16) -> io::Result<u16> {
-        self.read(at, 2).map(|word| word as u16)
+    pub(in super::super) fn read16(&self, at: u16) -> io::Result<u16> {
+        self.value(at, 2).map(|word| word as u16)
+    }
+
+    pub(in super::super) fn write16(&self, at: u16, value: u16) -> io::Result<()> {
+        self.write(at, &value.to_le_bytes())
+    }
+
+    pub(in super::super) fn read32(&self, at: u16) -> io::Result<u32> {
+        self.value(at, 4)
+    }
+
+    pub(in super::super) fn write32(&self, at: u16, value: u32) -> io::Result<()> {
+        self.write(at, &value.to_le_bytes())
     }
 
     pub(super) fn capability(&self, id: CapabilityId) -> io::Result<Option<u16>> {
@@ -58,7 +70,7 @@ impl ConfigFile {
     }
 
     fn l1_substates(&self) -> io::Result<Option<u16>> {
-        let read = |at| match self.read(at, 4) {
+        let read = |at| match self.value(at, 4) {
             // There is no extended configuration space.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
             other => other,
