@@ -1,6 +1,5 @@
 //! `cargo xtask vm test`.
 
-mod crashes;
 mod first_verdict;
 
 use std::ffi::OsString;
@@ -29,7 +28,6 @@ use super::payload::Program;
 use super::qemu::Qemu;
 use super::qemu::Which;
 use crate::suites::root;
-use crashes::Crash;
 use first_verdict::FirstVerdict;
 
 /// What the guest does.
@@ -40,6 +38,10 @@ const BASELINE: &str = "suites/baselines/qemu.toml";
 
 /// What is known to be wrong with what QEMU shows a guest of the soft controller.
 const BASELINE_OF_SOFT: &str = "suites/baselines/soft-in-guest.toml";
+
+/// What the QEMU of a Debian release before 14 does not outlast, seen with 10.0.2 and not with 11.1.2: its drive goes on with commands
+/// of queues that a reset has ended, and it ends by SIGSEGV.
+const NOT_BY_AN_OLD_QEMU: &str = "reset::a_reset_under_load_ends_all_commands";
 
 /// A test has 60 seconds, and 30 more if it does not come back.
 const LIMITS: Limits = Limits {
@@ -58,8 +60,7 @@ pub struct Test {
     #[arg(long, value_name = "KERNEL", default_value = "stable")]
     kernel: Choice,
 
-    /// The QEMU that plays the machine, also for tests that it does not outlast; by default the installed one does, and for
-    /// those tests the newest
+    /// The QEMU that plays the machine; by default the newest, and the installed one if that cannot be fetched
     #[arg(long, value_enum, conflicts_with = "soft")]
     qemu: Option<Which>,
 
@@ -133,42 +134,24 @@ impl Test {
         };
         let machine = Machine { kernel: Kernel::provide(&self.kernel)?, runner, xtask, soft };
 
-        let arguments: Vec<&OsString> = self.filters.iter().chain(&self.options).collect();
-        let (crashes, others) = match (self.qemu, &machine.soft) {
-            (None, None) => crashes::meant(&machine.runner, &arguments),
-            _ => (vec![], 0),
-        };
-        let mut words: Vec<_> = arguments.iter().map(|it| quoted(&it.to_string_lossy())).collect();
-        let mut first = FirstVerdict::since(start);
-        let mut code = 0;
-        if crashes.is_empty() || others != 0 {
-            for Crash { test, .. } in &crashes {
-                words.extend(["--skip".to_owned(), quoted(test)]);
+        let arguments = self.filters.iter().chain(&self.options);
+        let mut words: Vec<_> = arguments.map(|it| quoted(&it.to_string_lossy())).collect();
+        let (qemu, name) = match (self.qemu, &machine.soft) {
+            (Some(which), _) => (Qemu::provide(which)?, self.kernel.to_string()),
+            (None, Some(_)) => (Qemu::with_vfio_user()?, format!("{}-soft", self.kernel)),
+            (None, None) => {
+                let qemu = Qemu::with_vfio_user().or_else(|error| {
+                    println!(
+                        "vm: the installed QEMU is taken, and {NOT_BY_AN_OLD_QEMU} left out, which that may not outlast: {error:#}"
+                    );
+                    words.extend(["--skip".to_owned(), quoted(NOT_BY_AN_OLD_QEMU)]);
+                    Qemu::installed()
+                });
+                (qemu?, self.kernel.to_string())
             }
-            let (which, name) = match machine.soft {
-                None => (self.qemu.unwrap_or(Which::Installed), self.kernel.to_string()),
-                Some(_) => (Which::Newest, format!("{}-soft", self.kernel)),
-            };
-            let qemu = Qemu::provide(which)?;
-            code = self.run_in(&machine, &name, &qemu, &words.join(" "), &mut first)?;
-        }
-        for Crash { test, why } in &crashes {
-            println!("vm: {test} runs by the newest QEMU: {why}");
-            let qemu = match Qemu::provide(Which::Newest) {
-                Ok(qemu) => qemu,
-                Err(error) => {
-                    println!("vm: {test} is left out, for there is no newer QEMU: {error:#}");
-                    continue;
-                }
-            };
-            let options = self.options.iter().filter(|it| *it != "--exact");
-            let words = [OsString::from(test), "--exact".into()];
-            let words = words.iter().chain(options).map(|it| quoted(&it.to_string_lossy()));
-            let words = words.collect::<Vec<_>>().join(" ");
-            let name = format!("{}-newest-qemu", self.kernel);
-            let its = self.run_in(&machine, &name, &qemu, &words, &mut first)?;
-            code = if code == 0 { its } else { code };
-        }
+        };
+        let mut first = FirstVerdict::since(start);
+        let code = self.run_in(&machine, &name, &qemu, &words.join(" "), &mut first)?;
         if let Some(after) = first.after() {
             println!(
                 "vm: the first verdict came {:.1} s after the start, {:.1} s of that to build what runs in the guest",
