@@ -124,13 +124,14 @@ impl Test {
         let start = Instant::now();
         let runner = Program::Suites.build()?;
         let xtask = Program::Xtask.build()?;
+        let program = self.soft.is_some().then(payload::soft_controller).transpose()?;
         let built = start.elapsed();
-        let soft = match &self.soft {
-            Some(options) => {
+        let soft = match (&self.soft, program) {
+            (Some(options), Some(program)) => {
                 let name = format!("{}-soft", self.kernel);
-                Some(Soft::start(&payload::soft_controller()?, options, &name)?)
+                Some(Soft::start(&program, options, &name)?)
             }
-            None => None,
+            _ => None,
         };
         let machine = Machine { kernel: Kernel::provide(&self.kernel)?, runner, xtask, soft };
 
