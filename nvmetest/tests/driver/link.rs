@@ -185,6 +185,51 @@ fn a_read_request_size_is_the_functions_alone() {
     );
 }
 
+/// A state is enabled in the port first, and disabled in the function first.
+#[test]
+fn aspm_is_set_at_both_ends_and_put_back() {
+    let (fake, nvme) = linked(|pci| {
+        // Read Completion Boundary stays as it is.
+        pci.end(Function).set16(LINK_CONTROL, 0x0009);
+        pci.end(Port).set16(LINK_CONTROL, 0x0001);
+    });
+    let then = || {
+        fake.pci().writes.push((Function, 0, 0));
+        Ok(())
+    };
+    nvme.pci().with_aspm(0b10, then).unwrap();
+    assert_eq!(
+        writes(&fake, None),
+        [
+            (Function, LINK_CONTROL, 0x0008),
+            (Port, LINK_CONTROL, 0x0002),
+            (Function, LINK_CONTROL, 0x000A),
+            (Function, 0, 0),
+            (Function, LINK_CONTROL, 0x0008),
+            (Port, LINK_CONTROL, 0x0001),
+            (Function, LINK_CONTROL, 0x0009),
+        ]
+    );
+}
+
+#[test]
+fn aspm_that_an_end_has_not_or_does_not_take_is_no_success() {
+    for (end, name) in [(Function, "the function"), (Port, "the port above")] {
+        let (fake, nvme) = linked(|pci| pci.end(end).set32(EXPRESS + 0x0C, 0b01 << 10));
+        let why = not_applicable(nvme.pci().with_aspm(0b10, || Ok(())));
+        assert!(why.contains(name) && why.contains("ASPM Support is 01b"), "{why}");
+        assert_eq!(writes(&fake, None), []);
+    }
+    let (_, nvme) = linked(|pci| pci.end(Port).fix(LINK_CONTROL));
+    let why = not_applicable(nvme.pci().with_aspm(0b10, || Ok(())));
+    assert!(why.contains("the port above is 00b after 10b"), "{why}");
+    let (fake, nvme) = linked(|pci| pci.end(Function).fix(LINK_CONTROL));
+    let error = nvme.pci().with_aspm(0b10, || Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Failed(_)), "{error}");
+    assert!(error.to_string().contains("the function is 00b after 10b"), "{error}");
+    assert_eq!(fake.pci().end(Port).get16(LINK_CONTROL), 0, "it is put back");
+}
+
 /// ASPM L1 is off while substates change; times are written while no substate is enabled; the port is first to be enabled, and the
 /// function first to be disabled.
 #[test]
