@@ -1,6 +1,7 @@
 //! What root reaches beside VFIO, in sysfs: registers that VFIO keeps to itself, the port above, removal and rescan.
 
 mod config_file;
+mod port;
 
 use std::fs;
 use std::io;
@@ -15,10 +16,8 @@ use nix::unistd::access;
 
 use self::config_file::Kept;
 use self::config_file::dword;
+use self::port::Port;
 use super::PciAddress;
-use crate::spec::pci::CapabilityId;
-use crate::spec::pci::ExpressCapabilities;
-use crate::spec::pci::express;
 use crate::spec::pci::header::CONFIG_SIZE;
 use crate::transport::PortAbove;
 
@@ -27,6 +26,9 @@ pub(super) use self::config_file::ConfigFile;
 /// Where the kernel shows PCI functions: another place in tests.
 const BUS: &str = "/sys/bus/pci";
 
+/// Where it is kept what ports had that a session writes to, beside what `cargo xtask bind` keeps.
+const RECORDS: &str = "/run/nvmetest/ports";
+
 /// The driver that gives a function to us.
 const DRIVER: &str = "vfio-pci";
 
@@ -34,17 +36,11 @@ const DRIVER: &str = "vfio-pci";
 #[derive(Debug)]
 pub(super) struct Beside {
     bus: PathBuf,
+    records: PathBuf,
     address: PciAddress,
     kept: Vec<Kept>,
     config: Option<ConfigFile>,
     port: Option<Port>,
-}
-
-/// A port that a link goes down from.
-#[derive(Debug)]
-struct Port {
-    folder: PathBuf,
-    config: ConfigFile,
 }
 
 /// Keeps the kernel's drivers from functions that are found meanwhile: its driver for NVMe would read from the drive. Older
@@ -57,12 +53,13 @@ struct NoDrivers {
 impl Beside {
     /// Looks what this process may do.
     pub(super) fn of(address: PciAddress) -> Self {
-        Self::at(BUS, address)
+        Self::at(BUS, RECORDS, address)
     }
 
-    fn at(bus: impl Into<PathBuf>, address: PciAddress) -> Self {
-        let bus = bus.into();
-        let mut beside = Self { bus, address, kept: Vec::new(), config: None, port: None };
+    fn at(bus: impl Into<PathBuf>, records: impl Into<PathBuf>, address: PciAddress) -> Self {
+        let (bus, records) = (bus.into(), records.into());
+        let (kept, config, port) = (Vec::new(), None, None);
+        let mut beside = Self { bus, records, address, kept, config, port };
         beside.find();
         beside
     }
@@ -71,7 +68,9 @@ impl Beside {
     fn find(&mut self) {
         self.config = ConfigFile::open(&self.folder());
         self.kept = self.config.as_ref().and_then(|config| config.kept().ok()).unwrap_or_default();
-        self.port = Port::above(&self.folder());
+        // It is claimed once.
+        self.port = None;
+        self.port = Port::above(&self.folder(), &self.records);
     }
 
     /// Writes those bits that VFIO keeps to itself, where `data` covers their register: Function Mask of MSI-X (PCIe 7.7.2.2),
@@ -130,12 +129,12 @@ impl Beside {
 
     /// Reads configuration space of the port above.
     pub(super) fn port_read(&self, offset: u16, data: &mut [u8]) -> io::Result<()> {
-        self.known_port()?.config.read(offset, data)
+        self.port.as_ref().ok_or_else(no_port)?.config.read(offset, data)
     }
 
-    /// Writes configuration space of the port above.
-    pub(super) fn port_write(&self, offset: u16, data: &[u8]) -> io::Result<()> {
-        self.known_port()?.config.write(offset, data)
+    /// Writes configuration space of the port above. If this process is killed before it puts back what was there, the next one does.
+    pub(super) fn port_write(&mut self, offset: u16, data: &[u8]) -> io::Result<()> {
+        self.port.as_mut().ok_or_else(no_port)?.write(offset, data)
     }
 
     /// Whether this process may have the kernel forget the function and find it again.
@@ -178,11 +177,6 @@ impl Beside {
         Ok(false)
     }
 
-    fn known_port(&self) -> io::Result<&Port> {
-        let none = || io::Error::other("no port above it can be written by this user");
-        self.port.as_ref().ok_or_else(none)
-    }
-
     pub(super) fn folder(&self) -> PathBuf {
         self.bus.join("devices").join(self.address.to_string())
     }
@@ -194,21 +188,6 @@ impl Beside {
 
     fn autoprobe(&self) -> PathBuf {
         self.bus.join("drivers_autoprobe")
-    }
-}
-
-impl Port {
-    /// Finds the port above a function, if this process may write to it.
-    fn above(folder: &Path) -> Option<Self> {
-        /// Device/Port Type (PCIe 7.5.3.2): a Root Port, or a Downstream Port of a switch.
-        const DOWNWARDS: [u8; 2] = [0x4, 0x6];
-        let folder = folder.canonicalize().ok()?.parent()?.to_owned();
-        let config = ConfigFile::open(&folder)?;
-        let express = config.capability(CapabilityId::PCI_EXPRESS).ok()??;
-        let kind = config.read16(express + express::CAPABILITIES).ok()?;
-        DOWNWARDS
-            .contains(&ExpressCapabilities::from(kind).kind())
-            .then_some(Self { folder, config })
     }
 }
 
@@ -225,6 +204,10 @@ impl Drop for NoDrivers {
         // It could be written before.
         let _ = fs::write(&self.file, self.before.trim_end());
     }
+}
+
+fn no_port() -> io::Error {
+    io::Error::other("no port above it can be written by this user, or another session has it")
 }
 
 /// Polls until `done`.

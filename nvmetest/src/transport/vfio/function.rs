@@ -200,14 +200,13 @@ unsafe impl Function for Vfio {
         })
     }
 
+    /// Also of a device that is lost: its port is there, and what was written to it has to be put back.
     fn port_config_read(&self, offset: u16, data: &mut [u8]) -> TransportResult {
-        self.check_not_lost()?;
         let read = self.beside().port_read(offset, data);
         read.map_err(|why| self.refused(format!("a read at {offset:#x} of the port above"), why))
     }
 
     unsafe fn port_config_write(&self, offset: u16, data: &[u8]) -> TransportResult {
-        self.check_not_lost()?;
         let written = self.beside().port_write(offset, data);
         written
             .map_err(|why| self.refused(format!("a write at {offset:#x} of the port above"), why))

@@ -45,7 +45,11 @@ fn extended(space: &[u8]) -> Vec<u8> {
 }
 
 fn beside(bus: &Path) -> Beside {
-    Beside::at(bus, "0000:01:00.0".parse().unwrap())
+    Beside::at(bus, records(bus), "0000:01:00.0".parse().unwrap())
+}
+
+fn records(bus: &Path) -> PathBuf {
+    bus.join("records")
 }
 
 fn word(bus: &Path, file: &str, at: usize) -> u16 {
@@ -57,7 +61,7 @@ fn word(bus: &Path, file: &str, at: usize) -> u16 {
 #[test]
 fn the_port_above_is_read_and_written() {
     let (_root, bus) = bus();
-    let beside = beside(&bus);
+    let mut beside = beside(&bus);
     assert_eq!(beside.port_above(), PortAbove::Programmable);
     let mut status = [0; 2];
     beside.port_read(EXPRESS as u16 + 0x12, &mut status).unwrap();
@@ -65,6 +69,54 @@ fn the_port_above_is_read_and_written() {
     beside.port_write(EXPRESS as u16 + 0x10, &0x20_u16.to_le_bytes()).unwrap();
     assert_eq!(word(&bus, "../config", EXPRESS + 0x10), 0x20);
     assert_eq!(word(&bus, "config", EXPRESS + 0x10), 0, "it is the port's, and not the drive's");
+}
+
+#[test]
+fn what_a_process_left_in_the_port_is_put_back_by_the_next() {
+    const CONTROL: u16 = EXPRESS as u16 + 0x10;
+    const SIZES: u16 = EXPRESS as u16 + 0x08;
+    let (_root, bus) = bus();
+    let record = records(&bus).join("0000:00:05.0");
+    let mut first = beside(&bus);
+    first.port_write(SIZES, &0x20_u16.to_le_bytes()).unwrap();
+    first.port_write(CONTROL, &0x02_u16.to_le_bytes()).unwrap();
+    first.port_write(CONTROL, &0x03_u16.to_le_bytes()).unwrap();
+    assert!(record.exists());
+    // It is another session's as long as that lives.
+    assert_eq!(beside(&bus).port_above(), PortAbove::OutOfReach);
+    assert_eq!(word(&bus, "../config", CONTROL.into()), 3);
+
+    drop(first);
+    let mut next = beside(&bus);
+    assert_eq!(word(&bus, "../config", CONTROL.into()), 0);
+    assert_eq!(word(&bus, "../config", SIZES.into()), 0);
+    assert!(!record.exists());
+
+    next.port_write(CONTROL, &0x02_u16.to_le_bytes()).unwrap();
+    next.port_write(CONTROL, &0_u16.to_le_bytes()).unwrap();
+    assert!(!record.exists(), "all is as it was");
+}
+
+#[test]
+fn a_record_that_was_cut_short_or_is_nonsense_is_no_register() {
+    let (_root, bus) = bus();
+    let record = records(&bus).join("0000:00:05.0");
+    fs::create_dir_all(records(&bus)).unwrap();
+    let lines = "0x0050 2 0x00000001;\n0x0060 3 0x00000001;\n0x99999 2 0x1;\nx\n0x0048 2 0x000000";
+    fs::write(&record, lines).unwrap();
+    assert_eq!(beside(&bus).port_above(), PortAbove::Programmable);
+    let mut wanted = space(0x42, 0x2043);
+    wanted[0x50] = 1;
+    let port = bus.join("devices/0000:01:00.0").canonicalize().unwrap().join("../config");
+    assert_eq!(fs::read(port).unwrap(), wanted);
+    assert!(!record.exists());
+}
+
+#[test]
+fn a_virtual_function_has_no_port_of_its_own() {
+    let (_root, bus) = bus();
+    fs::create_dir(bus.join("devices/0000:01:00.0/physfn")).unwrap();
+    assert_eq!(beside(&bus).port_above(), PortAbove::OutOfReach);
 }
 
 #[test]
