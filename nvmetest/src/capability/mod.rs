@@ -169,6 +169,7 @@ mod tests {
         assert!(has(&FUNCTION_LEVEL_RESET, |c| c.transport.function_reset = true));
         assert!(has(&HOT_RESET, |c| c.transport.hot_reset = true));
         assert!(has(&RETRAIN_LINK, |c| c.transport.port = PortAbove::Programmable));
+        assert!(has(&BAR_REGISTERS, |c| c.transport.owns_bars = true));
         assert!(has(&BAR_RELOCATION, |c| c.transport.moves_bar0 = true));
         assert!(has(&REMOVAL, |c| c.transport.removes = true));
         assert!(has(&INTX, |c| c.transport.intx = true));

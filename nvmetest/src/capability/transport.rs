@@ -28,6 +28,14 @@ pub static RETRAIN_LINK: Capability = Capability {
     probe: |capabilities| possible(capabilities.transport.port == PortAbove::Programmable),
 };
 
+/// What is written to a Base Address Register reaches the function (PCIe 7.5.1.2.1): over VFIO, the host's kernel keeps it.
+pub static BAR_REGISTERS: Capability = Capability {
+    name: "Base Address Registers of its own",
+    field: "a write to a Base Address Register over this transport",
+    clause: "PCIe 7.5.1.2.1",
+    probe: |capabilities| possible(capabilities.transport.owns_bars),
+};
+
 /// The host can give BAR0 another address, and reach it there (PCIe 7.5.1.2.1).
 pub static BAR_RELOCATION: Capability = Capability {
     name: "a BAR0 that the host can move",

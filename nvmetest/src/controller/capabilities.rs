@@ -45,6 +45,7 @@ impl Capabilities {
             hot_reset: false,
             power_cycles: false,
             port: crate::transport::PortAbove::Absent,
+            owns_bars: false,
             moves_bar0: false,
             removes: false,
             terminates: false,

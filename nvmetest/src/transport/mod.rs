@@ -328,6 +328,8 @@ pub struct Abilities {
     pub power_cycles: bool,
     /// What is known of the port that the device is plugged into.
     pub port: PortAbove,
+    /// Whether the Base Address Registers in configuration space are the function's own, and not what the host's kernel keeps of them.
+    pub owns_bars: bool,
     /// Whether [`Function::move_bar0`] works.
     pub moves_bar0: bool,
     /// Whether [`Function::remove_and_rescan`] works.

@@ -175,6 +175,57 @@ fn a_size_that_is_not_taken_is_no_success() {
     assert!(error.contains("110b is reserved"), "{error}");
 }
 
+/// What the host's port does wrong fails no test of the function.
+#[test]
+fn a_fault_of_the_port_is_none_of_the_functions() {
+    let (_, mut nvme) = linked(|pci| pci.end(Port).fix(DEVICE_CONTROL));
+    assert!(not_applicable(nvme.with_payload_size(1, |_| Ok(()))).contains("the port above"));
+    let (_, mut nvme) = linked(|pci| pci.end(Function).fix(DEVICE_CONTROL));
+    let error = nvme.with_payload_size(1, |_| Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Failed(_)), "{error}");
+    let l1_1 = L1Substates::new().with_aspm_l1_1(true);
+    let (_, nvme) = linked(|pci| pci.end(Port).fix(CONTROL_1));
+    assert!(not_applicable(nvme.pci().with_l1_substates(l1_1, || Ok(()))).contains("the port"));
+    let (_, nvme) = linked(|pci| pci.end(Function).fix(CONTROL_1));
+    let error = nvme.pci().with_l1_substates(l1_1, || Ok(())).unwrap_err();
+    assert!(matches!(error, Error::Failed(_)), "{error}");
+}
+
+#[test]
+fn a_link_of_several_functions_is_not_programmed() {
+    let (fake, nvme) = linked(|pci| pci.end(Function).set16(0x0E, 0x80));
+    let l1_1 = L1Substates::new().with_aspm_l1_1(true);
+    for why in [
+        not_applicable(nvme.pci().with_aspm(0b10, || Ok(()))),
+        not_applicable(nvme.pci().with_l1_substates(l1_1, || Ok(()))),
+    ] {
+        assert!(why.contains("several functions"), "{why}");
+    }
+    assert_eq!(writes(&fake, None), []);
+}
+
+#[test]
+fn there_is_no_l1_2_of_aspm_while_an_end_has_ltr_disabled() {
+    for (end, name) in [(Function, "the function"), (Port, "the port above")] {
+        let (fake, nvme) = linked(|pci| pci.end(end).set16(EXPRESS + 0x28, 0));
+        let l1_2 = L1Substates::new().with_aspm_l1_2(true);
+        let why = not_applicable(nvme.pci().with_l1_substates(l1_2, || Ok(())));
+        assert!(why.contains(name) && why.contains("LTR disabled"), "{why}");
+        assert_eq!(writes(&fake, None), []);
+        let l1_1 = L1Substates::new().with_aspm_l1_1(true);
+        nvme.pci().with_l1_substates(l1_1, || Ok(())).unwrap();
+    }
+}
+
+#[test]
+fn a_read_request_size_that_the_kernel_shows_is_not_looked_at() {
+    let fake = Fake::with_pci(PortAbove::OutOfReach, Pci::linked(), |_, _| Reply::Normal);
+    let nvme = fake.open().unwrap();
+    assert!(
+        not_applicable(nvme.pci().with_read_request_size(1, || Ok(()))).contains("run as root")
+    );
+}
+
 #[test]
 fn a_read_request_size_is_the_functions_alone() {
     let (fake, nvme) = linked(|pci| pci.end(Function).set16(DEVICE_CONTROL, 0x2810));

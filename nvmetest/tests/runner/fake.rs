@@ -58,6 +58,7 @@ impl Scheme for Fake {
             hot_reset: false,
             power_cycles: false,
             port: PortAbove::Absent,
+            owns_bars: false,
             moves_bar0: false,
             removes: false,
             terminates: true,

@@ -62,6 +62,10 @@ fn interrupt_disable_holds_intx_back(nvme: &Controller, ns: Namespace) -> Result
         q.scope(|io| {
             let (flush, fired, pends) = intx.while_disabled(|| {
                 let flush = ns.flush().submit(io);
+                let start = Instant::now();
+                while !is_pending()? && start.elapsed() < LIMIT {
+                    thread::yield_now();
+                }
                 Ok((flush, fires(&intx), is_pending()?))
             })?;
             assert!(!fired, "it is asserted while Interrupt Disable is set");

@@ -16,28 +16,25 @@ fn an_error_is_cleared_by_writing_a_one(nvme: &Controller, #[case] status: u16) 
     Ok(())
 }
 
-/// I/O and reads of registers leave no error, neither one that cannot be corrected nor one that was.
-#[nvme_test(
-    spec = "PCIe 7.8.4",
-    cases(uncorrectable = UNCORRECTABLE_STATUS, correctable = CORRECTABLE_STATUS)
-)]
-fn io_leaves_no_error(nvme: &Controller, #[case] status: u16) -> Result {
+/// I/O and reads of registers leave no error that cannot be corrected. One that was, as links have them now and then, is noted as a
+/// figure.
+#[nvme_test(spec = "PCIe 7.8.4.2")]
+fn io_leaves_no_uncorrectable_error(nvme: &Controller) -> Result {
     const COMMANDS: u64 = 2000;
-    let at = the_errors(nvme)? + status;
-    nvme.pci().write32(at, nvme.pci().read32(at)?)?;
+    let at = the_errors(nvme)?;
+    let registers = [UNCORRECTABLE_STATUS, CORRECTABLE_STATUS];
+    for status in registers {
+        nvme.pci().write32(at + status, nvme.pci().read32(at + status)?)?;
+    }
     let ns = nvme.first_namespace()?;
-    let statistics = ns.ioworker().random().read_percentage(50).depth(8).count(COMMANDS).start()?;
-    assert_eq!(statistics.join()?.commands(), COMMANDS);
+    let work = ns.ioworker().random().read_percentage(50).depth(8).count(COMMANDS);
+    assert_eq!(work.start()?.join()?.commands(), COMMANDS);
     nvme.registers().csts()?;
     ns.flush().run(&nvme.qpair(1)?)?;
-    let errors = nvme.pci().read32(at)?;
-    match status {
-        UNCORRECTABLE_STATUS => {
-            let errors = UncorrectableErrors::from(errors);
-            assert_eq!(errors, UncorrectableErrors::new());
-        }
-        _ => assert_eq!(CorrectableErrors::from(errors), CorrectableErrors::new()),
-    }
+    let [uncorrectable, correctable] = registers.map(|status| nvme.pci().read32(at + status));
+    let kinds = u32::from(CorrectableErrors::from(correctable?)).count_ones();
+    nvme.measure("pcie.correctable_errors", kinds.into(), "kinds");
+    assert_eq!(UncorrectableErrors::from(uncorrectable?), UncorrectableErrors::new());
     Ok(())
 }
 

@@ -27,13 +27,15 @@ fn a_function_level_reset_deletes_the_io_queues(nvme: &mut Controller) -> Result
     io_queues_are_deleted(nvme, Controller::function_level_reset_only)
 }
 
-/// The function answers 100 ms after a Function Level Reset was initiated, also while a queue pair is there to be deleted.
+/// A Function Level Reset ends within 100 ms. What the function needs then to get ready it may ask for by not answering yet, within the
+/// second that a host waits at least after any reset (PCIe 6.6.1).
 #[nvme_test(spec = "PCIe 6.6.2", requires(FUNCTION_LEVEL_RESET))]
-fn a_function_level_reset_takes_100_ms_at_most(nvme: &mut Controller) -> Result {
-    const LIMIT: Duration = Duration::from_millis(100);
-    /// What a host needs by itself. Linux's VFIO waits those 100 ms in any case, and asks again after 1, 2, 4 ms and so on whether the
-    /// function answers; before and after that it saves and restores configuration space.
-    const HOST: Duration = Duration::from_millis(50);
+fn the_function_answers_in_time_after_a_function_level_reset(nvme: &mut Controller) -> Result {
+    /// The reset, and what may come behind it.
+    const LIMIT: Duration = Duration::from_millis(100 + 1000);
+    /// What a host needs by itself: Linux asks again after 1, 2, 4 ms and so on whether the function answers, and saves and restores
+    /// configuration space.
+    const HOST: Duration = Duration::from_millis(600);
     const RESETS: u32 = 3;
     let mut fastest = Duration::MAX;
     for _ in 0..RESETS {

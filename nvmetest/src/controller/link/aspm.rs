@@ -11,6 +11,7 @@ use super::end::End;
 use super::end::Undo;
 use super::end::Write;
 use super::end::all;
+use super::end::check_alone;
 
 /// An end, what stands in its Link Control, and what is to stand there.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +31,16 @@ impl PciFunction<'_> {
     /// # Errors
     ///
     /// Fails as `run` does, and if the function does not take what it says it supports; with [`Error::NotApplicable`] if an end does
-    /// not support a state, if the port does not take it, or if this user cannot program the port.
+    /// not support a state, if the port does not take it, if this user cannot program the port, or if the device has several functions.
     pub fn with_aspm<T>(&self, aspm: u8, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let function = Change::of(End::function(*self)?, aspm)?;
+        check_alone(*self)?;
         let port = End::port_if_any(*self)?.map(|port| Change::of(port, aspm)).transpose()?;
         let back = |change: Change<'_>| (change.then, change.before);
         let there = |change: Change<'_>| (change.before, change.then);
         let undo = Undo::by(program(function, port, back));
         all(program(function, port, there))?;
-        // What a port of the host's does is no verdict on the function.
-        if let Some(port) = port {
-            port.check()?.map_err(Error::NotApplicable)?;
-        }
-        function.check()?.map_err(Error::Failed)?;
+        [port, Some(function)].into_iter().flatten().try_for_each(Change::check)?;
         let done = run();
         undo.now()?;
         done
@@ -81,12 +79,15 @@ impl<'f> Change<'f> {
         self.end.word(self.end.express(express::LINK_CONTROL), value.into())
     }
 
-    /// Says what is wrong unless the end has taken what was written.
-    fn check(self) -> Result<Result<(), String>> {
+    /// Fails unless the end has taken what was written.
+    fn check(self) -> Result {
         let is = LinkControl::from(self.end.read16(self.end.express(express::LINK_CONTROL))?);
         let (name, is, wanted) = (self.end.name(), is.aspm(), self.then.aspm());
-        let wrong =
-            || format!("ASPM Control of {name} is {is:02b}b after {wanted:02b}b was written to it");
-        Ok(if is == wanted { Ok(()) } else { Err(wrong()) })
+        if is == wanted {
+            return Ok(());
+        }
+        Err(self.end.fault(format!(
+            "ASPM Control of {name} is {is:02b}b after {wanted:02b}b was written to it"
+        )))
     }
 }

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::Result;
 use crate::spec::pci::CapabilityId;
 use crate::spec::pci::ExtendedCapabilityId;
+use crate::spec::pci::offset;
 use crate::transport::Function;
 use crate::transport::PortAbove;
 use crate::transport::capability_list;
@@ -59,6 +60,15 @@ impl<'f> End<'f> {
                 let why = "both ends of the link are to be programmed, and this user cannot program the port above: run as root";
                 Err(Error::NotApplicable(why.to_owned()))
             }
+        }
+    }
+
+    /// What comes of it if this end does not do what it says it supports: a fault of the function's fails its test, and one of the
+    /// port's, which is the host's, leaves nothing to be tested.
+    pub(super) fn fault(self, what: String) -> Error {
+        match self.side {
+            Side::Function => Error::Failed(what),
+            Side::Port => Error::NotApplicable(what),
         }
     }
 
@@ -146,6 +156,16 @@ impl Drop for Undo<'_> {
         // The test fails already; a device that cannot be reached is reported by who looks at it next.
         let _ = all(std::mem::take(&mut self.0));
     }
+}
+
+/// Fails with [`Error::NotApplicable`] if the device has several functions: for the link stands what all of them say.
+pub(super) fn check_alone(pci: PciFunction<'_>) -> Result {
+    const SEVERAL_FUNCTIONS: u8 = 1 << 7;
+    if pci.read8(offset::HEADER_TYPE)? & SEVERAL_FUNCTIONS == 0 {
+        return Ok(());
+    }
+    let why = "the device has several functions, which would all have to be programmed";
+    Err(Error::NotApplicable(why.to_owned()))
 }
 
 /// Makes all of these writes, also if one fails: an end that cannot be reached is no reason to leave the other as it is.

@@ -6,7 +6,6 @@ use crate::spec::pci::DeviceCapabilities;
 use crate::spec::pci::DeviceControl;
 use crate::spec::pci::ExpressCapabilities;
 use crate::spec::pci::express;
-use crate::spec::pci::offset;
 
 use super::super::Controller;
 use super::super::PciFunction;
@@ -14,6 +13,7 @@ use super::end::End;
 use super::end::Undo;
 use super::end::Write;
 use super::end::all;
+use super::end::check_alone;
 
 /// The largest size that is encoded: 101b, of 4096 bytes.
 const LARGEST: u8 = 0b101;
@@ -41,8 +41,8 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Fails as `run` does, and if an end does not take a size that it says it supports; with [`Error::NotApplicable`] if
-    /// an end does not support the size, if it is not known what else would have to be programmed (the port is that of a switch,
+    /// Fails as `run` does, and if the function does not take a size that it says it supports; with [`Error::NotApplicable`] if
+    /// an end does not support the size, if the port does not take it, if it is not known what else would have to be programmed (the port is that of a switch,
     /// the device has several functions), or if this user cannot program the port.
     pub fn with_payload_size<T>(
         &mut self,
@@ -67,13 +67,16 @@ impl PciFunction<'_> {
     /// # Errors
     ///
     /// Fails as `run` does, and if the function does not take the size; with [`Error::NotApplicable`] if it has no PCI Express
-    /// capability, or if the size is hardwired to 000b, as it may be where no request is longer than 128 bytes.
+    /// capability, if the size is hardwired to 000b, as it may be where no request is longer than 128 bytes, or if this user cannot
+    /// program the port: VFIO shows what was written then, and not what is.
     pub fn with_read_request_size<T>(
         &self,
         size: u8,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         check_encoding(size)?;
+        // Who cannot program the port sees of the sizes what the kernel shows, and not what they are.
+        End::port_if_any(*self)?;
         let function = End::function(*self)?;
         let before = device_control(function)?;
         let undo = Undo::by(vec![write(function, before)]);
@@ -137,7 +140,7 @@ fn set_payload_size(pci: PciFunction<'_>, size: u8) -> Result<Undo<'_>> {
         let is = device_control(end)?.max_payload_size();
         if is != size {
             let name = end.name();
-            return Err(Error::Failed(format!(
+            return Err(end.fault(format!(
                 "Max_Payload_Size of {name} is {is:03b}b after {size:03b}b was written to it, which it says it supports"
             )));
         }
@@ -145,18 +148,14 @@ fn set_payload_size(pci: PciFunction<'_>, size: u8) -> Result<Undo<'_>> {
     Ok(undo)
 }
 
-/// Fails if more than these two would have to be programmed.
+/// Fails with [`Error::NotApplicable`] if more than these two would have to be programmed.
 fn check_topology(pci: PciFunction<'_>, port: End<'_>) -> Result {
     const ROOT_PORT: u8 = 0x4;
-    const SEVERAL_FUNCTIONS: u8 = 1 << 7;
     let kind = ExpressCapabilities::from(port.read16(port.express(express::CAPABILITIES))?).kind();
-    let why = if kind != ROOT_PORT {
-        "the port above is that of a switch, which would have to be programmed as a whole"
-    } else if pci.read8(offset::HEADER_TYPE)? & SEVERAL_FUNCTIONS != 0 {
-        "the device has several functions, which would all have to be programmed"
-    } else {
-        return Ok(());
-    };
+    if kind == ROOT_PORT {
+        return check_alone(pci);
+    }
+    let why = "the port above is that of a switch, which would have to be programmed as a whole";
     Err(Error::NotApplicable(why.to_owned()))
 }
 

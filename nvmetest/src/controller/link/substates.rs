@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::Result;
+use crate::spec::pci::DeviceControl2;
 use crate::spec::pci::ExtendedCapabilityId;
 use crate::spec::pci::L1Substates;
 use crate::spec::pci::L1SubstatesCapabilities;
@@ -21,6 +22,7 @@ use super::end::End;
 use super::end::Undo;
 use super::end::Write;
 use super::end::all;
+use super::end::check_alone;
 
 /// ASPM Control: L1.
 const L1: u8 = 0b10;
@@ -79,8 +81,9 @@ impl PciFunction<'_> {
     ///
     /// # Errors
     ///
-    /// Fails as `run` does, and if an end does not take what it says it supports; with [`Error::NotApplicable`] if an end does
-    /// not support a substate or ASPM L1, or if this user cannot program the port.
+    /// Fails as `run` does, and if the function does not take what it says it supports; with [`Error::NotApplicable`] if an end
+    /// does not support a substate or ASPM L1, if LTR is disabled at one and ASPM L1.2 is asked for, if the port does not take what it
+    /// says, if this user cannot program the port, or if the device has several functions.
     pub fn with_l1_substates<T>(
         &self,
         substates: L1Substates,
@@ -102,6 +105,7 @@ impl<'f> Link<'f> {
     /// Fails with [`Error::NotApplicable`] unless both ends have the substates.
     fn of(pci: PciFunction<'f>, substates: L1Substates) -> Result<Self> {
         let function = Sleeper::of(End::function(pci)?, substates)?;
+        check_alone(pci)?;
         let port = End::port_if_any(pci)?.map(|port| Sleeper::of(port, substates));
         Ok(Self { function, port: port.transpose()? })
     }
@@ -124,7 +128,10 @@ impl<'f> Link<'f> {
             let all = IN_AND_OUT + time + Duration::from_micros(common_mode.into());
             let threshold = LtrThreshold::at_least(all).expect("less than 4 ms is less than 34 s");
             for end in [Some(&mut then.function), then.port.as_mut()].into_iter().flatten() {
-                end.control_1 = end.control_1.with_threshold(threshold);
+                // With PCI-PM alone the bits may be reserved.
+                if substates.aspm_l1_2() {
+                    end.control_1 = end.control_1.with_threshold(threshold);
+                }
                 end.control_2 = end.control_2.with_t_power_on(power_on);
             }
             // The function's bits are reserved: it is the port that restores common mode.
@@ -142,7 +149,8 @@ impl<'f> Link<'f> {
             let power_on = sleeper.can.t_power_on();
             let name = sleeper.end.name();
             let reserved = || {
-                Error::Failed(format!("Port T_POWER_ON Scale of {name} is 11b, which is reserved"))
+                let what = format!("Port T_POWER_ON Scale of {name} is 11b, which is reserved");
+                sleeper.end.fault(what)
             };
             let time = power_on.duration().ok_or_else(reserved)?;
             if longest.0 < time {
@@ -189,7 +197,7 @@ impl<'f> Link<'f> {
         {
             if is != wanted {
                 let name = end.end.name();
-                return Err(Error::Failed(format!(
+                return Err(end.end.fault(format!(
                     "{name} does not take what enables substates of L1 that it says it supports: {is:?}, and not {wanted:?}"
                 )));
             }
@@ -219,6 +227,11 @@ impl<'f> Sleeper<'f> {
         let aspm = LinkCapabilities::from(link).aspm();
         if aspm & L1 == 0 {
             return not_applicable(format!("has no ASPM L1: ASPM Support is {aspm:02b}b"));
+        }
+        let control_2 = end.read16(end.express(express::DEVICE_CONTROL_2))?;
+        if substates.aspm_l1_2() && !DeviceControl2::from(control_2).ltr() {
+            let why = "has LTR disabled, without which the link stays out of ASPM L1.2";
+            return not_applicable(why.to_owned());
         }
         Ok(Self { end, at, can })
     }

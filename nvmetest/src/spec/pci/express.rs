@@ -16,6 +16,10 @@ pub const LINK_CAPABILITIES: u16 = 0x0C;
 pub const LINK_CONTROL: u16 = 0x10;
 /// Offset of Link Status in the capability, 16 bits (PCIe 7.5.3.8).
 pub const LINK_STATUS: u16 = 0x12;
+/// Offset of Device Capabilities 2 in the capability, 32 bits (PCIe 7.5.3.15).
+pub const DEVICE_CAPABILITIES_2: u16 = 0x24;
+/// Offset of Device Control 2 in the capability, 16 bits (PCIe 7.5.3.16).
+pub const DEVICE_CONTROL_2: u16 = 0x28;
 
 /// Device Capabilities (PCIe 7.5.3.3).
 #[bitfield(u32)]
@@ -82,6 +86,43 @@ pub struct DeviceControl {
     pub max_read_request_size: u8,
     /// Initiate Function Level Reset: always reads 0.
     pub initiate_flr: bool,
+}
+
+/// Device Capabilities 2 (PCIe 7.5.3.15), of which this names one.
+#[bitfield(u32)]
+#[derive(PartialEq, Eq)]
+pub struct DeviceCapabilities2 {
+    #[bits(11)]
+    __: u16,
+    /// LTR Mechanism Supported.
+    pub ltr: bool,
+    #[bits(20)]
+    __: u32,
+}
+
+/// Device Control 2 (PCIe 7.5.3.16).
+#[bitfield(u16)]
+#[derive(PartialEq, Eq)]
+pub struct DeviceControl2 {
+    /// Completion Timeout Value.
+    #[bits(4)]
+    pub completion_timeout: u8,
+    /// Completion Timeout Disable.
+    pub completion_timeout_disable: bool,
+    /// ARI Forwarding Enable; of a port.
+    pub ari_forwarding: bool,
+    /// AtomicOp Requester Enable.
+    pub atomic_requester: bool,
+    /// AtomicOp Egress Blocking; of a port.
+    pub atomic_egress_blocking: bool,
+    /// IDO Request Enable.
+    pub ido_request: bool,
+    /// IDO Completion Enable.
+    pub ido_completion: bool,
+    /// LTR Mechanism Enable: the function tells how long it can wait, without which there is no ASPM L1.2 (PCIe 5.5.1).
+    pub ltr: bool,
+    #[bits(5)]
+    __: u8,
 }
 
 /// PCI Express Capabilities (PCIe 7.5.3.2).
@@ -222,6 +263,13 @@ mod tests {
         assert_eq!((is.speed(), is.width(), is.slot_clock()), (3, 4, true));
         assert_eq!(LinkControl::from(0x0042).aspm(), 0b10);
         assert_eq!(ExpressCapabilities::from(0x0092).kind(), 9);
+    }
+
+    #[test]
+    fn the_mechanism_of_ltr_is_bit_10_of_the_second_control() {
+        assert_eq!(u16::from(DeviceControl2::new().with_ltr(true)), 0x0400);
+        assert_eq!(u32::from(DeviceCapabilities2::new().with_ltr(true)), 0x0800);
+        assert!(DeviceControl2::from(1 << 4).completion_timeout_disable());
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Vfio {
             hot_reset: device.can_hot_reset(),
             power_cycles: false,
             port: beside.port_above(),
+            owns_bars: false,
             moves_bar0: bar.can_move(&beside),
             removes: beside.can_remove(),
             terminates: false,

@@ -4,7 +4,7 @@
 //! where it is then by `/dev/mem`: each mapping of registers stays where it is in this process, and is of the other place.
 //! That place is free, and within what the port above forwards: no other function claims it.
 //!
-//! What would have the kernel access BAR0, or put its address back, is refused meanwhile: vectors and INTx, and writes to Command,
+//! What would have the kernel access BAR0, or put its address back, is refused meanwhile: setting vectors and INTx up, and writes to Command,
 //! which have vfio-pci compare the registers with what it knows of them. For the same reason nothing is left behind when
 //! this process ends: when the function is closed, vfio-pci restores the configuration that it saved when it was opened, and resets
 //! the function.
@@ -72,7 +72,6 @@ impl Vfio {
     /// Writes another address to BAR0, and has the registers mapped there.
     pub(super) fn move_elsewhere(&self) -> TransportResult<Relocation> {
         self.check_not_lost()?;
-        let opened = self.opened()?;
         if !self.answers.load(Ordering::Relaxed) {
             return Err(
                 self.refused(WHAT, "memory space is disabled, or the function is not in D0")
@@ -82,7 +81,9 @@ impl Vfio {
         if elsewhere.is_some() {
             return Err(self.refused(WHAT, "it has another one already"));
         }
+        // In this order: who removes the function has this lock, and waits for all who have it open.
         let beside = self.beside();
+        let opened = self.opened()?;
         let Room { from, to, memory } = Room::find(&beside, self.bar.size())
             .map_err(|why| self.unsupported(WHAT.to_owned(), why))?;
         *elsewhere = Some(from);
@@ -106,17 +107,20 @@ impl Vfio {
     pub(super) fn put_back(&self) -> TransportResult {
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(from) = elsewhere.take() else { return Ok(()) };
+        let beside = self.beside();
         let device = self.now_opened();
-        let written = write(self.beside().config(), from);
+        let written = write(beside.config(), from);
         let mapped = match &device {
             Some(opened) => self.bar.put_back(&opened.device, self.doorbells.as_ref()),
             None => self.bar.withdraw(self.doorbells.as_ref()),
         };
-        drop(elsewhere);
-        match written.and(mapped) {
-            Ok(()) => Ok(()),
-            Err(error) => self.lose(&format!("its BAR0 cannot be put back: {error}")),
-        }
+        drop((beside, elsewhere));
+        let Err(error) = written.and(mapped) else { return Ok(()) };
+        // What is mapped is nobody's any more: where BAR0 was moved to, the kernel may put another function.
+        let withdrawn = self.bar.withdraw(self.doorbells.as_ref());
+        let and =
+            withdrawn.map_or_else(|why| format!(", nor withdrawn: {why}"), |()| String::new());
+        self.lose(&format!("its BAR0 cannot be put back: {error}{and}"))
     }
 
     /// Reads BAR0 in sysfs: VFIO shows what was written to it through VFIO.
@@ -194,16 +198,20 @@ fn read(config: &ConfigFile) -> io::Result<u64> {
     Ok(u64::from(high) << 32 | u64::from(low.address_low()))
 }
 
-/// Writes an address to BAR0 while memory space is disabled (PCIe 7.5.1.2.1), and looks whether it is there.
+/// Writes an address to BAR0 while memory space is disabled (PCIe 7.5.1.2.1). One that the register does not keep is taken back before
+/// the function answers there.
 fn write(config: Option<&ConfigFile>, address: u64) -> io::Result<()> {
     let config = config.ok_or_else(|| io::Error::other("its configuration space is gone"))?;
     let command = config.read16(offset::COMMAND)?;
     let without = Command::from(command).with_memory_space(false);
+    let before = read(config)?;
     config.write16(offset::COMMAND, without.into())?;
-    let written = write_register(config, address);
+    let written = write_register(config, address).and_then(|()| read(config));
+    if !matches!(written, Ok(is) if is == address) {
+        write_register(config, before)?;
+    }
     config.write16(offset::COMMAND, command)?;
-    written?;
-    let is = read(config)?;
+    let is = written?;
     if is != address {
         return Err(io::Error::other(format!("BAR0 was written {address:#x} and reads {is:#x}")));
     }

@@ -129,6 +129,7 @@ impl VfioUser {
                 hot_reset: false,
                 power_cycles: false,
                 port: PortAbove::Absent,
+                owns_bars: true,
                 moves_bar0: false,
                 removes: false,
                 terminates: options.process.is_some(),

@@ -112,6 +112,7 @@ impl Fake {
             hot_reset: false,
             power_cycles: false,
             port: PortAbove::Absent,
+            owns_bars: true,
             moves_bar0: true,
             removes: false,
             terminates: false,

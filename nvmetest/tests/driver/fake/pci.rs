@@ -65,6 +65,8 @@ impl Space {
         space.set32(Pci::EXPRESS + 0x04, 0b101);
         space.set32(Pci::EXPRESS + 0x0C, 0x0000_0843);
         space.set16(Pci::EXPRESS + 0x12, 0x2043);
+        // LTR is enabled.
+        space.set16(Pci::EXPRESS + 0x28, 0x0400);
         space.set32(Pci::L1_SUBSTATES, 0x0001_001E);
         space.set32(Pci::L1_SUBSTATES + 4, 0x1F);
         space
