@@ -29,7 +29,8 @@
 //!   is [lost](TransportError::Lost). Before anybody is told, all memory is taken from it.
 //!
 //! Nothing is left behind when the process ends, however it ends: the kernel resets the function when its descriptor is
-//! closed, and unmaps the memory. vfio-pci keeps the drive until it is unbound.
+//! closed, and unmaps the memory. vfio-pci keeps the drive until it is unbound. What was written to the port above, which the kernel
+//! leaves as it is, is in a record in `/run/nvmetest/ports`, and is put back by who opens the drive next.
 
 mod address;
 mod address_space;
