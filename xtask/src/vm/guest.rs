@@ -40,8 +40,8 @@ const APPEND: &str =
 /// The ports that end with a mark.
 const PORTS: usize = 2;
 
-/// How long a guest may take that has nothing more to say: Linux gives a drive a minute to shut down.
-const POWERING_OFF: Duration = Duration::from_secs(120);
+/// How long a guest may take that has nothing more to say.
+const POWERING_OFF: Duration = Duration::from_secs(10);
 
 /// The machine and its job.
 pub struct Guest<'a> {

@@ -19,9 +19,10 @@ echo 'root:x:0:0:root:/out:/bin/sh' >/etc/passwd
 for module in $(cat /modules/order); do
     insmod "/modules/$module" || echo "module $module was not loaded"
 done
-# Ports appear some time after their driver was loaded.
+# Ports appear some time after their driver was loaded, one after the other. To open one that is not there yet would make a file of its name, which the
+# host never sees.
 tries=0
-until [ -c /dev/vport0p1 ] && [ -c /dev/vport0p2 ] && ( : >/dev/vport0p3 ) 2>/dev/null; do
+until [ -c /dev/vport0p1 ] && [ -c /dev/vport0p2 ] && [ -c /dev/vport0p3 ] && ( : >/dev/vport0p3 ) 2>/dev/null; do
     tries=$((tries + 1))
     if [ $tries = 200 ]; then
         echo "the ports to the host are missing"
