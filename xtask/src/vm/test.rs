@@ -3,7 +3,6 @@
 mod first_verdict;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -133,11 +132,11 @@ impl Test {
             }
             _ => None,
         };
-        let machine = Machine { kernel: Kernel::provide(&self.kernel)?, runner, xtask, soft };
+        let kernel = Kernel::provide(&self.kernel)?;
 
         let arguments = self.filters.iter().chain(&self.options);
         let mut words: Vec<_> = arguments.map(|it| quoted(&it.to_string_lossy())).collect();
-        let (qemu, name) = match (self.qemu, &machine.soft) {
+        let (qemu, name) = match (self.qemu, &soft) {
             (Some(which), _) => (Qemu::provide(which)?, self.kernel.to_string()),
             (None, Some(_)) => (Qemu::with_vfio_user()?, format!("{}-soft", self.kernel)),
             (None, None) => {
@@ -151,8 +150,34 @@ impl Test {
                 (qemu?, self.kernel.to_string())
             }
         };
+        let acceleration = Acceleration::find(&qemu, &kernel)?;
+        let version = qemu.version()?;
+        println!("vm: Linux {} in QEMU {version}, by {}", kernel.release, acceleration.name());
+        let baseline = root().join(if soft.is_some() { BASELINE_OF_SOFT } else { BASELINE });
+        let payload = Payload {
+            job: &self.job(&words.join(" ")),
+            modules: &drive::MODULES,
+            tools: None,
+            files: &[("bin/nvme", &runner), ("bin/xtask", &xtask), ("baseline.toml", &baseline)],
+        };
+        let guest = Guest {
+            name: &name,
+            qemu: &qemu,
+            acceleration,
+            kernel: &kernel,
+            initrd: initrd::make(&kernel, &payload)?,
+            add_devices: &|command: &mut Command, files: &mut Files| match &soft {
+                Some(soft) => {
+                    soft.add_to(command);
+                    Ok(())
+                }
+                None => drive::add_nvme(command, files),
+            },
+            iommu: Iommu::All,
+            limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
+        };
         let mut first = FirstVerdict::since(start);
-        let code = self.run_in(&machine, &name, &qemu, &words.join(" "), &mut first)?;
+        let code = guest.run_on_terminal(&mut |said| first.see(said))?;
         if let Some(after) = first.after() {
             println!(
                 "vm: the first verdict came {:.1} s after the start, {:.1} s of that to build what runs in the guest",
@@ -163,59 +188,12 @@ impl Test {
         Ok(code)
     }
 
-    /// Runs tests in a guest. Returns its exit code.
-    fn run_in(
-        &self,
-        Machine { kernel, runner, xtask, soft }: &Machine,
-        name: &str,
-        qemu: &Qemu,
-        arguments: &str,
-        first: &mut FirstVerdict,
-    ) -> anyhow::Result<u8> {
-        let acceleration = Acceleration::find(qemu, kernel)?;
-        let version = qemu.version()?;
-        println!("vm: Linux {} in QEMU {version}, by {}", kernel.release, acceleration.name());
-        let baseline = root().join(if soft.is_some() { BASELINE_OF_SOFT } else { BASELINE });
-        let payload = Payload {
-            job: &self.job(arguments),
-            modules: &drive::MODULES,
-            tools: None,
-            files: &[("bin/nvme", runner), ("bin/xtask", xtask), ("baseline.toml", &baseline)],
-        };
-        let guest = Guest {
-            name,
-            qemu,
-            acceleration,
-            kernel,
-            initrd: initrd::make(kernel, &payload)?,
-            add_devices: &|command: &mut Command, files: &mut Files| match soft {
-                Some(soft) => {
-                    soft.add_to(command);
-                    Ok(())
-                }
-                None => drive::add_nvme(command, files),
-            },
-            iommu: Iommu::All,
-            limits: Limits { total: Duration::from_secs(self.deadline), ..LIMITS },
-        };
-        guest.run_on_terminal(&mut |said| first.see(said))
-    }
-
     /// What the guest does.
     fn job(&self, arguments: &str) -> String {
         JOB.replace("@DEVICE@", &quoted(&self.device))
             .replace("@BDF@", drive::BDF)
             .replace("@ARGUMENTS@", arguments)
     }
-}
-
-/// What the guests of a run have in common.
-struct Machine {
-    kernel: Kernel,
-    runner: PathBuf,
-    xtask: PathBuf,
-    /// In the place of QEMU's drive.
-    soft: Option<Soft>,
 }
 
 /// Makes one word of the shell's.
