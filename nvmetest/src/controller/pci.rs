@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::Error;
 use crate::Result;
-use crate::spec::pci;
 use crate::spec::pci::CapabilityId;
 use crate::spec::pci::ExtendedCapabilityId;
 use crate::spec::pci::MsiControl;
@@ -46,9 +45,6 @@ pub(super) struct Msi {
     /// Pending Bits, if vectors can be masked (PCIe 7.7.1.8).
     pub(super) pending: Option<u16>,
 }
-
-/// How many capabilities a function can have in 256 bytes: a list that is longer is a loop.
-const MOST_CAPABILITIES: usize = 48;
 
 impl Controller {
     /// Returns the PCI function.
@@ -138,8 +134,7 @@ impl PciFunction<'_> {
     ///
     /// Fails if the device cannot be reached.
     pub fn capability(&self, id: u8) -> Result<Option<u16>> {
-        let capabilities = self.capabilities()?;
-        Ok(capabilities.into_iter().find(|&(known, _)| known == id).map(|(_, offset)| offset))
+        capability_list::find(|at| self.read16(at), CapabilityId(id))
     }
 
     /// Returns the identifier and offset of each capability, in the order of the list.
@@ -150,19 +145,7 @@ impl PciFunction<'_> {
     ///
     /// Fails if the device cannot be reached.
     pub fn capabilities(&self) -> Result<Vec<(u8, u16)>> {
-        /// No capability stands in the header.
-        const HEADER: u8 = 0x40;
-        let mut found = Vec::new();
-        if !pci::Status::from(self.read16(offset::STATUS)?).capabilities_list() {
-            return Ok(found);
-        }
-        let mut next = self.read8(offset::CAPABILITIES_POINTER)? & !0b11;
-        while HEADER <= next && found.len() < MOST_CAPABILITIES {
-            let offset = u16::from(next);
-            found.push((self.read8(offset)?, offset));
-            next = self.read8(offset + 1)? & !0b11;
-        }
-        Ok(found)
+        capability_list::all(|at| self.read16(at))
     }
 
     /// Where MSI-X stands, if its table is in BAR0 (PCIe 7.7.2).

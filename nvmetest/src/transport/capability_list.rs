@@ -6,6 +6,7 @@ use crate::spec::pci::ExtendedCapabilityId;
 use crate::spec::pci::Status;
 use crate::spec::pci::header::CONFIG_SIZE;
 use crate::spec::pci::header::EXTENDED_CONFIG_SIZE;
+use crate::spec::pci::header::HEADER_SIZE;
 use crate::spec::pci::offset;
 
 /// Returns the offset of a capability.
@@ -13,24 +14,31 @@ pub(crate) fn find<E>(
     read16: impl Fn(u16) -> Result<u16, E>,
     id: CapabilityId,
 ) -> Result<Option<u16>, E> {
-    const FIRST: u16 = 0x40;
+    let found = all(read16)?.into_iter().find(|&(known, _)| known == id.0);
+    Ok(found.map(|(_, at)| at))
+}
+
+/// Returns identifier and offset of each capability, in the order of the list.
+///
+/// A list that loops, or that points into the header, ends where it goes wrong.
+pub(crate) fn all<E>(read16: impl Fn(u16) -> Result<u16, E>) -> Result<Vec<(u8, u16)>, E> {
+    const FIRST: u16 = HEADER_SIZE;
+    const MOST: usize = (CONFIG_SIZE - FIRST) as usize / 4;
+    let mut found = Vec::new();
     if !Status::from(read16(offset::STATUS)?).capabilities_list() {
-        return Ok(None);
+        return Ok(found);
     }
     let [mut pointer, _] = read16(offset::CAPABILITIES_POINTER)?.to_le_bytes();
-    // There is room for no more, so a list that is longer is a loop.
-    for _ in 0..(CONFIG_SIZE - FIRST) / 4 {
-        let at = u16::from(pointer & 0xfc);
-        if at < FIRST {
-            break;
+    loop {
+        let at = u16::from(pointer & !0b11);
+        // There is room for no more, so a list that is longer is a loop.
+        if at < FIRST || found.len() == MOST {
+            return Ok(found);
         }
-        let [found, next] = read16(at)?.to_le_bytes();
-        if found == id.0 {
-            return Ok(Some(at));
-        }
+        let [id, next] = read16(at)?.to_le_bytes();
+        found.push((id, at));
         pointer = next;
     }
-    Ok(None)
 }
 
 /// Returns identifier, version and offset of each extended capability, in the order of the list.
