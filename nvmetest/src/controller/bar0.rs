@@ -3,29 +3,11 @@
 use crate::Result;
 use crate::spec::pci::Bar;
 use crate::spec::pci::offset;
-use crate::transport::Function;
 use crate::transport::Relocation;
 
 use super::Controller;
-use super::power_state::PutBack;
-
-/// BAR0 is where it was when this is dropped, whatever happens meanwhile.
-struct Elsewhere<'f>(&'f dyn Function);
-
-impl Elsewhere<'_> {
-    fn end(self) -> Result {
-        let result = self.0.put_bar0_back();
-        std::mem::forget(self);
-        Ok(result?)
-    }
-}
-
-impl Drop for Elsewhere<'_> {
-    fn drop(&mut self) {
-        // The test fails already; a device that cannot be reached is reported by who looks at it next.
-        let _ = self.0.put_bar0_back();
-    }
-}
+use super::put_back;
+use super::put_back::PutBack;
 
 impl Controller {
     /// Gives BAR0 another address (PCIe 7.5.1.2.1), has `run` use the controller there, and gives it back the one that it had.
@@ -45,9 +27,9 @@ impl Controller {
         self.shared().end_workers("BAR0 was given another address");
         let function = self.function().clone();
         let relocation = function.move_bar0()?;
-        let elsewhere = Elsewhere(&*function);
+        let before = PutBack::by(|| Ok(function.put_bar0_back()?));
         let done = run(self, &relocation);
-        elsewhere.end()?;
+        before.now()?;
         done
     }
 
@@ -74,17 +56,17 @@ impl Controller {
         let function = self.function().clone();
         self.without_memory_space(|pci| {
             let is_wide = Bar::from(pci.read32(offset::BAR0)?).is_64_bit();
-            let low = PutBack::of::<4>(&*function, offset::BAR0)?;
-            let high = PutBack::of::<4>(&*function, offset::BAR0 + 4)?;
+            let low = put_back::register::<4>(&*function, offset::BAR0)?;
+            let high = put_back::register::<4>(&*function, offset::BAR0 + 4)?;
             let ask = |register: u16, value: u32| -> Result<u32> {
                 function.write_config(register, &value.to_le_bytes())?;
                 pci.read32(register)
             };
             let ask = |address: &u64| -> Result<u64> {
-                let low = Bar::from(ask(offset::BAR0, *address as u32)?).address_low();
+                let low = Bar::from(ask(offset::BAR0, *address as u32)?);
                 let above = (address >> 32) as u32;
                 let high = if is_wide { ask(offset::BAR0 + 4, above)? } else { 0 };
-                Ok(u64::from(high) << 32 | u64::from(low))
+                Ok(low.address_with(high))
             };
             let kept = addresses.iter().map(ask).collect();
             low.now()?;
@@ -101,6 +83,6 @@ impl Controller {
     pub fn bar0_address(&self) -> Result<u64> {
         let low = Bar::from(self.pci().read32(offset::BAR0)?);
         let high = if low.is_64_bit() { self.pci().read32(offset::BAR0 + 4)? } else { 0 };
-        Ok(u64::from(high) << 32 | u64::from(low.address_low()))
+        Ok(low.address_with(high))
     }
 }

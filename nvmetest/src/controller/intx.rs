@@ -13,7 +13,7 @@ use crate::spec::pci::offset;
 
 use super::Controller;
 use super::interrupts::signal;
-use super::power_state::PutBack;
+use super::put_back;
 
 /// INTx, enabled and counted; disabled when dropped.
 ///
@@ -78,7 +78,7 @@ impl Intx<'_> {
     /// Fails if the device cannot be reached, and as `run` does.
     pub fn while_disabled<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let function = &**self.controller.function();
-        let before = PutBack::of::<2>(function, offset::COMMAND)?;
+        let before = put_back::register::<2>(function, offset::COMMAND)?;
         let command = Command::from(self.controller.pci().read16(offset::COMMAND)?);
         let command = command.with_interrupt_disable(true);
         function.write_config(offset::COMMAND, &u16::from(command).to_le_bytes())?;

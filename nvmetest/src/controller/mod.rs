@@ -17,6 +17,7 @@ mod lifecycle;
 mod link;
 mod pci;
 mod power_state;
+mod put_back;
 mod queues;
 mod registers;
 mod shared;

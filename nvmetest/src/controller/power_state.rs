@@ -11,41 +11,13 @@ use crate::spec::pci::Pmcsr;
 use crate::spec::pci::PowerState;
 use crate::spec::pci::offset;
 use crate::spec::pci::power;
-use crate::transport::Function;
 
 use super::Controller;
 use super::PciFunction;
+use super::put_back;
 
 /// How long a function takes at most from D0 to D3hot and back (PCIe 5.9).
 const TRANSITION: Duration = Duration::from_millis(10);
-
-/// A register of configuration space that is put back when this is dropped, whatever happens meanwhile.
-pub(super) struct PutBack<'f> {
-    function: &'f dyn Function,
-    register: u16,
-    value: Vec<u8>,
-}
-
-impl<'f> PutBack<'f> {
-    pub(super) fn of<const N: usize>(function: &'f dyn Function, register: u16) -> Result<Self> {
-        let mut value = vec![0; N];
-        function.config_read(register, &mut value)?;
-        Ok(Self { function, register, value })
-    }
-
-    pub(super) fn now(self) -> Result {
-        let result = self.function.write_config(self.register, &self.value);
-        std::mem::forget(self);
-        Ok(result?)
-    }
-}
-
-impl Drop for PutBack<'_> {
-    fn drop(&mut self) {
-        // The test fails already; a device that cannot be reached is reported by who looks at it next.
-        let _ = self.function.write_config(self.register, &self.value);
-    }
-}
 
 impl Controller {
     /// Puts the function into D3hot (PCIe 5.3.1.4.1), has `look` see what it shows there, and puts it back into D0.
@@ -63,7 +35,7 @@ impl Controller {
         let capability = pci.capability(CapabilityId::POWER_MANAGEMENT.0)?;
         let missing = || Error::NotApplicable("the function has no Power Management".to_owned());
         let register = capability.ok_or_else(missing)? + power::CONTROL_STATUS;
-        let before = PutBack::of::<2>(&**self.function(), register)?;
+        let before = put_back::register::<2>(&**self.function(), register)?;
         // To write PME_Status as it is read would clear it.
         let sleep = Pmcsr::from(pci.read16(register)?)
             .with_pme_status(false)
@@ -86,7 +58,7 @@ impl Controller {
         look: impl FnOnce(PciFunction<'_>) -> Result<T>,
     ) -> Result<T> {
         self.shared().end_workers("the memory space of the function was disabled");
-        let before = PutBack::of::<2>(&**self.function(), offset::COMMAND)?;
+        let before = put_back::register::<2>(&**self.function(), offset::COMMAND)?;
         let pci = self.pci();
         let command = Command::from(pci.read16(offset::COMMAND)?).with_memory_space(false);
         self.function().write_config(offset::COMMAND, &u16::from(command).to_le_bytes())?;

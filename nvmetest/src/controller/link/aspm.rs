@@ -7,8 +7,8 @@ use crate::spec::pci::LinkControl;
 use crate::spec::pci::express;
 
 use super::super::PciFunction;
+use super::super::put_back::PutBack;
 use super::end::End;
-use super::end::Undo;
 use super::end::Write;
 use super::end::all;
 use super::end::check_alone;
@@ -38,11 +38,11 @@ impl PciFunction<'_> {
         let port = End::port_if_any(*self)?.map(|port| Change::of(port, aspm)).transpose()?;
         let back = |change: Change<'_>| (change.then, change.before);
         let there = |change: Change<'_>| (change.before, change.then);
-        let undo = Undo::by(program(function, port, back));
+        let before = PutBack::by(|| all(program(function, port, back)));
         all(program(function, port, there))?;
         [port, Some(function)].into_iter().flatten().try_for_each(Change::check)?;
         let done = run();
-        undo.now()?;
+        before.now()?;
         done
     }
 }

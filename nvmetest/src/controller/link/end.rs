@@ -36,10 +36,6 @@ pub(super) struct Write<'f> {
     len: usize,
 }
 
-/// What puts registers back when it is dropped, whatever happens meanwhile.
-#[derive(Debug)]
-pub(super) struct Undo<'f>(Vec<Write<'f>>);
-
 impl<'f> End<'f> {
     /// The function's.
     pub(super) fn function(pci: PciFunction<'f>) -> Result<Self> {
@@ -136,25 +132,6 @@ impl Write<'_> {
             Side::Function => self.end.function.write_config(self.register, data),
             Side::Port => self.end.function.write_port_config(self.register, data),
         }?)
-    }
-}
-
-impl<'f> Undo<'f> {
-    /// Makes these writes when it is dropped.
-    pub(super) fn by(writes: Vec<Write<'f>>) -> Self {
-        Self(writes)
-    }
-
-    /// Makes them now.
-    pub(super) fn now(mut self) -> Result {
-        all(std::mem::take(&mut self.0))
-    }
-}
-
-impl Drop for Undo<'_> {
-    fn drop(&mut self) {
-        // The test fails already; a device that cannot be reached is reported by who looks at it next.
-        let _ = all(std::mem::take(&mut self.0));
     }
 }
 

@@ -9,8 +9,8 @@ use crate::spec::pci::express;
 
 use super::super::Controller;
 use super::super::PciFunction;
+use super::super::put_back::PutBack;
 use super::end::End;
-use super::end::Undo;
 use super::end::Write;
 use super::end::all;
 use super::end::check_alone;
@@ -79,7 +79,7 @@ impl PciFunction<'_> {
         End::port_if_any(*self)?;
         let function = End::function(*self)?;
         let before = device_control(function)?;
-        let undo = Undo::by(vec![write(function, before)]);
+        let undo = PutBack::by(|| write(function, before).run());
         write(function, before.with_max_read_request_size(size)).run()?;
         match device_control(function)?.max_read_request_size() {
             is if is == size => {}
@@ -100,7 +100,7 @@ impl PciFunction<'_> {
 }
 
 /// Sets Max_Payload_Size at both ends, and returns what puts it back.
-fn set_payload_size(pci: PciFunction<'_>, size: u8) -> Result<Undo<'_>> {
+fn set_payload_size(pci: PciFunction<'_>, size: u8) -> Result<PutBack<impl FnOnce() -> Result>> {
     check_encoding(size)?;
     let function = End::function(pci)?;
     let port = End::port_if_any(pci)?;
@@ -134,7 +134,8 @@ fn set_payload_size(pci: PciFunction<'_>, size: u8) -> Result<Undo<'_>> {
     };
     let rises = before.max_payload_size() < size;
     let falls_back = size < before.max_payload_size();
-    let undo = Undo::by(in_order(back, port_back, falls_back));
+    let writes_back = in_order(back, port_back, falls_back);
+    let undo = PutBack::by(|| all(writes_back));
     all(in_order(set, port_set, rises))?;
     for end in ends.into_iter().flatten() {
         let is = device_control(end)?.max_payload_size();

@@ -18,8 +18,8 @@ use crate::spec::pci::express;
 use crate::spec::pci::l1_substates;
 
 use super::super::PciFunction;
+use super::super::put_back::PutBack;
 use super::end::End;
-use super::end::Undo;
 use super::end::Write;
 use super::end::all;
 use super::end::check_alone;
@@ -92,7 +92,7 @@ impl PciFunction<'_> {
         let link = Link::of(*self, substates)?;
         let before = link.settings()?;
         let then = link.with(before, substates)?;
-        let undo = Undo::by(link.program(then, before));
+        let undo = PutBack::by(|| all(link.program(then, before)));
         all(link.program(before, then))?;
         link.check(then)?;
         let done = run();

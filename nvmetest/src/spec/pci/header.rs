@@ -143,6 +143,11 @@ impl Bar {
     pub const fn address_low(self) -> u32 {
         self.address() << 4
     }
+
+    /// The address, whose bits 63:32 are `high`: what the next register holds, or 0 where the BAR has 32 bits.
+    pub const fn address_with(self, high: u32) -> u64 {
+        (high as u64) << 32 | self.address_low() as u64
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +174,7 @@ mod tests {
         let bar = Bar::from(0xFEB0_000C);
         assert!(bar.is_64_bit() && bar.prefetchable());
         assert_eq!(bar.address_low(), 0xFEB0_0000);
+        assert_eq!(bar.address_with(0x12), 0x12_FEB0_0000);
         assert!(!Bar::from(0xC005).is_64_bit());
     }
 }

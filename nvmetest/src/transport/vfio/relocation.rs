@@ -195,7 +195,7 @@ fn resource<T>(folder: &Path, parse: fn(&str) -> Result<T, Malformed>) -> Result
 fn read(config: &ConfigFile) -> io::Result<u64> {
     let low = Register::from(config.read32(offset::BAR0)?);
     let high = if low.is_64_bit() { config.read32(offset::BAR0 + 4)? } else { 0 };
-    Ok(u64::from(high) << 32 | u64::from(low.address_low()))
+    Ok(low.address_with(high))
 }
 
 /// Writes an address to BAR0 while memory space is disabled (PCIe 7.5.1.2.1). One that the register does not keep is taken back before
